@@ -1,0 +1,87 @@
+// Package engineio implements Engine.IO sessions (engine.io-protocol, revision 4): one session for each
+// client, over HTTP long polling, over WebSocket, and across the upgrade between them. It knows nothing
+// of namespaces, events or acknowledgements; it carries messages, keeps the heartbeat and bounds what
+// waits.
+package engineio
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// A Message is one Engine.IO message, the payload of a "message" packet. Text is UTF-8.
+type Message struct {
+	Binary bool
+	Data   []byte
+}
+
+// A Handler receives what one session brings. The calls for one session come one at a time and in
+// order, on the goroutine that reads the transport: they must not block.
+type Handler interface {
+	// Message delivers one message. m.Data is valid only during the call.
+	Message(m Message)
+	// Closed is called once, after the last Message, with the reason.
+	Closed(reason Reason)
+}
+
+// A Reason says why a session ended, in the words of the reference server.
+type Reason string
+
+// The reasons of a closed session.
+const (
+	TransportError Reason = "transport error"
+	TransportClose Reason = "transport close"
+	ForcedClose    Reason = "forced close"
+	PingTimeout    Reason = "ping timeout"
+	ParseError     Reason = "parse error"
+	ServerShutdown Reason = "server shutting down"
+	SlowConsumer   Reason = "slow_consumer"
+)
+
+// Errors of Session.Send.
+var (
+	ErrClosed = errors.New("engineio: session is closed")
+	ErrSlow   = errors.New("engineio: session's outbox is full")
+)
+
+// A Handshake is what is kept of the request that opened a session.
+type Handshake struct {
+	Header     http.Header // the fields of the request, copied
+	Query      url.Values
+	Host       string
+	RemoteAddr string
+	Secure     bool // the request came over TLS
+	Time       time.Time
+}
+
+// Config configures a Server. The zero value works.
+type Config struct {
+	// PingInterval is the time between two pings. Zero means 25 s.
+	PingInterval time.Duration
+	// PingTimeout is how long a silent client is kept after a ping. Zero means 20 s. The client learns
+	// both in the handshake (engine.io-protocol v4, "Heartbeat").
+	PingTimeout time.Duration
+	// UpgradeTimeout bounds the time between a probe and the end of its upgrade. Zero means 10 s.
+	UpgradeTimeout time.Duration
+	// MaxPayloadBytes bounds one incoming message and one POST body; told to the client as maxPayload.
+	// Zero means 1,000,000.
+	MaxPayloadBytes int
+	// MaxQueueBytes bounds what waits to be sent to one session; a session that would hold more is
+	// closed as SlowConsumer. Zero means 4 MiB.
+	MaxQueueBytes int
+	// MaxSessions bounds the sessions of this server; a handshake past it gets 503. Zero means 100,000.
+	MaxSessions int
+	// Origins are the foreign origins that may connect, such as "https://example.com". "*" allows every
+	// origin. The server's own origin, and requests without an Origin field, are always allowed.
+	Origins []string
+	// AllowRequest, if set, may refuse a handshake; the client sees the error's text with code 4.
+	AllowRequest func(*http.Request) error
+	// Accept is called for every new session, before its OPEN packet can reach the client, and gives
+	// the session's handler. It must be set, and must not block.
+	Accept func(*Session) Handler
+	// Logger is where the server logs. Nil means slog.Default().
+	Logger *slog.Logger
+}

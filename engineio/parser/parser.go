@@ -1,0 +1,2 @@
+// Package parser encodes and decodes Engine.IO packets and payloads.
+package parser
