@@ -1,0 +1,245 @@
+package engineio
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"jobcast/engineio/parser"
+)
+
+// A poll is a GET that waits for packets.
+type poll struct {
+	wake   chan struct{} // has room for one
+	answer []byte        // nil until someone else than the GET's goroutine decides; guarded by Session.mu
+}
+
+// signal makes the GET's goroutine look again.
+func (p *poll) signal() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// answerLocked ends the poll that waits for s, if there is one.
+func (s *Session) answerLocked(answer []byte) {
+	if p := s.poll; p != nil {
+		s.poll = nil
+		p.answer = answer
+		p.signal()
+	}
+}
+
+var (
+	noopAnswer  = []byte{byte(parser.Noop)}
+	closeAnswer = []byte{byte(parser.Close)}
+)
+
+// servePoll answers a GET with what is queued, and waits while nothing is.
+func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
+	p := &poll{wake: make(chan struct{}, 1)}
+	if !s.startPoll(p) {
+		s.server.refuse(w, r, errBadRequest)
+		return
+	}
+	buf := getBuffer()
+	defer putBuffer(buf)
+	var noop <-chan time.Time // runs while an upgrade is under way
+	noopDue := false
+	for {
+		body, probed, end := s.pollAnswer(p, buf, noopDue)
+		s.finish(end)
+		if body != nil {
+			s.server.respond(w, contentText, body)
+			return
+		}
+		if probed && noop == nil {
+			t := time.NewTimer(noopPeriod)
+			defer t.Stop()
+			noop = t.C
+		}
+		noopDue = false
+		select {
+		case <-p.wake:
+		case <-noop:
+			noop, noopDue = nil, true
+		case <-r.Context().Done():
+			s.pollAborted(p)
+			return
+		}
+	}
+}
+
+// startPoll makes p the poll that waits. A second one at the same time ends the session.
+func (s *Session) startPoll(p *poll) bool {
+	s.mu.Lock()
+	if s.state.Load() == stateClosed || s.ws != nil {
+		s.mu.Unlock()
+		return false
+	}
+	if s.poll == nil {
+		s.poll = p
+		s.mu.Unlock()
+		return true
+	}
+	end := s.overLocked(s.failLocked(TransportError, 0))
+	s.mu.Unlock()
+	s.finish(end)
+	return false
+}
+
+// pollAnswer returns the answer to p, in buf, or nil if there is none yet.
+func (s *Session) pollAnswer(p *poll, buf *[]byte, noopDue bool) (body []byte, probed bool, end ending) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	closing := s.state.Load() == stateClosing
+	switch {
+	case p.answer != nil:
+		return p.answer, false, end
+	case !s.out.empty() || closing:
+		s.poll = nil
+		*buf = s.out.takePayload((*buf)[:0])
+		if closing {
+			if len(*buf) > 0 {
+				*buf = append(*buf, parser.Separator)
+			}
+			*buf = append(*buf, closeAnswer...)
+			end = s.overLocked(end)
+		}
+		return *buf, false, end
+	case s.probed && noopDue:
+		s.poll = nil
+		return noopAnswer, false, end
+	}
+	return nil, s.probed, end
+}
+
+// pollAborted ends the session, since its client went away in the middle of p. If p has an answer, the
+// client is free to go.
+func (s *Session) pollAborted(p *poll) {
+	s.mu.Lock()
+	var end ending
+	if s.poll == p {
+		s.poll = nil
+		end = s.overLocked(s.failLocked(TransportError, 0))
+	}
+	s.mu.Unlock()
+	s.finish(end)
+}
+
+// servePost delivers the packets of a POST.
+func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
+	if !s.startPost() {
+		s.server.refuse(w, r, errBadRequest)
+		return
+	}
+	if t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); t == "application/octet-stream" {
+		s.fail(TransportError, 0) // a binary payload is of revision 3
+		s.endPost()
+		s.server.refuse(w, r, errBadRequest)
+		return
+	}
+	buf := getBuffer()
+	defer putBuffer(buf)
+	err := s.readPost(w, r, buf)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		s.endPost()
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	case err != nil:
+		s.fail(TransportError, 0)
+		s.endPost()
+		s.server.refuse(w, r, errBadRequest)
+		return
+	}
+	ok := s.deliverPayload(*buf)
+	s.endPost()
+	if !ok {
+		s.server.refuse(w, r, errBadRequest)
+		return
+	}
+	s.server.respond(w, contentHTML, okAnswer)
+}
+
+var okAnswer = []byte("ok")
+
+func (s *Session) startPost() bool {
+	s.mu.Lock()
+	if s.state.Load() == stateClosed || s.ws != nil {
+		s.mu.Unlock()
+		return false
+	}
+	if !s.posting {
+		s.posting = true
+		s.mu.Unlock()
+		return true
+	}
+	end := s.failLocked(TransportError, 0)
+	s.mu.Unlock()
+	s.finish(end)
+	return false
+}
+
+func (s *Session) endPost() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.posting = false
+}
+
+// readPost reads the body, counted as it comes in, for no longer than a client may be silent.
+func (s *Session) readPost(w http.ResponseWriter, r *http.Request, buf *[]byte) error {
+	cfg := &s.server.cfg
+	limit := int64(cfg.MaxPayloadBytes)
+	if r.ContentLength > limit {
+		return &http.MaxBytesError{Limit: limit}
+	}
+	rc := http.NewResponseController(w)
+	// Not every ResponseWriter has deadlines; net/http's own servers do.
+	_ = rc.SetReadDeadline(time.Now().Add(cfg.PingInterval + cfg.PingTimeout))
+	defer func() { _ = rc.SetReadDeadline(time.Time{}) }()
+	b := *buf
+	defer func() { *buf = b }()
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Body.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case int64(len(b)) > limit:
+			return &http.MaxBytesError{Limit: limit}
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// deliverPayload delivers the packets of a payload in order. It returns false if they are not the
+// session's any more because it has been upgraded.
+func (s *Session) deliverPayload(payload []byte) bool {
+	if !s.begin(nil) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		// A session that is ending has no use for messages, but its client did nothing wrong.
+		return s.ws == nil
+	}
+	defer s.end()
+	for p, err := range parser.Packets(payload) {
+		if err != nil {
+			s.fail(ParseError, 0)
+			break
+		}
+		if !s.receive(p) {
+			break
+		}
+	}
+	return true
+}

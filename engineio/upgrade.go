@@ -1,0 +1,88 @@
+package engineio
+
+import (
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"jobcast/engineio/parser"
+)
+
+// noopPeriod is how long a GET waits at most while an upgrade is under way (engine.io-protocol v4,
+// "Upgrade"): the client must end its poll before it can leave polling.
+const noopPeriod = 100 * time.Millisecond
+
+// offer takes c as the connection that may become the transport of s. It returns false if s has, or is
+// about to have, another.
+func (s *Session) offer(c *wsConn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state.Load() != stateOpen || s.ws != nil || s.probe != nil {
+		return false
+	}
+	s.probe, s.probed = c, false
+	return true
+}
+
+// probePacket acts on a message of a connection that is not the transport. It returns true when that has
+// changed.
+func (c *wsConn) probePacket(s *Session, m wsMessage) bool {
+	p, err := parser.DecodeText(m.data)
+	switch {
+	case m.op != ws.OpText || err != nil:
+	case p.Type == parser.Ping && string(p.Data) == probeData:
+		c.send(s, probePong)
+		s.answered(c)
+		return false
+	case p.Type == parser.Upgrade:
+		return s.upgrade(c)
+	}
+	s.withdraw(c)
+	c.hangUp(closeFrame(ws.StatusPolicyViolation, "not an upgrade"))
+	return false
+}
+
+// answered notes that c's probe has its pong: polls end early from now on.
+func (s *Session) answered(c *wsConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.probe == c {
+		s.probed = true
+		if s.poll != nil {
+			s.poll.signal()
+		}
+	}
+}
+
+func (s *Session) withdraw(c *wsConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.probe == c {
+		s.probe, s.probed = nil, false
+	}
+}
+
+// upgrade makes c the transport of s, in one step: a poll that waits ends with a NOOP, and what is queued
+// leaves on c. Before it returns, the messages of a POST that has come in have been delivered.
+func (s *Session) upgrade(c *wsConn) bool {
+	s.mu.Lock()
+	if s.probe != c || s.state.Load() != stateOpen {
+		s.mu.Unlock()
+		return false
+	}
+	s.probe, s.probed = nil, false
+	s.ws, c.transport = c, true
+	s.answerLocked(noopAnswer)
+	var handover chan struct{}
+	if s.delivering {
+		handover = make(chan struct{})
+		s.handover = handover
+	}
+	s.wakeLocked()
+	s.mu.Unlock()
+	_ = c.conn.SetReadDeadline(time.Time{}) // that of the upgrade
+	if handover != nil {
+		<-handover
+	}
+	return true
+}

@@ -1,0 +1,188 @@
+package engineio
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"jobcast/engineio/parser"
+)
+
+// A wsConn is a WebSocket: the transport of its session, or one that may become it. It belongs to the
+// goroutine that reads it; others write to its conn, and close it.
+type wsConn struct {
+	conn   conn
+	frames frameReader
+
+	transport bool // it is the session's
+	deaf      bool // the peer has broken the protocol, or said goodbye: what still comes is not looked at
+}
+
+// handshakeTimeout bounds the writing of the small answers on a new connection.
+const handshakeTimeout = 5 * time.Second
+
+// upgradeConn takes the connection over from net/http and answers the WebSocket handshake. It returns the
+// bytes that net/http has read ahead.
+func (s *Server) upgradeConn(w http.ResponseWriter, r *http.Request) (*wsConn, []byte, error) {
+	nc, rw, _, err := ws.HTTPUpgrader{Timeout: handshakeTimeout}.Upgrade(r, w)
+	if err != nil {
+		if nc != nil {
+			nc.Close()
+		}
+		return nil, nil, err
+	}
+	// A copy: the buffers go when the request's goroutine ends.
+	ahead, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	return &wsConn{
+		conn:   newConn(nc),
+		frames: frameReader{limit: s.cfg.MaxPayloadBytes},
+	}, append([]byte(nil), ahead...), nil
+}
+
+// serve reads until the connection ends. ahead has been read already.
+func (c *wsConn) serve(s *Session, ahead []byte) {
+	defer c.ended(s)
+	r := newConnReader(c.conn)
+	if len(ahead) > 0 {
+		c.receive(s, ahead, new(headerScratch))
+	}
+	for {
+		p, err := r.read()
+		if len(p) > 0 {
+			c.receive(s, p, &r.buf.headerScratch)
+		}
+		r.release()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// ended is called when nothing can be read any more.
+func (c *wsConn) ended(s *Session) {
+	c.frames.release()
+	if c.transport {
+		s.lost()
+		return
+	}
+	s.mu.Lock()
+	if s.probe == c {
+		s.probe, s.probed = nil, false
+	}
+	s.mu.Unlock()
+	c.conn.Close()
+}
+
+// receive acts on bytes that have come in.
+func (c *wsConn) receive(s *Session, p []byte, scratch *headerScratch) {
+	delivering := c.transport && s.begin(c)
+	for !c.deaf {
+		m, rest, ok, err := c.frames.next(p, scratch)
+		if err != nil {
+			c.violated(s, err)
+			break
+		}
+		if !ok {
+			break
+		}
+		p = rest
+		switch {
+		case m.op.IsControl():
+			c.control(s, m)
+		case !c.transport:
+			delivering = c.probePacket(s, m) && s.begin(c)
+		case delivering:
+			c.packet(s, m)
+		}
+	}
+	if delivering {
+		s.end()
+	}
+}
+
+// packet acts on a message of the session's transport.
+func (c *wsConn) packet(s *Session, m wsMessage) {
+	p := parser.Packet{Type: parser.Message, Binary: true, Data: m.data}
+	if m.op == ws.OpText {
+		var err error
+		if p, err = parser.DecodeText(m.data); err != nil {
+			s.fail(ParseError, ws.StatusInvalidFramePayloadData)
+			return
+		}
+	}
+	s.receive(p)
+}
+
+// control acts on a control frame.
+func (c *wsConn) control(s *Session, m wsMessage) {
+	switch m.op {
+	case ws.OpPing:
+		c.send(s, newControl(ws.OpPong, append([]byte(nil), m.data...)))
+	case ws.OpClose:
+		c.deaf = true
+		if !c.transport {
+			c.hangUp(closeFrame(0, ""))
+			return
+		}
+		s.goodbye(m.data)
+	}
+}
+
+// send sends a control frame. It counts against the outbox like any other.
+func (c *wsConn) send(s *Session, f *Frame) {
+	if !c.transport {
+		if err := c.conn.writeFrame(f, handshakeTimeout); err != nil {
+			c.conn.Close()
+		}
+		return
+	}
+	_ = s.Send(f) // what it returns concerns those who send messages
+}
+
+// goodbye ends the session because the peer's close frame came with the payload p, which is echoed.
+func (s *Session) goodbye(p []byte) {
+	var code ws.StatusCode
+	if len(p) >= 2 {
+		code = ws.StatusCode(binary.BigEndian.Uint16(p))
+	}
+	s.mu.Lock()
+	var end ending
+	s.peerClosed = true
+	if s.state.Load() == stateOpen {
+		end = s.failLocked(TransportClose, code)
+	} else {
+		end = s.overLocked(end) // ours has left, or is of no use any more
+	}
+	s.mu.Unlock()
+	s.finish(end)
+}
+
+// violated ends what c carries because its peer broke RFC 6455. What the peer goes on to send is read and
+// forgotten for a moment: closing with bytes unread would destroy the close frame on its way.
+func (c *wsConn) violated(s *Session, err error) {
+	c.deaf = true
+	var v *protocolError
+	if !errors.As(err, &v) {
+		v = &protocolError{ws.StatusInternalServerError, err.Error()}
+	}
+	if c.transport {
+		s.server.log.Debug("websocket violation", "sid", s.shortID(), "err", err)
+		s.fail(TransportError, v.code)
+		return
+	}
+	c.hangUp(closeFrame(v.code, v.text))
+}
+
+// hangUp sends a last frame on a connection that is no session's transport, and gives the peer a moment
+// to close.
+func (c *wsConn) hangUp(f *Frame) {
+	c.deaf = true
+	if err := c.conn.writeFrame(f, handshakeTimeout); err != nil {
+		c.conn.Close()
+		return
+	}
+	_ = c.conn.SetReadDeadline(time.Now().Add(failTimeout))
+}

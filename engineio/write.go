@@ -1,0 +1,126 @@
+package engineio
+
+// wakeLocked sees to it that what is in the outbox leaves, soon or when the handler has returned.
+func (s *Session) wakeLocked() {
+	if !s.delivering {
+		s.scheduleLocked()
+	}
+}
+
+// scheduleLocked sees to it that what is in the outbox leaves.
+func (s *Session) scheduleLocked() {
+	switch {
+	case s.out.empty():
+	case s.ws == nil:
+		if s.poll != nil {
+			s.poll.signal()
+		}
+	case s.writer != writerIdle:
+	case s.ws.conn.raw == nil:
+		s.writer = writerBusy
+		s.server.wg.Go(s.writeBlocking)
+	default:
+		s.writer = writerQueued
+		s.server.flushers.push(s)
+	}
+}
+
+// flush writes what waits, without waiting for the peer. The session's writer is writerQueued.
+func (s *Session) flush(b *batch) {
+	s.mu.Lock()
+	if s.out.empty() || s.state.Load() == stateClosed {
+		s.writer = writerIdle
+		s.mu.Unlock()
+		return
+	}
+	s.writer = writerBusy
+	c := s.ws.conn
+	p := s.out.gather(b.buf)
+	s.mu.Unlock()
+
+	n, err := b.write(c, p, false)
+
+	if err != nil {
+		s.lost()
+		return
+	}
+	s.mu.Lock()
+	s.out.advance(n)
+	switch {
+	case n < len(p):
+		s.writer = writerStalled
+		s.server.wg.Go(s.writeWaiting)
+	case s.out.empty():
+		s.writer = writerIdle
+	default:
+		// Behind the others, lest one session's megabytes hold them up.
+		s.writer = writerQueued
+		s.server.flushers.push(s)
+	}
+	s.mu.Unlock()
+	s.written()
+}
+
+// written ends a session whose last frame has left, if the peer has already said goodbye.
+func (s *Session) written() {
+	if s.state.Load() != stateClosing {
+		return
+	}
+	s.mu.Lock()
+	var end ending
+	if s.peerClosed && s.out.empty() {
+		end = s.overLocked(end)
+	}
+	s.mu.Unlock()
+	s.finish(end)
+}
+
+// writeWaiting waits until the peer takes something, and leaves the rest to a flusher. It holds no buffer.
+func (s *Session) writeWaiting() {
+	s.mu.Lock()
+	c := s.ws.conn
+	p := s.out.oldest()
+	s.mu.Unlock()
+
+	var w fdWriter
+	n, err := w.write(c, p, true)
+
+	if err != nil {
+		s.lost()
+		return
+	}
+	s.mu.Lock()
+	s.out.advance(n)
+	s.writer = writerIdle
+	s.scheduleLocked()
+	s.mu.Unlock()
+	s.written()
+}
+
+// writeBlocking writes until nothing waits, on a connection that cannot be written without blocking.
+func (s *Session) writeBlocking() {
+	b := batches.Get().(*batch)
+	defer batches.Put(b)
+	for {
+		s.mu.Lock()
+		if s.out.empty() || s.state.Load() == stateClosed {
+			s.writer = writerIdle
+			s.mu.Unlock()
+			s.written()
+			return
+		}
+		c := s.ws.conn
+		p := s.out.gather(b.buf)
+		s.mu.Unlock()
+
+		n, err := c.Write(p)
+
+		if err != nil {
+			s.lost()
+			return
+		}
+		s.mu.Lock()
+		s.out.advance(n)
+		s.mu.Unlock()
+	}
+}

@@ -1,0 +1,98 @@
+// Command suiteserver is the server that the official protocol test suites expect: Engine.IO at
+// /engine.io/, which sends every message back.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"jobcast/engineio"
+)
+
+func main() {
+	listen := flag.String("listen", "127.0.0.1:3000", "`address` to listen on")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *listen); err != nil {
+		slog.Error("suiteserver", "err", err)
+		os.Exit(1)
+	}
+}
+
+// A suite is the server side of one suite's contract.
+type suite struct {
+	path    string
+	handler http.Handler
+	close   func(context.Context) error
+}
+
+func run(ctx context.Context, listen string) error {
+	suites := []suite{engineSuite()}
+
+	mux := http.NewServeMux()
+	for _, s := range suites {
+		mux.Handle(s.path, s.handler)
+	}
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	slog.Info("listening", "address", l.Addr().String())
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	for _, s := range suites {
+		err = errors.Join(err, s.close(ctx))
+	}
+	err = errors.Join(err, server.Shutdown(ctx))
+	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// engineConfig holds the limits that the suites count on.
+func engineConfig() engineio.Config {
+	return engineio.Config{
+		PingInterval:    300 * time.Millisecond,
+		PingTimeout:     200 * time.Millisecond,
+		MaxPayloadBytes: 1e6,
+		Origins:         []string{"*"},
+	}
+}
+
+func engineSuite() suite {
+	cfg := engineConfig()
+	cfg.Accept = func(s *engineio.Session) engineio.Handler { return echo{s} }
+	server := engineio.NewServer(cfg)
+	return suite{"/engine.io/", server, server.Close}
+}
+
+// echo sends every message back.
+type echo struct{ session *engineio.Session }
+
+func (e echo) Message(m engineio.Message) {
+	m.Data = bytes.Clone(m.Data)
+	_ = e.session.Send(engineio.NewFrame(m)) // the session may have ended: nobody is left to tell
+}
+
+func (e echo) Closed(engineio.Reason) {}
