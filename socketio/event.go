@@ -2,63 +2,146 @@ package socketio
 
 import (
 	"context"
-	"encoding/json"
-)
+	"errors"
+	"fmt"
 
-// Args are the arguments of one event as they are on the wire, with the attachments that its
-// placeholders stand for. An Event[Args] or a Call[Args, Args] takes them undecoded.
-type Args struct {
-	JSON        []json.RawMessage
-	Attachments [][]byte
-}
+	"jobcast/engineio"
+	"jobcast/socketio/parser"
+)
 
 // Emitter is who can be emitted to: a Socket, a Namespace or a Target.
 type Emitter interface {
-	emit(name string, args Args) error // in truth: an encoded packet
+	namespace() *Namespace
+	send(frames []*engineio.Frame) error
 }
 
-// Handler answers one named event. Event.On and Call.On make it.
-type Handler struct{ name string }
+var (
+	_ Emitter = (*Socket)(nil)
+	_ Emitter = (*Namespace)(nil)
+	_ Emitter = Target{}
+)
 
-// Event is a named event with one payload, sent in either direction.
+// Handler answers one named event. Event.On, Call.On and Call.OnAnswer make it, Namespace.Handle
+// registers it.
+type Handler struct {
+	name  string
+	serve func(*call) error
+}
+
+// Event is a named event with one payload, sent in either direction. The payload is encoded and decoded
+// by encoding/json, without the escaping of HTML. A payload that is missing decodes as the zero value,
+// and an argument too many is ignored. With struct{} for T the event has no argument; with Args it has
+// any number, and may be binary.
 type Event[T any] struct{ name string }
 
-// NewEvent declares an event. It panics if the name is reserved.
-func NewEvent[T any](name string) Event[T] { return Event[T]{name} }
+// NewEvent declares an event. It panics if the name is reserved by the protocol: connect, connect_error,
+// disconnect, disconnecting, newListener, removeListener.
+func NewEvent[T any](name string) Event[T] { return Event[T]{usable(name)} }
 
-func (e Event[T]) Name() string { return e.name }
-
-// Emit sends the event and returns at once.
-func (e Event[T]) Emit(to Emitter, payload T) error { panic("skeleton") }
-
-// On returns the handler that decodes the payload and calls h. An ack, if asked for, is empty.
-func (e Event[T]) On(h func(ctx context.Context, s *Socket, payload T) error) Handler {
-	panic("skeleton")
+func usable(name string) string {
+	if parser.Reserved([]byte(name)) {
+		panic("socketio: event name " + name + " is reserved")
+	}
+	return name
 }
 
-// Call is a named event that is answered by an acknowledgement.
+// Name is the event's name on the wire.
+func (e Event[T]) Name() string { return e.name }
+
+// Emit sends the event and returns at once. It is encoded once, however many sockets there are. The
+// error is that of encoding the payload or, to a single socket, ErrDisconnected or an error of
+// engineio.Session.Send. Emit may be called from any goroutine.
+func (e Event[T]) Emit(to Emitter, payload T) error {
+	frames, err := encode(parser.Event, to.namespace().name, nil, e.name, &payload)
+	if err != nil {
+		return fmt.Errorf("encode event %s: %w", e.name, err)
+	}
+	return to.send(frames)
+}
+
+// On returns the handler that decodes the payload and calls h. An ack, if asked for, is empty. An error
+// goes the way of Config.EncodeError.
+func (e Event[T]) On(h func(ctx context.Context, s *Socket, payload T) error) Handler {
+	return Handler{e.name, func(c *call) error {
+		var payload T
+		if err := decode(e.name, c.args, &payload); err != nil {
+			return err
+		}
+		if err := h(c.socket.ctx, c.socket, payload); err != nil {
+			return err
+		}
+		return c.answer(&struct{}{})
+	}}
+}
+
+// Call is a named event that is answered by an acknowledgement. Req and Res are encoded and decoded as
+// the payload of an Event is.
 type Call[Req, Res any] struct{ name string }
 
-func NewCall[Req, Res any](name string) Call[Req, Res] { return Call[Req, Res]{name} }
+// NewCall declares a call. It panics if the name is reserved, as NewEvent does.
+func NewCall[Req, Res any](name string) Call[Req, Res] { return Call[Req, Res]{usable(name)} }
 
+// Name is the event's name on the wire.
 func (c Call[Req, Res]) Name() string { return c.name }
 
 // On returns the handler that decodes the request, calls h and sends the acknowledgement: the result,
-// or or what Config.EncodeError makes of the error.
+// or what Config.EncodeError makes of the error.
 func (c Call[Req, Res]) On(h func(ctx context.Context, s *Socket, req Req) (Res, error)) Handler {
-	panic("skeleton")
+	return Handler{c.name, func(in *call) error {
+		var req Req
+		if err := decode(c.name, in.args, &req); err != nil {
+			return err
+		}
+		res, err := h(in.socket.ctx, in.socket, req)
+		if err != nil {
+			return err
+		}
+		return in.answer(&res)
+	}}
 }
 
 // OnAnswer is On for a handler that must do something right after its answer was queued, or say
-// exactly what comes before and after it: it calls answer itself, at most once. An error that is
-// returned before answer was called is the answer.
+// exactly what comes before and after it: it calls answer itself, at most once, and may do so after it
+// has returned. An error that is returned before answer was called is the answer. answer may be called
+// from any goroutine; its error is ErrAnswered, that of encoding res, or that of emitting to s.
 func (c Call[Req, Res]) OnAnswer(h func(ctx context.Context, s *Socket, req Req, answer func(Res) error) error) Handler {
-	panic("skeleton")
+	return Handler{c.name, func(in *call) error {
+		var req Req
+		if err := decode(c.name, in.args, &req); err != nil {
+			return err
+		}
+		return h(in.socket.ctx, in.socket, req, func(res Res) error { return in.answer(&res) })
+	}}
 }
 
 // Ask emits the event to one client and waits for its acknowledgement, for Config.AckTimeout at the
 // most if ctx has no deadline. It must not be called while holding a lock, and may be called from a
-// handler.
+// handler. The error wraps that of ctx, context.DeadlineExceeded, ErrDisconnected with the Reason, or is
+// a *PayloadError if the acknowledgement does not fit Res.
 func (c Call[Req, Res]) Ask(ctx context.Context, s *Socket, req Req) (res Res, err error) {
-	panic("skeleton")
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.conn.srv.cfg.AckTimeout)
+		defer cancel()
+	}
+	id, reply := s.expectAck()
+	defer s.forgetAck(id)
+	frames, err := encode(parser.Event, s.ns.name, &id, c.name, &req)
+	if err != nil {
+		return res, fmt.Errorf("encode event %s: %w", c.name, err)
+	}
+	if err := s.send(frames); err != nil {
+		return res, fmt.Errorf("ask %s: %w", c.name, err)
+	}
+	select {
+	case args := <-reply:
+		return res, decode(c.name, args, &res)
+	case <-s.ctx.Done():
+		return res, fmt.Errorf("ask %s: %w: %w", c.name, ErrDisconnected, context.Cause(s.ctx))
+	case <-ctx.Done():
+		if reason, ok := errors.AsType[Reason](context.Cause(ctx)); ok {
+			return res, fmt.Errorf("ask %s: %w: %w", c.name, ErrDisconnected, reason)
+		}
+		return res, fmt.Errorf("ask %s: %w", c.name, context.Cause(ctx))
+	}
 }

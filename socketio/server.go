@@ -2,13 +2,25 @@ package socketio
 
 import (
 	"context"
-	"encoding/json"
-	"iter"
 	"log/slog"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
 
 	"jobcast/engineio"
+	"jobcast/socketio/parser"
+)
+
+const (
+	defaultConnectTimeout   = 45 * time.Second
+	defaultAckTimeout       = 30 * time.Second
+	defaultMaxPendingEvents = 10_000
+
+	// maxPendingBytes bounds the payloads of one socket's events that wait for their handler. A client
+	// that sends more is closed with TooManyEvents. It leaves room for one packet with as many
+	// attachments as there may be, each of the default size.
+	maxPendingBytes = 16 << 20
 )
 
 // Config configures a Server. The zero value works.
@@ -21,132 +33,93 @@ type Config struct {
 	// deadline. Zero means 30 s.
 	AckTimeout time.Duration
 	// MaxPendingEvents bounds the events of one socket that wait for their handler; a client that
-	// sends more is closed. Zero means 10,000.
+	// sends more is closed with TooManyEvents. Zero means 10,000. Their payloads are bounded too, by
+	// 16 MiB.
 	MaxPendingEvents int
-	// EncodeError makes the JSON value of the acknowledgement out of a handler's error. Nil means
+	// EncodeError makes the JSON value of the acknowledgement out of a handler's error. It is called for
+	// every such error, also where the client asked for no acknowledgement. Nil means
 	// {"ok":false,"error":{"code","message"}} with code "bad_request" and the text of a *PayloadError,
-	// and code "internal" without details for everything else.
+	// and code "internal" without details for everything else, which is then logged at Error.
 	EncodeError func(error) any
 	// Logger is where the server logs. Nil means slog.Default().
 	Logger *slog.Logger
 }
 
-// A Server is a set of namespaces behind one http.Handler.
-type Server struct{ Engine *engineio.Server }
+// A Server is a set of namespaces behind one http.Handler. Its goroutines are those that run the events
+// of a socket while there are any, and those of Socket.Go; Close waits for them.
+type Server struct {
+	// Engine keeps the sessions below.
+	Engine *engineio.Server
 
-// New returns a server with no namespace but "/", which accepts everyone.
-func New(cfg Config) *Server { panic("skeleton") }
+	cfg   Config
+	log   *slog.Logger
+	tasks tasks
+
+	mu         sync.RWMutex // protects namespaces
+	namespaces map[string]*Namespace
+}
+
+// New returns a server with no namespace but "/", which accepts everyone. It panics if cfg.Engine.Accept
+// is set.
+func New(cfg Config) *Server {
+	if cfg.Engine.Accept != nil {
+		panic("socketio: Config.Engine.Accept must be nil")
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = defaultConnectTimeout
+	}
+	if cfg.AckTimeout == 0 {
+		cfg.AckTimeout = defaultAckTimeout
+	}
+	if cfg.MaxPendingEvents == 0 {
+		cfg.MaxPendingEvents = defaultMaxPendingEvents
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Engine.Logger == nil {
+		cfg.Engine.Logger = cfg.Logger
+	}
+	s := &Server{cfg: cfg, log: cfg.Logger, namespaces: map[string]*Namespace{}}
+	s.tasks.idle = make(chan struct{}, 1)
+	s.Of("/")
+	cfg.Engine.Accept = func(sess *engineio.Session) engineio.Handler { return s.accept(sess) }
+	s.Engine = engineio.NewServer(cfg.Engine)
+	return s
+}
 
 // ServeHTTP answers the Engine.IO requests.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.Engine.ServeHTTP(w, r) }
 
 // Of returns the namespace with that name and makes it if need be. Register its handlers before the
-// server starts to serve.
-func (s *Server) Of(name string) *Namespace { panic("skeleton") }
+// server starts to serve. It panics if the name does not start with a slash, has a comma, or is longer
+// than 512 bytes: no client could join it.
+func (s *Server) Of(name string) *Namespace {
+	if !strings.HasPrefix(name, "/") || strings.Contains(name, ",") || len(name) > parser.MaxNamespaceBytes {
+		panic("socketio: namespace " + name + ": want a name such as /jobs")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.namespaces[name]
+	if n == nil {
+		n = newNamespace(s, name)
+		s.namespaces[name] = n
+	}
+	return n
+}
+
+func (s *Server) namespace(name string) *Namespace {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.namespaces[name]
+}
 
 // Close disconnects every client so that it reconnects by itself, and returns when the last handler
-// and goroutine has ended, or ctx is done.
-func (s *Server) Close(ctx context.Context) error { panic("skeleton") }
-
-// A Namespace is one channel of communication, multiplexed with others over a session.
-type Namespace struct{}
-
-func (n *Namespace) Name() string { panic("skeleton") }
-
-// Handle registers handlers. It panics if an event is handled twice, or has a reserved name.
-func (n *Namespace) Handle(hs ...Handler) { panic("skeleton") }
-
-// HandleAny registers what gets the events that no other handler takes. Without one they are answered
-// with an error when they ask for an acknowledgement, and logged at Debug.
-func (n *Namespace) HandleAny(h func(ctx context.Context, s *Socket, event string, args Args) (Args, error)) {
-	panic("skeleton")
+// and goroutine has ended, or ctx is done. The contexts of the handlers are cancelled with the reason
+// ServerShutdown. Close may be called twice, but not by a handler: it would wait for itself.
+func (s *Server) Close(ctx context.Context) error {
+	if err := s.Engine.Close(ctx); err != nil {
+		return err
+	}
+	return s.tasks.wait(ctx)
 }
-
-// Use adds a middleware, which runs before a socket is connected. An error refuses the socket: the
-// client's connect_error has the error's text, and the Data of a *ConnectError.
-func (n *Namespace) Use(mw func(ctx context.Context, s *Socket) error) { panic("skeleton") }
-
-// OnConnect registers what runs when a socket has connected, before its first event. The context ends
-// when the socket leaves.
-func (n *Namespace) OnConnect(f func(ctx context.Context, s *Socket)) { panic("skeleton") }
-
-// OnDisconnect registers what runs after a socket's last event; its rooms are still there.
-func (n *Namespace) OnDisconnect(f func(s *Socket, reason Reason)) { panic("skeleton") }
-
-// To addresses the sockets in any of the rooms, each once.
-func (n *Namespace) To(rooms ...string) Target { panic("skeleton") }
-
-// Except addresses the sockets in none of the rooms.
-func (n *Namespace) Except(rooms ...string) Target { panic("skeleton") }
-
-// Volatile addresses every socket; what cannot leave at once is dropped.
-func (n *Namespace) Volatile() Target { panic("skeleton") }
-
-// Sockets yields the connected sockets, in no order. Joining, leaving and disconnecting while it runs
-// is allowed.
-func (n *Namespace) Sockets() iter.Seq[*Socket] { panic("skeleton") }
-
-// Target is a set of sockets to emit to. It is a value: every method returns a new one.
-type Target struct{}
-
-func (t Target) To(rooms ...string) Target     { panic("skeleton") }
-func (t Target) Except(rooms ...string) Target { panic("skeleton") }
-func (t Target) Volatile() Target              { panic("skeleton") }
-func (t Target) Sockets() iter.Seq[*Socket]    { panic("skeleton") }
-
-// Socket is one client in one namespace.
-type Socket struct{}
-
-func (s *Socket) ID() string                     { panic("skeleton") }
-func (s *Socket) Namespace() *Namespace          { panic("skeleton") }
-func (s *Socket) Handshake() *engineio.Handshake { panic("skeleton") }
-
-// Auth is the JSON object of the client's CONNECT packet, or nil.
-func (s *Socket) Auth() json.RawMessage { panic("skeleton") }
-
-// Transport is the transport in use: "polling" or "websocket".
-func (s *Socket) Transport() string { panic("skeleton") }
-
-// Context ends when the socket leaves its namespace; its cause is then the Reason.
-func (s *Socket) Context() context.Context { panic("skeleton") }
-
-// Go runs f on a goroutine that belongs to s: its context ends when the client leaves, and Server.Close
-// waits for it.
-func (s *Socket) Go(f func(ctx context.Context)) { panic("skeleton") }
-
-func (s *Socket) Join(rooms ...string)  { panic("skeleton") }
-func (s *Socket) Leave(rooms ...string) { panic("skeleton") }
-func (s *Socket) Rooms() []string       { panic("skeleton") }
-
-// To and Broadcast address other sockets of the namespace: the socket itself is left out.
-func (s *Socket) To(rooms ...string) Target { panic("skeleton") }
-func (s *Socket) Broadcast() Target         { panic("skeleton") }
-
-// Volatile returns an emitter to this socket that drops what cannot leave at once.
-func (s *Socket) Volatile() Emitter { panic("skeleton") }
-
-// Disconnect removes the socket from its namespace, and closes the session below if closeEngine.
-func (s *Socket) Disconnect(closeEngine bool) { panic("skeleton") }
-
-// ConnectError refuses a socket with data beside the message.
-type ConnectError struct {
-	Message string
-	Data    any
-}
-
-func (e *ConnectError) Error() string { return e.Message }
-
-// PayloadError says which event had arguments that do not fit, and where.
-type PayloadError struct {
-	Event string
-	Field string // a path such as "args.path", or empty
-	Err   error
-}
-
-func (e *PayloadError) Error() string { return "event " + e.Event + ": " + e.Err.Error() }
-func (e *PayloadError) Unwrap() error { return e.Err }
-
-// A Reason says why a socket left its namespace.
-type Reason string
-
-func (r Reason) Error() string { return string(r) }

@@ -1,4 +1,12 @@
 // Package socketio implements Socket.IO (socket.io-protocol, revision 5) on Engine.IO sessions:
 // namespaces, sockets, rooms, acknowledgements and broadcast. Events are typed values that are declared
 // once (see NewEvent and NewCall) and make both the sender and the handler.
+//
+// The events of one socket run in order, one after the other, but never on the goroutine that reads its
+// session: a handler may block, and may ask its own client something and wait for the answer. What a
+// handler emits leaves at once. Handlers of different sockets run at the same time.
+//
+// The package knows nothing of HTTP beyond the values of the handshake, and nothing of what the events
+// mean. Its goroutines belong to the Server: one for each socket that has events to handle, while it
+// has, and those that Socket.Go starts. An idle client costs none.
 package socketio

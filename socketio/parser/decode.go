@@ -10,7 +10,7 @@ import (
 // A Decoder joins packets with the attachments that follow them. The zero value is ready; after an
 // error it is of no more use. It keeps nothing of what it is given: packets hold copies.
 type Decoder struct {
-	pending   Packet // while attachments are missing
+	pending   *Packet // while attachments are missing
 	missing   int
 	namespace string // the last one: most sessions use the same again and again
 }
@@ -24,7 +24,8 @@ func (d *Decoder) Text(message []byte) (p Packet, complete bool, err error) {
 	if err != nil || attachments == 0 {
 		return p, err == nil, err
 	}
-	d.pending, d.missing = p, attachments
+	pending := p
+	d.pending, d.missing = &pending, attachments
 	return Packet{}, false, nil
 }
 
@@ -37,7 +38,7 @@ func (d *Decoder) Binary(message []byte) (p Packet, complete bool, err error) {
 	if d.missing--; d.missing > 0 {
 		return p, false, nil
 	}
-	p, d.pending = d.pending, Packet{}
+	p, d.pending = *d.pending, nil
 	return p, true, nil
 }
 

@@ -1,0 +1,114 @@
+package socketio
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+
+	"jobcast/socketio/parser"
+)
+
+// A call is one event on its way to its handler, and the way back of its acknowledgement.
+type call struct {
+	socket   *Socket
+	name     []byte
+	args     Args
+	wantsAck bool
+	id       uint64
+	answered atomic.Bool
+}
+
+// handle runs the event's handler and sees to the acknowledgement of an error.
+func (c *call) handle() {
+	ns := c.socket.ns
+	var err error
+	if h, ok := ns.handlers[string(c.name)]; ok {
+		err = c.serve(h.serve)
+	} else if ns.any != nil {
+		err = c.serve(func(c *call) error {
+			res, err := ns.any(c.socket.ctx, c.socket, string(c.name), c.args)
+			if err != nil {
+				return err
+			}
+			return c.answer(&res)
+		})
+	} else {
+		err = &PayloadError{Event: string(c.name), Err: errUnhandled}
+	}
+	if err != nil {
+		c.fail(err)
+	}
+}
+
+func (c *call) serve(h func(*call) error) (err error) {
+	defer c.socket.caught(string(c.name), &err)
+	return h(c)
+}
+
+// answer sends the acknowledgement, if the client asked for one. res is a pointer to its payload.
+func (c *call) answer(res any) error {
+	if c.answered.Load() {
+		return ErrAnswered
+	}
+	if !c.wantsAck {
+		c.answered.Store(true)
+		return nil
+	}
+	frames, err := encode(parser.Ack, c.socket.ns.name, &c.id, "", res)
+	if err != nil {
+		return fmt.Errorf("encode the acknowledgement of %s: %w", c.name, err)
+	}
+	if !c.answered.CompareAndSwap(false, true) {
+		return ErrAnswered
+	}
+	return c.socket.send(frames)
+}
+
+// fail makes the acknowledgement out of an error.
+func (c *call) fail(err error) {
+	srv := c.socket.conn.srv
+	srv.log.Debug("event failed", "nsp", c.socket.ns.name, "socket", c.socket.id, "event", string(c.name), "err", err)
+	value := c.encodeError(err)
+	switch err := c.answer(&value); {
+	case err == nil, errors.Is(err, ErrAnswered), errors.Is(err, ErrDisconnected):
+	default:
+		srv.log.Error("event's error cannot be encoded", "nsp", c.socket.ns.name, "event", string(c.name), "err", err)
+		value = internalFailure
+		c.answer(&value)
+	}
+}
+
+// encodeError is what the client gets to see of err.
+func (c *call) encodeError(err error) (value any) {
+	srv := c.socket.conn.srv
+	if encode := srv.cfg.EncodeError; encode != nil {
+		value = internalFailure // if encode panics
+		c.socket.guard(string(c.name), func() error { value = encode(err); return nil })
+		return value
+	}
+	if e, ok := errors.AsType[*PayloadError](err); ok {
+		return newFailure("bad_request", e.Error())
+	}
+	if err != errPanic { // that was logged
+		srv.log.Error("event failed", "nsp", c.socket.ns.name, "socket", c.socket.id, "event", string(c.name), "err", err)
+	}
+	return internalFailure
+}
+
+// caught is deferred around every callback. It is where a panic ends: it is logged and becomes an error
+// of that call.
+func (s *Socket) caught(what string, err *error) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	s.conn.srv.log.Error("handler panicked", "nsp", s.ns.name, "socket", s.id, "event", what, "err", v, "stack", string(debug.Stack()))
+	*err = errPanic
+}
+
+// guard calls f and turns a panic into an error.
+func (s *Socket) guard(what string, f func() error) (err error) {
+	defer s.caught(what, &err)
+	return f()
+}

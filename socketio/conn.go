@@ -1,0 +1,217 @@
+package socketio
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"jobcast/engineio"
+	"jobcast/socketio/parser"
+)
+
+// session is what this package uses of an *engineio.Session. The tests have another, in memory.
+type session interface {
+	ID() string
+	Handshake() *engineio.Handshake
+	Transport() string
+	Send(frames ...*engineio.Frame) error
+	SendVolatile(frames ...*engineio.Frame) bool
+	Close(reason engineio.Reason)
+}
+
+var _ session = (*engineio.Session)(nil)
+
+// The ways in which a client breaks the protocol that the parser cannot see.
+var (
+	errNotConnected   = errors.New("packet for a namespace that was not joined")
+	errConnectedTwice = errors.New("second CONNECT to a namespace")
+	errDirection      = errors.New("packet that only a server sends")
+
+	errUnknownNamespace = errors.New("Invalid namespace") // the client sees it
+)
+
+// A conn is one session with its sockets, one for each namespace that the client has joined.
+type conn struct {
+	srv  *Server
+	sess session
+
+	// Only the session's reader uses these.
+	decoder parser.Decoder
+	broken  bool // the session was told to close, what still comes is ignored
+
+	mu       sync.Mutex // protects the fields below
+	sockets  []joined
+	deadline *time.Timer // for the first namespace; nil once joined
+}
+
+// joined is a socket under the name of its namespace. There is no socket if the server has disconnected
+// it: what the client sent before it knew is no violation.
+type joined struct {
+	namespace string
+	socket    *Socket
+}
+
+var _ engineio.Handler = (*conn)(nil)
+
+func (s *Server) accept(sess session) *conn {
+	c := &conn{srv: s, sess: sess}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deadline = time.AfterFunc(s.cfg.ConnectTimeout, c.timeout)
+	return c
+}
+
+// timeout closes a session that has joined no namespace in time.
+func (c *conn) timeout() {
+	c.mu.Lock()
+	late := c.deadline != nil
+	c.mu.Unlock()
+	if late {
+		c.sess.Close(engineio.Reason(ForcedServerClose))
+	}
+}
+
+// stopDeadline is called when a first namespace is joined, and at the end.
+func (c *conn) stopDeadline() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.deadline != nil {
+		c.deadline.Stop()
+		c.deadline = nil
+	}
+}
+
+// Message takes one message from the session's reader. It does not block.
+func (c *conn) Message(m engineio.Message) {
+	if c.broken {
+		return
+	}
+	decode := c.decoder.Text
+	if m.Binary {
+		decode = c.decoder.Binary
+	}
+	p, complete, err := decode(m.Data)
+	if err == nil && complete {
+		err = c.packet(&p)
+	}
+	if err != nil {
+		c.srv.log.Debug("client broke the protocol", "sid", c.sid(), "err", err)
+		c.close(ParseError)
+	}
+}
+
+// close ends the session from its reader.
+func (c *conn) close(reason Reason) {
+	c.broken = true
+	c.sess.Close(engineio.Reason(reason))
+}
+
+// packet does what p says, or returns how it breaks the protocol.
+func (c *conn) packet(p *parser.Packet) error {
+	s, known := c.find(p.Namespace)
+	if p.Type == parser.Connect {
+		if s != nil {
+			return errConnectedTwice
+		}
+		return c.connect(p)
+	}
+	if s == nil && !known {
+		return errNotConnected
+	}
+	if s == nil {
+		return nil
+	}
+	switch p.Type {
+	case parser.Event:
+		if s.state.Load() == connecting {
+			return errNotConnected
+		}
+		in := &incoming{kind: eventKind}
+		in.call.socket, in.call.name, in.call.args = s, p.Name, Args{p.Args, p.Attachments}
+		in.call.wantsAck, in.call.id = p.HasID, p.ID
+		if !s.inbox.put(in) {
+			c.srv.log.Warn("client sends faster than its events are handled", "sid", c.sid(), "nsp", s.ns.name, "socket", s.id)
+			c.close(TooManyEvents)
+		}
+	case parser.Ack:
+		s.settle(p.ID, Args{p.Args, p.Attachments})
+	case parser.Disconnect:
+		s.leave(ClientNamespaceDisconnect)
+	default:
+		return errDirection
+	}
+	return nil
+}
+
+// connect starts a socket. Its middleware runs where its events will, and answers the CONNECT.
+func (c *conn) connect(p *parser.Packet) error {
+	ns := c.srv.namespace(p.Namespace)
+	if ns == nil {
+		c.refuse(p.Namespace, errUnknownNamespace)
+		return nil
+	}
+	s := newSocket(ns, c, p.Data)
+	c.mu.Lock()
+	c.sockets = slices.DeleteFunc(c.sockets, func(j joined) bool { return j.namespace == ns.name })
+	c.sockets = append(c.sockets, joined{ns.name, s})
+	c.mu.Unlock()
+	s.inbox.put(&incoming{kind: connectKind, call: call{socket: s}})
+	return nil
+}
+
+// find returns the socket in a namespace, nil if the server has disconnected it.
+func (c *conn) find(namespace string) (s *Socket, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, j := range c.sockets {
+		if j.namespace == namespace {
+			return j.socket, true
+		}
+	}
+	return nil, false
+}
+
+// forget lets go of a socket that has left. Where the server sent it away, the name stays.
+func (c *conn) forget(s *Socket, keepName bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, j := range c.sockets {
+		if j.socket != s {
+			continue
+		}
+		if keepName {
+			c.sockets[i].socket = nil
+		} else {
+			c.sockets = slices.Delete(c.sockets, i, i+1)
+		}
+		return
+	}
+}
+
+// all returns the sockets there are.
+func (c *conn) all() []*Socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sockets := make([]*Socket, 0, len(c.sockets))
+	for _, j := range c.sockets {
+		if j.socket != nil {
+			sockets = append(sockets, j.socket)
+		}
+	}
+	return sockets
+}
+
+// Closed ends every socket of the session.
+func (c *conn) Closed(reason engineio.Reason) {
+	c.stopDeadline()
+	for _, s := range c.all() {
+		s.leave(Reason(reason))
+	}
+}
+
+// sid is what may be logged of the session's id, which is a credential.
+func (c *conn) sid() string {
+	id := c.sess.ID()
+	return id[:min(6, len(id))]
+}

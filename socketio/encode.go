@@ -1,0 +1,158 @@
+package socketio
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"jobcast/engineio"
+	"jobcast/socketio/parser"
+)
+
+// Args are the arguments of one event as they are on the wire, with the attachments that its
+// placeholders stand for. An Event[Args] or a Call[Args, Args] takes them undecoded. What a handler
+// gets is its own; what is emitted must not change afterwards.
+type Args struct {
+	JSON        []json.RawMessage
+	Attachments [][]byte
+}
+
+var errArgs = errors.New("socketio: arguments are not JSON, or their placeholders do not fit the attachments")
+
+// check returns an error for what a client would take for a violation of the protocol.
+func (a *Args) check() error {
+	if len(a.Attachments) > parser.MaxAttachments {
+		return fmt.Errorf("socketio: %d attachments, at most %d fit in a packet", len(a.Attachments), parser.MaxAttachments)
+	}
+	for _, arg := range a.JSON {
+		if !parser.Valid(arg, len(a.Attachments)) {
+			return errArgs
+		}
+	}
+	return nil
+}
+
+// An encoder writes packets into a buffer that is used again.
+type encoder struct {
+	buf  bytes.Buffer
+	json *json.Encoder
+}
+
+// maxKeptBuffer is the largest buffer that an encoder keeps.
+const maxKeptBuffer = 64 << 10
+
+var encoders = sync.Pool{New: func() any {
+	e := new(encoder)
+	e.json = json.NewEncoder(&e.buf)
+	e.json.SetEscapeHTML(false)
+	return e
+}}
+
+// encode makes the messages of an Event, an Ack or a ConnectError: its text and then its attachments. v
+// is a pointer to the payload. id is nil for an event that wants no acknowledgement; only an event has a
+// name.
+func encode(t parser.Type, namespace string, id *uint64, name string, v any) ([]*engineio.Frame, error) {
+	e := encoders.Get().(*encoder)
+	defer func() {
+		if e.buf.Cap() <= maxKeptBuffer {
+			encoders.Put(e)
+		}
+	}()
+	e.buf.Reset()
+
+	var attachments [][]byte
+	if args, ok := v.(*Args); ok {
+		if err := args.check(); err != nil {
+			return nil, err
+		}
+		attachments = args.Attachments
+	}
+	var number uint64
+	if id != nil {
+		number = *id
+	}
+	b := parser.AppendHeader(e.buf.AvailableBuffer(), t, len(attachments), namespace, id != nil, number)
+	switch t {
+	case parser.Event:
+		b = append(parser.AppendString(append(b, '['), name), ',')
+	case parser.Ack:
+		b = append(b, '[')
+	}
+	e.buf.Write(b)
+	before := e.buf.Len()
+	if err := e.payload(v); err != nil {
+		return nil, err
+	}
+	if t == parser.Event && e.buf.Len() == before {
+		e.buf.Truncate(before - 1) // the comma: there is no argument
+	}
+	if t != parser.ConnectError {
+		e.buf.WriteByte(']')
+	}
+
+	frames := make([]*engineio.Frame, 1, 1+len(attachments))
+	frames[0] = engineio.NewFrame(engineio.Message{Data: bytes.Clone(e.buf.Bytes())})
+	for _, a := range attachments {
+		frames = append(frames, engineio.NewFrame(engineio.Message{Binary: true, Data: a}))
+	}
+	return frames, nil
+}
+
+// payload writes what v points to as the arguments of a packet.
+func (e *encoder) payload(v any) error {
+	switch v := v.(type) {
+	case *struct{}: // no argument
+	case *Args:
+		for i, arg := range v.JSON {
+			if i > 0 {
+				e.buf.WriteByte(',')
+			}
+			e.buf.Write(arg)
+		}
+	case *json.RawMessage:
+		if *v == nil {
+			e.buf.WriteString("null")
+		} else if !parser.Valid(*v, 0) {
+			return errArgs
+		} else {
+			e.buf.Write(*v)
+		}
+	default:
+		if err := e.json.Encode(v); err != nil {
+			return err
+		}
+		e.buf.Truncate(e.buf.Len() - 1) // the encoder ends with a newline
+	}
+	return nil
+}
+
+// decode makes a payload, which v points to, out of the arguments of an event or an acknowledgement.
+func decode(event string, args Args, v any) error {
+	switch v := v.(type) {
+	case *struct{}:
+		return nil
+	case *Args:
+		*v = args
+		return nil
+	case *json.RawMessage:
+		if len(args.JSON) > 0 {
+			*v = args.JSON[0]
+		}
+		return nil
+	}
+	if len(args.JSON) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(args.JSON[0], v); err != nil {
+		return payloadError(event, err)
+	}
+	return nil
+}
+
+// encodeControl makes a Connect or a Disconnect.
+func encodeControl(t parser.Type, namespace string, data []byte) *engineio.Frame {
+	p := parser.Packet{Type: t, Namespace: namespace, Data: data}
+	return engineio.NewFrame(engineio.Message{Data: p.Append(nil)})
+}

@@ -1,0 +1,99 @@
+package socketio
+
+import (
+	"context"
+	"iter"
+	"sync"
+
+	"jobcast/engineio"
+)
+
+// A Namespace is one channel of communication, multiplexed with others over a session. As an Emitter it
+// is every socket that is connected to it.
+type Namespace struct {
+	srv  *Server
+	name string
+
+	// Written before the server serves, and only read from then on.
+	handlers     map[string]Handler
+	any          func(ctx context.Context, s *Socket, event string, args Args) (Args, error)
+	middleware   []func(ctx context.Context, s *Socket) error
+	onConnect    []func(ctx context.Context, s *Socket)
+	onDisconnect []func(s *Socket, reason Reason)
+
+	mu      sync.Mutex // protects the fields below, and the member of every socket
+	sockets map[string]*Socket
+	all     room
+	rooms   map[string]*room
+}
+
+func newNamespace(srv *Server, name string) *Namespace {
+	return &Namespace{
+		srv:      srv,
+		name:     name,
+		handlers: map[string]Handler{},
+		sockets:  map[string]*Socket{},
+		rooms:    map[string]*room{},
+	}
+}
+
+// Name is the namespace's name, with its slash.
+func (n *Namespace) Name() string { return n.name }
+
+// Handle registers handlers. It panics if an event is handled twice, or has a reserved name.
+func (n *Namespace) Handle(hs ...Handler) {
+	for _, h := range hs {
+		if h.serve == nil {
+			panic("socketio: a Handler comes from Event.On, Call.On or Call.OnAnswer")
+		}
+		if _, ok := n.handlers[usable(h.name)]; ok {
+			panic("socketio: namespace " + n.name + ": event " + h.name + " is handled twice")
+		}
+		n.handlers[h.name] = h
+	}
+}
+
+// HandleAny registers what gets the events that no other handler takes. What it returns is the
+// acknowledgement, if one was asked for. Without one they are answered with an error when they ask for
+// an acknowledgement, and logged at Debug. It panics if called twice.
+func (n *Namespace) HandleAny(h func(ctx context.Context, s *Socket, event string, args Args) (Args, error)) {
+	if n.any != nil {
+		panic("socketio: namespace " + n.name + ": HandleAny is called twice")
+	}
+	n.any = h
+}
+
+// Use adds a middleware, which runs before a socket is connected. An error refuses the socket: the
+// client's connect_error has the error's text, and the Data of a *ConnectError. A middleware may block;
+// the client waits for its CONNECT to be answered. It cannot emit to the socket yet.
+func (n *Namespace) Use(mw func(ctx context.Context, s *Socket) error) {
+	n.middleware = append(n.middleware, mw)
+}
+
+// OnConnect registers what runs when a socket has connected, before its first event. The context ends
+// when the socket leaves.
+func (n *Namespace) OnConnect(f func(ctx context.Context, s *Socket)) {
+	n.onConnect = append(n.onConnect, f)
+}
+
+// OnDisconnect registers what runs after a socket's last event; its rooms are still there.
+func (n *Namespace) OnDisconnect(f func(s *Socket, reason Reason)) {
+	n.onDisconnect = append(n.onDisconnect, f)
+}
+
+// To addresses the sockets in any of the rooms, each once. Without a room it addresses nobody.
+func (n *Namespace) To(rooms ...string) Target { return Target{ns: n}.To(rooms...) }
+
+// Except addresses the sockets in none of the rooms.
+func (n *Namespace) Except(rooms ...string) Target { return Target{ns: n}.Except(rooms...) }
+
+// Volatile addresses every socket; what cannot leave at once is dropped.
+func (n *Namespace) Volatile() Target { return Target{ns: n}.Volatile() }
+
+// Sockets yields the connected sockets, in no order. Joining, leaving and disconnecting while it runs
+// is allowed.
+func (n *Namespace) Sockets() iter.Seq[*Socket] { return Target{ns: n}.Sockets() }
+
+func (n *Namespace) namespace() *Namespace { return n }
+
+func (n *Namespace) send(frames []*engineio.Frame) error { return Target{ns: n}.send(frames) }

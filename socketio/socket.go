@@ -1,0 +1,208 @@
+package socketio
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"jobcast/engineio"
+	"jobcast/socketio/parser"
+)
+
+// Socket is one client in one namespace. Its methods may be called from any goroutine, and none of them
+// blocks.
+type Socket struct {
+	id     string
+	ns     *Namespace
+	conn   *conn
+	auth   json.RawMessage
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	state  atomic.Int32
+	inbox  inbox
+	member member // belongs to the namespace, and is protected by its lock
+
+	mu      sync.Mutex // protects the fields below
+	asks    map[uint64]chan<- Args
+	nextAsk uint64
+}
+
+// The states of a socket, in order.
+const (
+	connecting int32 = iota // its middleware runs
+	admitted                // its CONNECT is being answered
+	connected
+	left
+)
+
+func newSocket(ns *Namespace, c *conn, auth json.RawMessage) *Socket {
+	id := make([]byte, 15)
+	rand.Read(id)
+	s := &Socket{id: base64.RawURLEncoding.EncodeToString(id), ns: ns, conn: c, auth: auth}
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	return s
+}
+
+// ID is the socket's identifier, 120 random bits in base64url. Every connection to a namespace has
+// another. As a room it addresses this socket alone.
+func (s *Socket) ID() string { return s.id }
+
+// Namespace is where the socket is.
+func (s *Socket) Namespace() *Namespace { return s.ns }
+
+// Handshake is what is kept of the request that opened the session below.
+func (s *Socket) Handshake() *engineio.Handshake { return s.conn.sess.Handshake() }
+
+// Auth is the JSON object of the client's CONNECT packet, or nil.
+func (s *Socket) Auth() json.RawMessage { return s.auth }
+
+// Transport is the transport in use: "polling" or "websocket".
+func (s *Socket) Transport() string { return s.conn.sess.Transport() }
+
+// Context ends when the socket leaves its namespace; its cause is then the Reason.
+func (s *Socket) Context() context.Context { return s.ctx }
+
+// Go runs f on a goroutine that belongs to s: its context ends when the client leaves, and Server.Close
+// waits for it. A panic in f is caught and logged. After the server has closed f does not run.
+func (s *Socket) Go(f func(ctx context.Context)) {
+	s.conn.srv.tasks.start(func() {
+		s.guard("go", func() error { f(s.ctx); return nil })
+	})
+}
+
+// Disconnect removes the socket from its namespace, and closes the session below if closeEngine; every
+// other socket of the session then leaves too. The client does not reconnect by itself. It does nothing
+// to a socket that has left. A middleware that calls it refuses the socket.
+func (s *Socket) Disconnect(closeEngine bool) {
+	if !closeEngine {
+		s.dismiss()
+		return
+	}
+	for _, other := range s.conn.all() {
+		other.dismiss()
+	}
+	s.conn.sess.Close(engineio.Reason(ForcedServerClose))
+}
+
+// dismiss is what the server does to a client that it does not want.
+func (s *Socket) dismiss() {
+	if was := s.leave(ServerNamespaceDisconnect); was == admitted || was == connected {
+		s.conn.sess.Send(encodeControl(parser.Disconnect, s.ns.name, nil))
+	}
+}
+
+// leave ends the socket and returns the state it was in. What it has received is still handled, and then
+// OnDisconnect runs.
+func (s *Socket) leave(reason Reason) (was int32) {
+	if was = s.state.Swap(left); was == left {
+		return left
+	}
+	s.cancel(reason)
+	s.conn.forget(s, reason == ServerNamespaceDisconnect && was != connecting)
+	if was != connecting { // otherwise begin sees it
+		s.inbox.put(&incoming{kind: disconnectKind, call: call{socket: s}})
+	}
+	return was
+}
+
+// begin runs the middleware and answers the CONNECT. It is the first that the inbox does.
+func (s *Socket) begin() {
+	err := s.admit()
+	if err == nil && !s.state.CompareAndSwap(connecting, admitted) {
+		err = context.Cause(s.ctx)
+	}
+	if err != nil {
+		s.state.Store(left)
+		s.cancel(err)
+		s.ns.remove(s) // a middleware may have joined rooms
+		s.conn.forget(s, false)
+		if err != ClientNamespaceDisconnect { // the name may be another socket's by now
+			s.conn.refuse(s.ns.name, err)
+		}
+		return
+	}
+	s.conn.stopDeadline()
+	s.conn.sess.Send(encodeControl(parser.Connect, s.ns.name, []byte(`{"sid":"`+s.id+`"}`)))
+	s.state.CompareAndSwap(admitted, connected)
+	s.ns.add(s)
+	for _, f := range s.ns.onConnect {
+		s.guard("connect", func() error { f(s.ctx, s); return nil })
+	}
+}
+
+// admit asks the middleware, in the order in which it was registered.
+func (s *Socket) admit() error {
+	for _, mw := range s.ns.middleware {
+		if err := s.guard("middleware", func() error { return mw(s.ctx, s) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish is the last that the inbox does.
+func (s *Socket) finish() {
+	reason, _ := errors.AsType[Reason](context.Cause(s.ctx))
+	for _, f := range s.ns.onDisconnect {
+		s.guard("disconnect", func() error { f(s, reason); return nil })
+	}
+	s.ns.remove(s)
+}
+
+func (s *Socket) namespace() *Namespace { return s.ns }
+
+func (s *Socket) send(frames []*engineio.Frame) error {
+	if s.state.Load() != connected {
+		return ErrDisconnected
+	}
+	return s.conn.sess.Send(frames...)
+}
+
+// A volatileSocket is a socket to which what cannot leave at once is not sent.
+type volatileSocket struct{ *Socket }
+
+func (v volatileSocket) send(frames []*engineio.Frame) error {
+	if v.state.Load() != connected {
+		return ErrDisconnected
+	}
+	v.conn.sess.SendVolatile(frames...)
+	return nil
+}
+
+// Volatile returns an emitter to this socket that drops what cannot leave at once.
+func (s *Socket) Volatile() Emitter { return volatileSocket{s} }
+
+// expectAck makes an acknowledgement id, and the channel that gets what comes under it.
+func (s *Socket) expectAck() (uint64, <-chan Args) {
+	reply := make(chan Args, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := s.nextAsk
+	s.nextAsk++
+	if s.asks == nil {
+		s.asks = map[uint64]chan<- Args{}
+	}
+	s.asks[id] = reply
+	return id, reply
+}
+
+func (s *Socket) forgetAck(id uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.asks, id)
+}
+
+// settle delivers an acknowledgement from the session's reader. One that nobody waits for is ignored.
+func (s *Socket) settle(id uint64, args Args) {
+	s.mu.Lock()
+	reply := s.asks[id]
+	delete(s.asks, id)
+	s.mu.Unlock()
+	if reply != nil {
+		reply <- args // has room, and gets one only
+	}
+}

@@ -1,0 +1,117 @@
+package socketio
+
+import (
+	"iter"
+	"slices"
+
+	"jobcast/engineio"
+)
+
+// Target is a set of sockets to emit to. It is a value: every method returns a new one, and it may be
+// kept and used by any goroutine. Which sockets it stands for is decided by each use anew.
+type Target struct {
+	ns       *Namespace
+	rooms    []string // nil: all sockets
+	except   []string
+	without  *Socket
+	volatile bool
+}
+
+// To adds the sockets in any of the rooms, or confines a Target that has no room yet to them. A socket's
+// ID is a room that it alone is in. Without a room in any To the Target is nobody.
+func (t Target) To(rooms ...string) Target {
+	t.rooms = slices.Concat(t.rooms, rooms)
+	if t.rooms == nil {
+		t.rooms = []string{}
+	}
+	return t
+}
+
+// Except takes out the sockets in any of the rooms.
+func (t Target) Except(rooms ...string) Target {
+	t.except = slices.Concat(t.except, rooms)
+	return t
+}
+
+// Volatile makes the Target drop what cannot leave at once.
+func (t Target) Volatile() Target {
+	t.volatile = true
+	return t
+}
+
+// To and Broadcast address other sockets of the namespace: the socket itself is left out.
+func (s *Socket) To(rooms ...string) Target { return s.Broadcast().To(rooms...) }
+
+// Broadcast addresses every other socket of the namespace.
+func (s *Socket) Broadcast() Target { return Target{ns: s.ns, without: s} }
+
+// Sockets yields the sockets that are connected, each once, in no order. Joining, leaving and
+// disconnecting while it runs is allowed.
+func (t Target) Sockets() iter.Seq[*Socket] {
+	return func(yield func(*Socket) bool) {
+		included, excluded := t.snapshots()
+		var seen map[*Socket]bool // excluded or yielded
+		if len(included) > 1 || len(excluded) > 0 {
+			seen = map[*Socket]bool{}
+		}
+		for _, sockets := range excluded {
+			for _, s := range sockets {
+				seen[s] = true
+			}
+		}
+		for i, sockets := range included {
+			for _, s := range sockets {
+				if s == t.without || s.state.Load() != connected || seen[s] {
+					continue
+				}
+				if i < len(included)-1 {
+					seen[s] = true
+				}
+				if !yield(s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// snapshots returns the rooms that the Target is made of.
+func (t Target) snapshots() (included, excluded [][]*Socket) {
+	t.ns.mu.Lock()
+	defer t.ns.mu.Unlock()
+	if t.rooms == nil {
+		included = append(included, t.ns.all.snapshot())
+	}
+	for _, name := range t.rooms {
+		included = t.ns.appendRoomLocked(included, name)
+	}
+	for _, name := range t.except {
+		excluded = t.ns.appendRoomLocked(excluded, name)
+	}
+	return included, excluded
+}
+
+func (n *Namespace) appendRoomLocked(snapshots [][]*Socket, name string) [][]*Socket {
+	if r := n.rooms[name]; r != nil {
+		snapshots = append(snapshots, r.snapshot())
+	}
+	if s := n.sockets[name]; s != nil {
+		snapshots = append(snapshots, []*Socket{s})
+	}
+	return snapshots
+}
+
+func (t Target) namespace() *Namespace { return t.ns }
+
+// send gives every socket the same frames. What a single one does with them is its own affair: a socket
+// that is gone or too slow is not an error of the broadcast.
+func (t Target) send(frames []*engineio.Frame) error {
+	for s := range t.Sockets() {
+		if t.volatile {
+			s.conn.sess.SendVolatile(frames...)
+		} else {
+			s.conn.sess.Send(frames...)
+		}
+	}
+	return nil
+}
