@@ -62,6 +62,9 @@ func (f *frameHead) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Message returns what the frame was made of. Its data must not be changed.
+func (f *Frame) Message() Message { return Message{Binary: f.op == ws.OpBinary, Data: f.data} }
+
 // Len is the number of bytes that the frame takes in an outbox.
 func (f *Frame) Len() int { return int(f.headLen) + len(f.data) }
 

@@ -12,8 +12,11 @@ import (
 
 // A poll is a GET that waits for packets.
 type poll struct {
-	wake   chan struct{} // has room for one
-	answer []byte        // nil until someone else than the GET's goroutine decides; guarded by Session.mu
+	wake chan struct{} // has room for one
+
+	// The fields below are guarded by Session.mu.
+	late   bool   // it came after the probe's pong
+	answer []byte // not nil once someone else than the GET's goroutine has decided
 }
 
 // signal makes the GET's goroutine look again.
@@ -36,6 +39,9 @@ func (s *Session) answerLocked(answer []byte) {
 var (
 	noopAnswer  = []byte{byte(parser.Noop)}
 	closeAnswer = []byte{byte(parser.Close)}
+	// overtaken is the answer to a poll that came at the same time as the packet that ended polling: what
+	// it would have got a moment later, a refusal.
+	overtaken = []byte{}
 )
 
 // servePoll answers a GET with what is queued, and waits while nothing is.
@@ -52,6 +58,10 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	for {
 		body, probed, end := s.pollAnswer(p, buf, noopDue)
 		s.finish(end)
+		if body != nil && len(body) == 0 {
+			s.server.refuse(w, r, errBadRequest)
+			return
+		}
 		if body != nil {
 			s.server.respond(w, contentText, body)
 			return
@@ -81,7 +91,11 @@ func (s *Session) startPoll(p *poll) bool {
 		return false
 	}
 	if s.poll == nil {
-		s.poll = p
+		s.poll, p.late = p, s.probed
+		if s.leaving != nil {
+			close(s.leaving)
+			s.leaving = nil
+		}
 		s.mu.Unlock()
 		return true
 	}
@@ -237,9 +251,34 @@ func (s *Session) deliverPayload(payload []byte) bool {
 			s.fail(ParseError, 0)
 			break
 		}
+		if p.Type == parser.Close {
+			s.awaitPoll()
+		}
 		if !s.receive(p) {
 			break
 		}
 	}
 	return true
+}
+
+// crossing is how long a POST that ends the session waits for the GET that the client may have sent
+// before it: on connections of their own they can arrive the other way round.
+const crossing = 20 * time.Millisecond
+
+// awaitPoll waits until a poll waits, for a moment.
+func (s *Session) awaitPoll() {
+	s.mu.Lock()
+	if s.poll != nil || s.state.Load() != stateOpen {
+		s.mu.Unlock()
+		return
+	}
+	leaving := make(chan struct{})
+	s.leaving = leaving
+	s.mu.Unlock()
+	t := time.NewTimer(crossing)
+	defer t.Stop()
+	select {
+	case <-leaving:
+	case <-t.C:
+	}
 }

@@ -29,10 +29,11 @@ type Session struct {
 
 	// The transport: HTTP long polling until ws is set.
 	ws      *wsConn
-	poll    *poll   // the GET that waits
-	posting bool    // a POST is coming in
-	probe   *wsConn // a WebSocket that may become the transport
-	probed  bool    // it has been answered
+	poll    *poll         // the GET that waits
+	posting bool          // a POST is coming in
+	leaving chan struct{} // closed when the next GET comes; nil unless someone waits for it
+	probe   *wsConn       // a WebSocket that may become the transport
+	probed  bool          // it has been answered
 
 	// delivering is true while a goroutine calls the handler. What is sent meanwhile leaves when it is
 	// done, in one write.

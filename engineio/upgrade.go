@@ -31,8 +31,8 @@ func (c *wsConn) probePacket(s *Session, m wsMessage) bool {
 	switch {
 	case m.op != ws.OpText || err != nil:
 	case p.Type == parser.Ping && string(p.Data) == probeData:
+		s.probing(c)
 		c.send(s, probePong)
-		s.answered(c)
 		return false
 	case p.Type == parser.Upgrade:
 		return s.upgrade(c)
@@ -42,8 +42,8 @@ func (c *wsConn) probePacket(s *Session, m wsMessage) bool {
 	return false
 }
 
-// answered notes that c's probe has its pong: polls end early from now on.
-func (s *Session) answered(c *wsConn) {
+// probing notes that c's probe gets its pong: polls end early from now on.
+func (s *Session) probing(c *wsConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.probe == c {
@@ -62,7 +62,7 @@ func (s *Session) withdraw(c *wsConn) {
 	}
 }
 
-// upgrade makes c the transport of s, in one step: a poll that waits ends with a NOOP, and what is queued
+// upgrade makes c the transport of s, in one step: a poll that waits ends, and what is queued
 // leaves on c. Before it returns, the messages of a POST that has come in have been delivered.
 func (s *Session) upgrade(c *wsConn) bool {
 	s.mu.Lock()
@@ -72,7 +72,11 @@ func (s *Session) upgrade(c *wsConn) bool {
 	}
 	s.probe, s.probed = nil, false
 	s.ws, c.transport = c, true
-	s.answerLocked(noopAnswer)
+	if s.poll != nil && s.poll.late {
+		s.answerLocked(overtaken)
+	} else {
+		s.answerLocked(noopAnswer)
+	}
 	var handover chan struct{}
 	if s.delivering {
 		handover = make(chan struct{})
