@@ -1,5 +1,5 @@
 // Command suiteserver is the server that the official protocol test suites expect: Engine.IO at
-// /engine.io/, which sends every message back.
+// /engine.io/, which sends every message back, and Socket.IO at /socket.io/.
 package main
 
 import (
@@ -38,7 +38,7 @@ type suite struct {
 }
 
 func run(ctx context.Context, listen string) error {
-	suites := []suite{engineSuite()}
+	suites := []suite{engineSuite(), socketSuite()}
 
 	mux := http.NewServeMux()
 	for _, s := range suites {
