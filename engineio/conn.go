@@ -40,19 +40,20 @@ func rawConn(c syscall.Conn) syscall.RawConn {
 	return raw
 }
 
-// readSize is how much is read at once, and batchSize how much is written at once.
+// How much is read at once, in bytes, and how much is written at once.
 const (
-	readSize  = 16 << 10
-	batchSize = 64 << 10
+	readSize     = 16 << 10
+	readSizeHeld = 2 << 10 // of a connection that is read with a buffer in hand
+	batchSize    = 64 << 10
 )
 
 // A readBuffer is what a reader needs while there are bytes.
 type readBuffer struct {
 	headerScratch
-	data [readSize]byte
+	data []byte
 }
 
-var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
+var readBuffers = sync.Pool{New: func() any { return &readBuffer{data: make([]byte, readSize)} }}
 
 // A connReader reads a conn. It is used by one goroutine.
 type connReader struct {
@@ -73,8 +74,10 @@ func newConnReader(c conn) *connReader {
 // read waits for bytes, and takes a buffer when there are some. The caller gives it back with release.
 func (r *connReader) read() ([]byte, error) {
 	if r.conn.raw == nil {
-		r.buf = readBuffers.Get().(*readBuffer)
-		n, err := r.conn.Read(r.buf.data[:])
+		if r.buf == nil {
+			r.buf = &readBuffer{data: make([]byte, readSizeHeld)}
+		}
+		n, err := r.conn.Read(r.buf.data)
 		return r.buf.data[:n], err
 	}
 	r.n, r.err = 0, nil
@@ -87,7 +90,7 @@ func (r *connReader) read() ([]byte, error) {
 func (r *connReader) tryRead(fd uintptr) bool {
 	r.buf = readBuffers.Get().(*readBuffer)
 	var again bool
-	if r.n, again, r.err = readFD(fd, r.buf.data[:]); again {
+	if r.n, again, r.err = readFD(fd, r.buf.data); again {
 		r.release()
 		return false
 	}
@@ -95,7 +98,7 @@ func (r *connReader) tryRead(fd uintptr) bool {
 }
 
 func (r *connReader) release() {
-	if r.buf != nil {
+	if r.buf != nil && r.conn.raw != nil {
 		readBuffers.Put(r.buf)
 		r.buf = nil
 	}

@@ -84,25 +84,24 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 }
 
 // startPoll makes p the poll that waits. A second one at the same time ends the session.
-func (s *Session) startPoll(p *poll) bool {
+func (s *Session) startPoll(p *poll) (ok bool) {
 	s.mu.Lock()
-	if s.state.Load() == stateClosed || s.ws != nil {
-		s.mu.Unlock()
-		return false
-	}
-	if s.poll == nil {
+	end := s.tickLocked()
+	switch {
+	case s.state.Load() == stateClosed || s.ws != nil:
+	case s.poll != nil:
+		end = s.overLocked(s.failLocked(TransportError, 0))
+	default:
+		ok = true
 		s.poll, p.late = p, s.probed
 		if s.leaving != nil {
 			close(s.leaving)
 			s.leaving = nil
 		}
-		s.mu.Unlock()
-		return true
 	}
-	end := s.overLocked(s.failLocked(TransportError, 0))
 	s.mu.Unlock()
 	s.finish(end)
-	return false
+	return ok
 }
 
 // pollAnswer returns the answer to p, in buf, or nil if there is none yet.
@@ -113,17 +112,15 @@ func (s *Session) pollAnswer(p *poll, buf *[]byte, noopDue bool) (body []byte, p
 	switch {
 	case p.answer != nil:
 		return p.answer, false, end
-	case !s.out.empty() || closing:
+	case !s.out.empty():
 		s.poll = nil
 		*buf = s.out.takePayload((*buf)[:0])
-		if closing {
-			if len(*buf) > 0 {
-				*buf = append(*buf, parser.Separator)
-			}
-			*buf = append(*buf, closeAnswer...)
-			end = s.overLocked(end)
-		}
 		return *buf, false, end
+	case closing:
+		// In a payload of its own: the reference client acts on a CLOSE before it has looked at the
+		// messages that came in the same payload.
+		s.poll = nil
+		return closeAnswer, false, s.overLocked(end)
 	case s.probed && noopDue:
 		s.poll = nil
 		return noopAnswer, false, end
@@ -183,21 +180,21 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 
 var okAnswer = []byte("ok")
 
-func (s *Session) startPost() bool {
+// startPost notes that a POST is coming in. A second one at the same time ends the session.
+func (s *Session) startPost() (ok bool) {
 	s.mu.Lock()
-	if s.state.Load() == stateClosed || s.ws != nil {
-		s.mu.Unlock()
-		return false
-	}
-	if !s.posting {
+	end := s.tickLocked()
+	switch {
+	case s.state.Load() == stateClosed || s.ws != nil:
+	case s.posting:
+		end = s.failLocked(TransportError, 0)
+	default:
+		ok = true
 		s.posting = true
-		s.mu.Unlock()
-		return true
 	}
-	end := s.failLocked(TransportError, 0)
 	s.mu.Unlock()
 	s.finish(end)
-	return false
+	return ok
 }
 
 func (s *Session) endPost() {

@@ -35,9 +35,20 @@ type heartbeat struct {
 
 func (h *heartbeat) startLocked(s *Session) { h.armLocked(s, s.server.cfg.PingInterval) }
 
-// armLocked sets the timer to d from now. The server counts a timer that is set, and one that runs.
+// armLocked sets the timer to d from now.
 func (h *heartbeat) armLocked(s *Session, d time.Duration) {
 	h.deadline = time.Now().Add(d)
+	h.setLocked(s, d)
+}
+
+// armAtLocked sets the timer to t.
+func (h *heartbeat) armAtLocked(s *Session, t time.Time) {
+	h.deadline = t
+	h.setLocked(s, time.Until(t))
+}
+
+// setLocked sets the timer. The server counts a timer that is set, and one that runs.
+func (h *heartbeat) setLocked(s *Session, d time.Duration) {
 	switch {
 	case h.timer == nil:
 		s.server.wg.Add(1)
@@ -65,24 +76,36 @@ func (h *heartbeat) heardLocked(s *Session) {
 // tick is called when the session's timer fires.
 func (s *Session) tick() {
 	defer s.server.wg.Done()
-	var end ending
 	s.mu.Lock()
-	h := &s.heartbeat
-	switch state := s.state.Load(); {
-	case state == stateClosed, time.Now().Before(h.deadline):
-		// The timer was set again, or stopped too late, while it fired.
-	case state == stateClosing:
-		end = s.overLocked(end)
-	case h.pongDue:
-		end = s.failLocked(PingTimeout, ws.StatusNormalClosure)
-	default:
-		h.pongDue, h.heard, h.lastPing = true, false, time.Now()
-		h.armLocked(s, s.server.cfg.PingTimeout)
-		s.out.push(pingFrame)
-		s.scheduleLocked() // even if a handler blocks
-	}
+	end := s.tickLocked()
 	s.mu.Unlock()
 	s.finish(end)
+}
+
+// tickLocked does what is due, if anything is: the timer may have been set again while it fired. Requests
+// call it too, so that a session ends on time even if its timer is late.
+func (s *Session) tickLocked() ending {
+	h, now := &s.heartbeat, time.Now()
+	state := s.state.Load()
+	switch {
+	case h.timer == nil, state == stateClosed, now.Before(h.deadline):
+		return ending{}
+	case state == stateClosing:
+		return s.overLocked(ending{})
+	case h.pongDue:
+		return s.failLocked(PingTimeout, ws.StatusNormalClosure)
+	}
+	// The pong is due a timeout after the ping was, unless this process has slept.
+	timeout := s.server.cfg.PingTimeout
+	h.lastPing = h.deadline
+	if now.Sub(h.lastPing) > timeout/4 {
+		h.lastPing = now
+	}
+	h.pongDue, h.heard = true, false
+	h.armAtLocked(s, h.lastPing.Add(timeout))
+	s.out.push(pingFrame)
+	s.scheduleLocked() // even if a handler blocks
+	return ending{}
 }
 
 // pong notes the client's answer. The next ping is due an interval after the last one, not after the
@@ -92,7 +115,7 @@ func (s *Session) pong() {
 	defer s.mu.Unlock()
 	if h := &s.heartbeat; h.pongDue && s.state.Load() == stateOpen {
 		h.pongDue = false
-		h.armLocked(s, time.Until(h.lastPing.Add(s.server.cfg.PingInterval)))
+		h.armAtLocked(s, h.lastPing.Add(s.server.cfg.PingInterval))
 	}
 }
 
