@@ -216,6 +216,10 @@ func (s *Session) closeLocked(reason Reason, code ws.StatusCode, keep bool) endi
 		s.notified = true
 		s.server.wg.Go(s.callClosed)
 	}
+	timeout := closeTimeout
+	if !keep || s.out.empty() {
+		timeout = failTimeout
+	}
 	if !keep {
 		s.out.drop()
 	}
@@ -228,10 +232,6 @@ func (s *Session) closeLocked(reason Reason, code ws.StatusCode, keep bool) endi
 		return s.overLocked(end)
 	case s.poll != nil:
 		s.poll.signal()
-	}
-	timeout := closeTimeout
-	if !keep {
-		timeout = failTimeout
 	}
 	s.heartbeat.armLocked(s, timeout)
 	return end

@@ -1,0 +1,286 @@
+package engineio
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// suiteConfig is the contract of the protocol's official test suite.
+func suiteConfig() Config {
+	return Config{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond, MaxPayloadBytes: 1e6}
+}
+
+const (
+	pollingQuery   = "?EIO=4&transport=polling"
+	webSocketQuery = "?EIO=4&transport=websocket"
+)
+
+// TestProtocol has the titles of the protocol's official test suite, so that the two can be laid side by
+// side. Each test runs in fake time over pipes, and over TCP.
+func TestProtocol(t *testing.T) {
+	type test struct {
+		title string
+		f     func(*env)
+	}
+	type group struct {
+		title string
+		tests []test
+	}
+	groups := []group{
+		{"handshake/HTTP long-polling", []test{
+			{"successfully opens a session", func(e *env) {
+				resp, body := e.do("GET", pollingQuery, "")
+				if resp.StatusCode != 200 {
+					e.t.Errorf("got status %d, want 200", resp.StatusCode)
+				}
+				checkHandshake(e.t, body, "websocket")
+			}},
+			{"fails with an invalid 'EIO' query parameter", func(e *env) {
+				e.wantStatus("GET", "?transport=polling", 400)
+				e.wantStatus("GET", "?EIO=abc&transport=polling", 400)
+			}},
+			{"fails with an invalid 'transport' query parameter", func(e *env) {
+				e.wantStatus("GET", "?EIO=4", 400)
+				e.wantStatus("GET", "?EIO=4&transport=abc", 400)
+			}},
+			{"fails with an invalid request method", func(e *env) {
+				e.wantStatus("POST", pollingQuery, 400)
+				e.wantStatus("PUT", pollingQuery, 400)
+			}},
+		}},
+		{"handshake/WebSocket", []test{
+			{"successfully opens a session", func(e *env) {
+				c := e.webSocket(webSocketQuery)
+				defer c.close()
+				checkHandshake(e.t, c.text())
+			}},
+			{"fails with an invalid 'EIO' query parameter", func(e *env) {
+				e.wantNoWebSocket("?transport=websocket")
+				e.wantNoWebSocket("?EIO=abc&transport=websocket")
+			}},
+			{"fails with an invalid 'transport' query parameter", func(e *env) {
+				e.wantNoWebSocket("?EIO=4")
+				e.wantNoWebSocket("?EIO=4&transport=abc")
+			}},
+		}},
+		{"message/HTTP long-polling", []test{
+			{"sends and receives a payload containing one plain text packet", func(e *env) {
+				sid := e.open()
+				e.wantPost(sid, "4hello", 200, "ok")
+				e.wantPoll(sid, 200, "4hello")
+			}},
+			{"sends and receives a payload containing several plain text packets", func(e *env) {
+				sid := e.open()
+				e.wantPost(sid, "4test1\x1e4test2\x1e4test3", 200, "ok")
+				e.wantPoll(sid, 200, "4test1\x1e4test2\x1e4test3")
+			}},
+			{"sends and receives a payload containing plain text and binary packets", func(e *env) {
+				sid := e.open()
+				e.wantPost(sid, "4hello\x1ebAQIDBA==", 200, "ok")
+				e.wantPoll(sid, 200, "4hello\x1ebAQIDBA==")
+			}},
+			{"closes the session upon invalid packet format", func(e *env) {
+				sid := e.open()
+				e.wantPost(sid, "abc", 200, "ok") // the suite takes a refusal or an abort as well
+				e.wantPoll(sid, 400, "")
+			}},
+			{"closes the session upon duplicate poll requests", func(e *env) {
+				sid := e.open()
+				first := e.async(func() { e.wantPoll(sid, 200, "1") })
+				time.Sleep(50 * time.Millisecond) // the first must be waiting
+				e.wantPoll(sid, 400, "")
+				<-first
+				e.wantPoll(sid, 400, "")
+			}},
+			{"closes the session upon cancelled polling request", func(e *env) {
+				sid := e.open()
+				e.abortPoll(sid)
+				e.wantPoll(sid, 400, "")
+			}},
+		}},
+		{"message/WebSocket", []test{
+			{"sends and receives a plain text packet", func(e *env) {
+				c, _ := e.openWebSocket()
+				defer c.close()
+				c.send("4hello")
+				c.wantText("4hello")
+			}},
+			{"sends and receives a binary packet", func(e *env) {
+				c, _ := e.openWebSocket()
+				defer c.close()
+				c.write(clientFrame(true, ws.OpBinary, "\x01\x02\x03\x04"))
+				if op, p, err := c.read(); op != ws.OpBinary || p != "\x01\x02\x03\x04" {
+					e.t.Errorf("got opcode %x, %q, %v, want the four bytes", op, p, err)
+				}
+			}},
+			{"closes the session upon invalid packet format", func(e *env) {
+				c, _ := e.openWebSocket()
+				c.send("abc")
+				c.waitClosed()
+			}},
+		}},
+		{"heartbeat/HTTP long-polling", []test{
+			{"sends ping/pong packets", func(e *env) {
+				sid := e.open()
+				for range 3 {
+					e.wantPoll(sid, 200, "2")
+					e.wantPost(sid, "3", 200, "ok")
+				}
+			}},
+			{"closes the session upon ping timeout", func(e *env) {
+				sid := e.open()
+				time.Sleep(suiteConfig().PingInterval + suiteConfig().PingTimeout)
+				e.wantPoll(sid, 400, "")
+			}},
+		}},
+		{"heartbeat/WebSocket", []test{
+			{"sends ping/pong packets", func(e *env) {
+				c, _ := e.openWebSocket()
+				defer c.close()
+				for range 3 {
+					c.wantText("2")
+					c.send("3")
+				}
+			}},
+			{"closes the session upon ping timeout", func(e *env) {
+				c, _ := e.openWebSocket()
+				c.wantText("2")
+				c.waitClosed()
+			}},
+		}},
+		{"close/HTTP long-polling", []test{
+			{"forcefully closes the session", func(e *env) {
+				sid := e.open()
+				poll := e.async(func() { e.wantPoll(sid, 200, "6") })
+				e.wantPost(sid, "1", 200, "ok")
+				<-poll
+				e.wantPoll(sid, 400, "")
+			}},
+		}},
+		{"close/WebSocket", []test{
+			{"forcefully closes the session", func(e *env) {
+				c, _ := e.openWebSocket()
+				c.send("1")
+				c.waitClosed()
+			}},
+		}},
+		{"upgrade", []test{
+			{"successfully upgrades from HTTP long-polling to WebSocket", func(e *env) {
+				sid := e.open()
+				c := e.webSocket(webSocketQuery + "&sid=" + sid)
+				defer c.close()
+				c.send("2probe")
+				c.wantText("3probe")
+				e.wantPoll(sid, 200, "6")
+				c.send("5")
+				c.send("4hello")
+				c.wantText("4hello")
+			}},
+			{"ignores HTTP requests with same sid after upgrade", func(e *env) {
+				sid := e.open()
+				c := e.upgrade(sid)
+				defer c.close()
+				e.wantPoll(sid, 400, "")
+				c.send("4hello")
+				c.wantText("4hello")
+			}},
+			{"ignores WebSocket connection with same sid after upgrade", func(e *env) {
+				sid := e.open()
+				c := e.upgrade(sid)
+				defer c.close()
+				second := e.webSocket(webSocketQuery + "&sid=" + sid)
+				second.waitClosed()
+				c.send("4hello")
+				c.wantText("4hello")
+			}},
+		}},
+	}
+	count := 0
+	for _, g := range groups {
+		for _, tt := range g.tests {
+			count++
+			t.Run(g.title+"/"+tt.title, func(t *testing.T) {
+				t.Run("pipe", func(t *testing.T) { inBubble(t, suiteConfig(), tt.f) })
+				t.Run("tcp", func(t *testing.T) {
+					t.Parallel()
+					onLoopback(t, suiteConfig(), tt.f)
+				})
+			})
+		}
+	}
+	if count != 25 {
+		t.Errorf("got %d tests, want the suite's 25", count)
+	}
+}
+
+func checkHandshake(t *testing.T, packet string, upgrades ...string) {
+	t.Helper()
+	h := parseOpen(t, packet)
+	if len(h.SID) != 20 || h.PingInterval != 300 || h.PingTimeout != 200 || h.MaxPayload != 1e6 ||
+		!slices.Equal(h.Upgrades, upgrades) {
+		t.Errorf("got %+v, want an id of 20 characters, the upgrades %q, and the configured limits", h, upgrades)
+	}
+	var fields map[string]any
+	if err := json.Unmarshal([]byte(packet[1:]), &fields); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"maxPayload", "pingInterval", "pingTimeout", "sid", "upgrades"}
+	if got := slices.Sorted(maps.Keys(fields)); !slices.Equal(got, want) || fields["upgrades"] == nil {
+		t.Errorf("got fields %q, want %q", got, want)
+	}
+}
+
+func (e *env) wantStatus(method, query string, status int) {
+	e.t.Helper()
+	if resp, body := e.do(method, query, ""); resp.StatusCode != status {
+		e.t.Errorf("%s %s: got %d %q, want %d", method, query, resp.StatusCode, body, status)
+	}
+}
+
+func (e *env) wantNoWebSocket(query string) {
+	e.t.Helper()
+	if _, err := e.tryWebSocket(query); err != errRefused(400) {
+		e.t.Errorf("%s: got %v, want a refusal with status 400", query, err)
+	}
+}
+
+// async runs f beside the test.
+func (e *env) async(f func()) (done <-chan struct{}) {
+	ch := make(chan struct{})
+	go func() {
+		defer close(ch)
+		f()
+	}()
+	return ch
+}
+
+// abortPoll sends a GET, and goes away while it waits.
+func (e *env) abortPoll(sid string) {
+	e.t.Helper()
+	conn, err := e.dial()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "GET /engine.io/"+pollingQuery+"&sid="+sid+" HTTP/1.1\r\nHost: engine.test\r\n\r\n"); err != nil {
+		e.t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond)
+	conn.Close()
+	time.Sleep(50 * time.Millisecond)
+}
+
+// upgrade upgrades a session that polls.
+func (e *env) upgrade(sid string) *wsClient {
+	e.t.Helper()
+	c := e.webSocket(webSocketQuery + "&sid=" + sid)
+	c.send("2probe")
+	c.wantText("3probe")
+	c.send("5")
+	return c
+}
