@@ -33,11 +33,11 @@ type Store interface {
 	Append(ctx context.Context, rec Record, after Position) (Position, error)
 	// Last returns a job's newest record, or ErrNotFound.
 	Last(ctx context.Context, id ID) (Record, Position, error)
-	// Read returns up to limit records with a Seq above after, oldest first. A store may have let go of
-	// a job's oldest records; the result then starts later.
+	// Read returns up to limit records with a Seq above after, oldest first; none for a job that is not
+	// there. A store may have let go of a job's oldest records; the result then starts later.
 	Read(ctx context.Context, id ID, after uint64, limit int) ([]Record, error)
 	// Follow yields the records with a Seq above after, first those stored, then each new one, without
-	// a hole, until ctx is done. It does not end at a terminal record.
+	// a hole, until ctx is done; that is no error. It does not end at a terminal record.
 	Follow(ctx context.Context, id ID, after uint64) iter.Seq2[Record, error]
 	// Index yields the newest record of every job, then one zero Record, then every record of every job
 	// as it is appended; where several were appended to one job it may yield only the newest.
@@ -68,9 +68,10 @@ type Store interface {
 // A Lease is the right to run one job.
 type Lease interface {
 	ID() ID
-	// Extend keeps the lease for another LeaseTime.
+	// Extend keeps the lease for another LeaseTime. Whether it notices that the lease was lost is up to
+	// the store; what shuts out a worker that lost its lease is Append.
 	Extend(ctx context.Context) error
-	// Done takes the job out of the queue.
+	// Done takes the job out of the queue; Enqueue may then put it there again.
 	Done(ctx context.Context) error
 	// Release makes the job available to the next Lease at once.
 	Release(ctx context.Context) error
