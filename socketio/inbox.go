@@ -75,7 +75,7 @@ func (b *inbox) put(in *incoming) bool {
 	}
 	b.tail = in
 	if !b.running {
-		b.running = in.call.socket.conn.srv.tasks.start(b.drain)
+		b.running = in.call.socket.conn.srv.tasks.start(b)
 	}
 	return true
 }
@@ -118,9 +118,15 @@ func (b *inbox) take() *incoming {
 	return in
 }
 
-// drain handles what is there until nothing is.
-func (b *inbox) drain() {
-	for in := b.take(); in != nil; in = b.take() {
+// run handles what is there until nothing is.
+func (b *inbox) run() {
+	var in *incoming
+	defer func() {
+		if in != nil { // the handler has ended the goroutine (runtime.Goexit): the rest goes on without it
+			in.call.socket.conn.srv.tasks.start(b)
+		}
+	}()
+	for in = b.take(); in != nil; in = b.take() {
 		switch in.kind {
 		case connectKind:
 			in.call.socket.begin()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -132,14 +133,17 @@ func TestPanicCostsOneCall(t *testing.T) {
 		ns.OnDisconnect(func(*Socket, Reason) { panic("in OnDisconnect") })
 		ns.OnDisconnect(func(*Socket, Reason) { got.add("second OnDisconnect") })
 		ns.HandleAny(func(_ context.Context, _ *Socket, event string, _ Args) (Args, error) {
-			if event == "bad" {
+			switch event {
+			case "bad":
 				panic("in HandleAny")
+			case "goexit":
+				runtime.Goexit()
 			}
 			got.add("%s", event)
 			return Args{}, nil
 		})
 		p, _ := join(t, srv, "/")
-		p.send(`20["bad"]`, `21["good"]`)
+		p.send(`20["bad"]`, `2["goexit"]`, `21["good"]`)
 		p.want(`30[{"ok":false,"error":{"code":"internal","message":"internal error"}}]`, `31[]`)
 		p.send(`1`)
 		got.want(t, "second OnConnect", "good", "second OnDisconnect")

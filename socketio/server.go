@@ -46,7 +46,8 @@ type Config struct {
 }
 
 // A Server is a set of namespaces behind one http.Handler. Its goroutines are those that run the events
-// of a socket while there are any, and those of Socket.Go; Close waits for them.
+// of a socket while there are any, those of Socket.Go, and a few that wait to be either; Close waits for
+// them.
 type Server struct {
 	// Engine keeps the sessions below.
 	Engine *engineio.Server
@@ -81,7 +82,7 @@ func New(cfg Config) *Server {
 		cfg.Engine.Logger = cfg.Logger
 	}
 	s := &Server{cfg: cfg, log: cfg.Logger, namespaces: map[string]*Namespace{}}
-	s.tasks.idle = make(chan struct{}, 1)
+	s.tasks.init()
 	s.Of("/")
 	cfg.Engine.Accept = func(sess *engineio.Session) engineio.Handler { return s.accept(sess) }
 	s.Engine = engineio.NewServer(cfg.Engine)

@@ -69,9 +69,9 @@ func (s *Socket) Context() context.Context { return s.ctx }
 // Go runs f on a goroutine that belongs to s: its context ends when the client leaves, and Server.Close
 // waits for it. A panic in f is caught and logged. After the server has closed f does not run.
 func (s *Socket) Go(f func(ctx context.Context)) {
-	s.conn.srv.tasks.start(func() {
+	s.conn.srv.tasks.start(taskFunc(func() {
 		s.guard("go", func() error { f(s.ctx); return nil })
-	})
+	}))
 }
 
 // Disconnect removes the socket from its namespace, and closes the session below if closeEngine; every

@@ -8,5 +8,5 @@
 //
 // The package knows nothing of HTTP beyond the values of the handshake, and nothing of what the events
 // mean. Its goroutines belong to the Server: one for each socket that has events to handle, while it
-// has, and those that Socket.Go starts. An idle client costs none.
+// has, those that Socket.Go starts, and a few that wait for the next of either. An idle client costs none.
 package socketio

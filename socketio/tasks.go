@@ -2,22 +2,49 @@ package socketio
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 )
 
-// tasks counts the server's goroutines. Unlike a sync.WaitGroup it may grow while it is waited for, as
-// the end of a session starts the handlers of its sockets' disconnection, and the wait ends with a
-// context.
+// tasks runs the server's goroutines and counts what they do. Unlike a sync.WaitGroup it may grow while it
+// is waited for, as the end of a session starts the handlers of its sockets' disconnection, and the wait
+// ends with a context.
+//
+// A goroutine that is done waits for the next task if not too many do: the stack that its last handler
+// made it grow is worth more than the goroutine.
 type tasks struct {
-	n    atomic.Int64  // the goroutines, or tasksOver
-	idle chan struct{} // holds a token when the last one may have ended
+	n    atomic.Int64  // the tasks, or tasksOver
+	idle chan struct{} // holds a token when the last task may have ended
+
+	spare      atomic.Int32 // the goroutines that wait for a task
+	next       chan task    // where they wait
+	over       chan struct{}
+	close      sync.Once
+	goroutines sync.WaitGroup
 }
 
-// tasksOver is far enough below zero that nothing counts it back up.
-const tasksOver = -1 << 62
+type task interface{ run() }
 
-// start calls f on a goroutine, or returns false after the wait has ended.
-func (t *tasks) start(f func()) bool {
+// taskFunc is a function as a task.
+type taskFunc func()
+
+func (f taskFunc) run() { f() }
+
+const (
+	// tasksOver is far enough below zero that nothing counts it back up.
+	tasksOver = -1 << 62
+	// maxSpare bounds the goroutines without a task. What is over it ends.
+	maxSpare = 32
+)
+
+func (t *tasks) init() {
+	t.idle = make(chan struct{}, 1)
+	t.next = make(chan task)
+	t.over = make(chan struct{})
+}
+
+// start runs a task on a goroutine, or returns false after the wait has ended.
+func (t *tasks) start(f task) bool {
 	for {
 		n := t.n.Load()
 		if n < 0 {
@@ -27,17 +54,38 @@ func (t *tasks) start(f func()) bool {
 			break
 		}
 	}
-	go func() {
-		defer t.end()
-		f()
-	}()
+	select {
+	case t.next <- f:
+	default:
+		t.goroutines.Go(func() { t.work(f) })
+	}
 	return true
 }
 
-func (t *tasks) end() {
-	if t.n.Add(-1) == 0 {
-		t.signal()
+// work runs f, and then what comes.
+func (t *tasks) work(f task) {
+	for {
+		t.runOne(f)
+		if t.spare.Add(1) > maxSpare {
+			t.spare.Add(-1)
+			return
+		}
+		select {
+		case f = <-t.next:
+			t.spare.Add(-1)
+		case <-t.over:
+			return
+		}
 	}
+}
+
+func (t *tasks) runOne(f task) {
+	defer func() {
+		if t.n.Add(-1) == 0 {
+			t.signal()
+		}
+	}()
+	f.run()
 }
 
 func (t *tasks) signal() {
@@ -47,7 +95,7 @@ func (t *tasks) signal() {
 	}
 }
 
-// wait returns when no goroutine is left, and lets none start from then on.
+// wait returns when no task and no goroutine is left, and lets none start from then on.
 func (t *tasks) wait(ctx context.Context) error {
 	for !t.n.CompareAndSwap(0, tasksOver) && t.n.Load() >= 0 {
 		select {
@@ -57,5 +105,7 @@ func (t *tasks) wait(ctx context.Context) error {
 		}
 	}
 	t.signal() // for whoever waits beside us
+	t.close.Do(func() { close(t.over) })
+	t.goroutines.Wait()
 	return nil
 }
