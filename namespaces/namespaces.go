@@ -1,1 +1,26 @@
+// Package namespaces answers the events of each namespace, one file a namespace. It knows the catalogue
+// and the jobs, and neither wire formats, HTTP nor storage.
 package namespaces
+
+import (
+	"errors"
+	"strings"
+
+	"jobcast/events"
+	"jobcast/jobs"
+	"jobcast/socketio"
+)
+
+// EncodeError makes the acknowledgement of a request that was refused: a Refusal, which tells a client
+// what it did wrong and nothing about what went wrong here.
+func EncodeError(err error) any {
+	problem := jobs.ProblemOf(err)
+	if payload, ok := errors.AsType[*socketio.PayloadError](err); ok && problem.Code == jobs.CodeInternal {
+		pointer := ""
+		if payload.Field != "" {
+			pointer = "/" + strings.ReplaceAll(payload.Field, ".", "/")
+		}
+		problem = jobs.BadRequest(pointer, payload.Error())
+	}
+	return events.Refusal{Error: problem}
+}

@@ -1,0 +1,53 @@
+# make run    build the server and serve the page at http://127.0.0.1:8080
+# make test   install what the tests need, and run them all
+# make bench  measure beside Node's socket.io
+# make build  leave bin/jobcast
+
+SHELL := /bin/bash
+CLIENT := public/vendor/socket.io.min.js
+GO_FILES := $(shell find . -name '*.go' -not -path '*/node_modules/*') go.mod go.sum
+PAGES := $(shell find public -type f -not -path '*/vendor/*')
+
+.PHONY: run build test unit interop bench clean
+.DEFAULT_GOAL := build
+
+run: build
+	bin/jobcast serve $(ARGS)
+
+build: bin/jobcast
+
+bin/jobcast: $(CLIENT) $(GO_FILES) $(PAGES)
+	go build -trimpath -o $@ .
+
+# The stock client comes from npm by the lock file, and is embedded in the binary.
+node_modules/.installed: package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(CLIENT): node_modules/.installed
+	@mkdir -p public/vendor
+	cp node_modules/socket.io-client/dist/socket.io.min.js node_modules/socket.io-client/dist/socket.io.min.js.map public/vendor/
+	@touch $@
+
+test: unit interop
+
+unit: $(CLIENT)
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these files:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	go test -race -timeout 20m ./...
+
+# Real clients against the real program: Node, and headless Chromium from the system's packages.
+interop/node_modules/.installed: interop/package.json interop/package-lock.json
+	cd interop && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+interop: bin/jobcast interop/node_modules/.installed
+	@interop/install-browser
+	go build -race -tags testkinds -trimpath -o bin/jobcast-test .
+	node --test --test-concurrency=1 interop/*.test.js
+
+bench: bin/jobcast
+	bench/run
+
+clean:
+	rm -rf bin node_modules interop/node_modules public/vendor

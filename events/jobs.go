@@ -1,0 +1,153 @@
+package events
+
+import (
+	"encoding/json"
+
+	"jobcast/jobs"
+	"jobcast/socketio"
+)
+
+// What a page asks of namespace /jobs. Each is acknowledged by its result, or by a Refusal.
+var (
+	JobStart       = socketio.NewCall[jobs.StartRequest, StartAck]("job:start")
+	JobSubscribe   = socketio.NewCall[SubscribeRequest, SubscribeAck]("job:subscribe")
+	JobUnsubscribe = socketio.NewCall[JobRef, OK]("job:unsubscribe")
+	JobGet         = socketio.NewCall[JobRef, JobAck]("job:get")
+	JobHistory     = socketio.NewCall[HistoryRequest, HistoryAck]("job:history")
+	JobLogs        = socketio.NewCall[LogsRequest, LogsAck]("job:logs")
+	JobCancel      = socketio.NewCall[jobs.CancelRequest, CancelAck]("job:cancel")
+	JobsList       = socketio.NewCall[jobs.ListQuery, ListAck]("jobs:list")
+	JobsWatch      = socketio.NewCall[jobs.ListQuery, ListAck]("jobs:watch")
+	JobsUnwatch    = socketio.NewCall[struct{}, OK]("jobs:unwatch")
+)
+
+// What the server says on namespace /jobs: the log of a job to those who subscribed to it, its text to
+// those who asked for it, and what has changed to those who watch the list.
+var (
+	JobQueued     = socketio.NewEvent[jobs.Event]("job:queued")
+	JobStarted    = socketio.NewEvent[jobs.Event]("job:started")
+	JobProgress   = socketio.NewEvent[jobs.Event]("job:progress")
+	JobStep       = socketio.NewEvent[jobs.Event]("job:step")
+	JobCancelling = socketio.NewEvent[jobs.Event]("job:cancelling")
+	JobCompleted  = socketio.NewEvent[jobs.Event]("job:completed")
+	JobFailed     = socketio.NewEvent[jobs.Event]("job:failed")
+	JobCancelled  = socketio.NewEvent[jobs.Event]("job:cancelled")
+
+	JobLog      = socketio.NewEvent[jobs.LogChunk]("job:log")
+	JobsChanged = socketio.NewEvent[jobs.Changes]("jobs:changed")
+)
+
+// JobEvents has the Socket.IO event of each type of line in a job's log.
+var JobEvents = map[jobs.EventType]socketio.Event[jobs.Event]{
+	jobs.EventQueued:     JobQueued,
+	jobs.EventStarted:    JobStarted,
+	jobs.EventProgress:   JobProgress,
+	jobs.EventStep:       JobStep,
+	jobs.EventCancelling: JobCancelling,
+	jobs.EventCompleted:  JobCompleted,
+	jobs.EventFailed:     JobFailed,
+	jobs.EventCancelled:  JobCancelled,
+}
+
+// JobRef names a job.
+type JobRef struct {
+	ID jobs.ID `json:"id"`
+}
+
+// JobAck is one job, with its arguments.
+type JobAck struct {
+	OK  bool     `json:"ok"`
+	Job jobs.Job `json:"job"`
+}
+
+// StartAck is the job that was made or found, and the subscription to it unless the request declined
+// one.
+type StartAck struct {
+	OK      bool          `json:"ok"`
+	Job     jobs.Job      `json:"job"`
+	Created bool          `json:"created"` // false: the id or the idempotency key was known
+	Sub     *SubscribeAck `json:"sub,omitempty"`
+}
+
+// SubscribeRequest asks for the events of a job from After on. Subscribing again replaces the earlier
+// subscription of this socket.
+type SubscribeRequest struct {
+	ID     jobs.ID     `json:"id"`
+	After  uint64      `json:"after,omitempty"`  // the seq that the page holds
+	Replay string      `json:"replay,omitempty"` // all, tail or none; empty means tail
+	Limit  *int        `json:"limit,omitempty"`  // events in the ack, 0 to 1,000; nil means 200
+	Logs   *LogsWanted `json:"logs,omitempty"`
+	Off    string      `json:"off,omitempty"` // reserved; ignored
+}
+
+// LogsWanted asks for a job's text: from after a line, or its newest lines.
+type LogsWanted struct {
+	Off   bool  `json:"-"`               // the request said false
+	After int64 `json:"after,omitempty"` // the line that the page holds
+	Tail  int   `json:"tail,omitempty"`  // lines in the ack, at most 1,000; 0 means 200, or 1,000 where After is set
+}
+
+// UnmarshalJSON accepts true, false or an object.
+func (l *LogsWanted) UnmarshalJSON(b []byte) error {
+	var on bool
+	if json.Unmarshal(b, &on) == nil {
+		*l = LogsWanted{Off: !on}
+		return nil
+	}
+	type plain LogsWanted
+	return json.Unmarshal(b, (*plain)(l))
+}
+
+// SubscribeAck holds what the page has missed. What follows it on the wire starts at LastSeq+1, unless
+// HasMore: then nothing follows, and the page subscribes again with after = LastSeq.
+type SubscribeAck struct {
+	OK        bool           `json:"ok"`
+	Job       jobs.Job       `json:"job"`
+	Events    []jobs.Event   `json:"events"`
+	FirstSeq  uint64         `json:"firstSeq,omitempty"` // the oldest event still stored
+	LastSeq   uint64         `json:"lastSeq"`
+	Recovered bool           `json:"recovered"` // Events go on exactly after After; false: take Job as the new state
+	HasMore   bool           `json:"hasMore"`
+	Done      bool           `json:"done"` // the job has had its last event
+	Log       *jobs.LogChunk `json:"log,omitempty"`
+}
+
+// HistoryRequest asks for a part of a job's log.
+type HistoryRequest struct {
+	ID    jobs.ID `json:"id"`
+	After uint64  `json:"after,omitempty"`
+	Limit int     `json:"limit,omitempty"` // 1 to 1,000; 0 means 200
+}
+
+// HistoryAck is a part of a job's log, oldest first.
+type HistoryAck struct {
+	OK      bool         `json:"ok"`
+	Events  []jobs.Event `json:"events"`
+	LastSeq uint64       `json:"lastSeq"` // of Events, or After if there are none
+	HasMore bool         `json:"hasMore"`
+}
+
+// LogsRequest asks for a part of a job's text.
+type LogsRequest struct {
+	ID jobs.ID `json:"id"`
+	jobs.LogQuery
+}
+
+// LogsAck is a part of a job's text.
+type LogsAck struct {
+	OK  bool          `json:"ok"`
+	Log jobs.LogChunk `json:"log"`
+}
+
+// CancelAck says what a cancel did.
+type CancelAck struct {
+	OK      bool         `json:"ok"`
+	Outcome jobs.Outcome `json:"outcome"`
+	Job     jobs.Job     `json:"job"`
+}
+
+// ListAck is a page of the list of jobs, newest first.
+type ListAck struct {
+	OK bool `json:"ok"`
+	jobs.ListPage
+}

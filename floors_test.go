@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// floors says, for each package, the whole of what it may import outside the standard library. Nothing
+// imports upward or sideways. A name that ends with a slash stands for all below it.
+var floors = map[string][]string{
+	"engineio/parser": {},
+	"socketio/parser": {},
+
+	"engineio":      {"engineio/parser", "github.com/gobwas/ws"},
+	"jobs":          {"github.com/oklog/ulid/v2"},
+	"jobs/jobstest": {"jobs"},
+	"web":           {"jobs", "github.com/labstack/echo/v4"},
+
+	"socketio": {"engineio", "socketio/parser"},
+
+	"events":  {"jobs", "socketio"},
+	"workers": {"jobs", "github.com/axiomhq/hyperloglog"},
+
+	"namespaces": {"events", "jobs", "socketio"},
+	"natsio":     {"jobs", "github.com/nats-io/"},
+
+	// Programs beside the server, for measuring and for the official suites.
+	"bench/":              {"engineio", "socketio", "github.com/googollee/go-socket.io", "github.com/googollee/go-socket.io/"},
+	"interop/suiteserver": {"engineio", "socketio"},
+}
+
+const module = "jobcast"
+
+func TestFloors(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var pkg struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&pkg); err != nil {
+			t.Fatal(err)
+		}
+		if pkg.ImportPath == module {
+			continue // main wires everything together
+		}
+		name := strings.TrimPrefix(pkg.ImportPath, module+"/")
+		granted, ok := grants(name)
+		if !ok {
+			t.Errorf("package %s has no floor", name)
+		}
+		for _, imp := range pkg.Imports {
+			first, _, _ := strings.Cut(imp, "/")
+			if first != module && !strings.Contains(first, ".") {
+				continue // standard library
+			}
+			if short := strings.TrimPrefix(imp, module+"/"); !slices.ContainsFunc(granted, func(g string) bool { return matches(g, short) }) {
+				t.Errorf("%s imports %s, which its floor does not grant", name, short)
+			}
+		}
+	}
+}
+
+func grants(pkg string) ([]string, bool) {
+	for name, granted := range floors {
+		if matches(name, pkg) {
+			return granted, true
+		}
+	}
+	return nil, false
+}
+
+func matches(pattern, name string) bool {
+	return name == pattern || strings.HasSuffix(pattern, "/") && strings.HasPrefix(name, pattern)
+}

@@ -1,0 +1,156 @@
+package namespaces
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"jobcast/events"
+	"jobcast/jobs"
+	"jobcast/socketio"
+)
+
+// listInterval is how often watchers of the list are told what has changed.
+const listInterval = 500 * time.Millisecond
+
+const listRoom = "jobs"
+
+// JobsNamespace answers the events of /jobs. Its goroutines are one for the list and those of its feeds;
+// Close waits for them.
+type JobsNamespace struct {
+	ns     *socketio.Namespace
+	engine *jobs.Engine
+	log    *slog.Logger
+	feeds  *feeds
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+
+	list sync.Mutex // held while watchers of the list are told something, so that states come in order
+}
+
+// Jobs registers /jobs. log may be nil, which means slog.Default().
+func Jobs(io *socketio.Server, engine *jobs.Engine, log *slog.Logger) *JobsNamespace {
+	if log == nil {
+		log = slog.Default()
+	}
+	ns := io.Of("/jobs")
+	n := &JobsNamespace{ns: ns, engine: engine, log: log, feeds: newFeeds(ns, log)}
+	ns.Handle(
+		events.JobStart.OnAnswer(n.start),
+		events.JobSubscribe.OnAnswer(n.subscribe),
+		events.JobUnsubscribe.On(n.unsubscribe),
+		events.JobGet.On(n.get),
+		events.JobHistory.On(n.history),
+		events.JobLogs.On(n.logs),
+		events.JobCancel.On(n.cancelJob),
+		events.JobsList.On(n.listJobs),
+		events.JobsWatch.OnAnswer(n.watch),
+		events.JobsUnwatch.On(n.unwatch),
+	)
+	ns.OnDisconnect(func(s *socketio.Socket, _ socketio.Reason) { n.feeds.letGo(s) })
+	ctx, cancel := context.WithCancel(context.Background())
+	n.cancel = cancel
+	n.done.Go(func() { n.tellList(ctx) })
+	return n
+}
+
+// Close ends the feeds of all watchers and waits for them, or for ctx. It comes after the server's Close.
+func (n *JobsNamespace) Close(ctx context.Context) error {
+	n.cancel()
+	n.done.Wait()
+	return n.feeds.close(ctx)
+}
+
+func (n *JobsNamespace) start(ctx context.Context, s *socketio.Socket, req jobs.StartRequest, answer func(events.StartAck) error) error {
+	job, created, err := n.engine.Start(ctx, req)
+	if err != nil {
+		return err
+	}
+	ack := events.StartAck{OK: true, Job: job, Created: created}
+	if req.Subscribe != nil && !*req.Subscribe {
+		return answer(ack)
+	}
+	sub := events.SubscribeRequest{ID: job.ID}
+	if req.Logs {
+		sub.Logs = &events.LogsWanted{}
+	}
+	return n.subscribe(ctx, s, sub, func(sub events.SubscribeAck) error {
+		ack.Sub = &sub
+		return answer(ack)
+	})
+}
+
+func (n *JobsNamespace) unsubscribe(_ context.Context, s *socketio.Socket, req events.JobRef) (events.OK, error) {
+	n.feeds.letGo(s, eventTopic(req.ID), logTopic(req.ID))
+	return events.OK{OK: true}, nil
+}
+
+func (n *JobsNamespace) get(ctx context.Context, _ *socketio.Socket, req events.JobRef) (events.JobAck, error) {
+	job, err := n.engine.Get(ctx, req.ID)
+	return events.JobAck{OK: true, Job: job}, err
+}
+
+func (n *JobsNamespace) history(ctx context.Context, _ *socketio.Socket, req events.HistoryRequest) (events.HistoryAck, error) {
+	list, more, err := n.engine.History(ctx, req.ID, req.After, req.Limit)
+	if err != nil {
+		return events.HistoryAck{}, err
+	}
+	ack := events.HistoryAck{OK: true, Events: list, LastSeq: req.After, HasMore: more}
+	if len(list) > 0 {
+		ack.LastSeq = list[len(list)-1].Seq
+	} else {
+		ack.Events = []jobs.Event{}
+	}
+	return ack, nil
+}
+
+func (n *JobsNamespace) logs(ctx context.Context, _ *socketio.Socket, req events.LogsRequest) (events.LogsAck, error) {
+	chunk, err := n.engine.Logs(ctx, req.ID, req.LogQuery)
+	return events.LogsAck{OK: true, Log: chunk}, err
+}
+
+func (n *JobsNamespace) cancelJob(ctx context.Context, _ *socketio.Socket, req jobs.CancelRequest) (events.CancelAck, error) {
+	outcome, job, err := n.engine.Cancel(ctx, req)
+	return events.CancelAck{OK: true, Outcome: outcome, Job: job}, err
+}
+
+func (n *JobsNamespace) listJobs(_ context.Context, _ *socketio.Socket, req jobs.ListQuery) (events.ListAck, error) {
+	page, err := n.engine.List(req)
+	return events.ListAck{OK: true, ListPage: page}, err
+}
+
+// watch answers with the list, which is followed by what changes after it.
+func (n *JobsNamespace) watch(_ context.Context, s *socketio.Socket, req jobs.ListQuery, answer func(events.ListAck) error) error {
+	n.list.Lock()
+	defer n.list.Unlock()
+	page, err := n.engine.List(req)
+	if err != nil {
+		return err
+	}
+	s.Join(listRoom)
+	return answer(events.ListAck{OK: true, ListPage: page})
+}
+
+func (n *JobsNamespace) unwatch(_ context.Context, s *socketio.Socket, _ struct{}) (events.OK, error) {
+	s.Leave(listRoom)
+	return events.OK{OK: true}, nil
+}
+
+// tellList tells the watchers of the list what has changed.
+func (n *JobsNamespace) tellList(ctx context.Context) {
+	to := n.ns.To(listRoom)
+	for changes, err := range n.engine.Watch(ctx, listInterval) {
+		if err != nil {
+			if ctx.Err() == nil {
+				n.log.Error("watchers of the list are told nothing any more", "nsp", "/jobs", "err", err)
+			}
+			return
+		}
+		n.list.Lock()
+		if err := events.JobsChanged.Emit(to, changes); err != nil {
+			n.log.Error("cannot tell the list's watchers", "nsp", "/jobs", "err", err)
+		}
+		n.list.Unlock()
+	}
+}

@@ -1,0 +1,64 @@
+package namespaces
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"jobcast/events"
+	"jobcast/socketio"
+)
+
+const (
+	taskTime = 5 * time.Second
+	maxTasks = 100 // under way for one client; one more is answered with code 429
+)
+
+// Test registers /testnamespace, the tutorial's background task: every request_for_response is answered
+// at once, and again when the work is done.
+func Test(io *socketio.Server) {
+	t := &tasks{of: map[*socketio.Socket]int{}}
+	io.Of("/testnamespace").Handle(events.RequestForResponse.On(t.start))
+}
+
+type tasks struct {
+	mu sync.Mutex               // protects the field below
+	of map[*socketio.Socket]int // the tasks under way for each client that has any
+}
+
+func (t *tasks) start(_ context.Context, s *socketio.Socket, _ events.TaskRequest) error {
+	if !t.add(s) {
+		return events.Response.Emit(s, events.TaskResponse{Code: "429", Msg: "too many tasks under way"})
+	}
+	if err := events.Response.Emit(s, events.TaskResponse{Code: "200", Msg: "start to process..."}); err != nil {
+		t.done(s)
+		return err
+	}
+	s.Go(func(ctx context.Context) {
+		defer t.done(s)
+		select {
+		case <-time.After(taskTime): // stands for the work
+			events.Response.Emit(s, events.TaskResponse{Code: "200", Msg: "processed"})
+		case <-ctx.Done():
+		}
+	})
+	return nil
+}
+
+func (t *tasks) add(s *socketio.Socket) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.of[s] == maxTasks {
+		return false
+	}
+	t.of[s]++
+	return true
+}
+
+func (t *tasks) done(s *socketio.Socket) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.of[s]--; t.of[s] == 0 {
+		delete(t.of, s)
+	}
+}
