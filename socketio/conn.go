@@ -40,10 +40,16 @@ type conn struct {
 	decoder parser.Decoder
 	broken  bool // the session was told to close, what still comes is ignored
 
-	mu       sync.Mutex // protects the fields below
-	sockets  []joined
-	deadline *time.Timer // for the first namespace; nil once joined
+	mu         sync.Mutex // protects the fields below
+	sockets    []joined
+	unfinished int         // sockets, with those that have left and are not done
+	deadline   *time.Timer // for the first namespace; nil once joined
 }
+
+// maxSockets bounds the sockets of one session that are connected, or have left while a middleware or
+// handler still runs. A client that connects once more is closed with TooManyEvents: it joins and leaves
+// faster than that is handled.
+const maxSockets = 256
 
 // joined is a socket under the name of its namespace. There is no socket if the server has disconnected
 // it: what the client sent before it knew is no violation.
@@ -155,7 +161,12 @@ func (c *conn) connect(p *parser.Packet) error {
 	c.mu.Lock()
 	c.sockets = slices.DeleteFunc(c.sockets, func(j joined) bool { return j.namespace == ns.name })
 	c.sockets = append(c.sockets, joined{ns.name, s})
+	c.unfinished++
+	tooMany := c.unfinished > maxSockets
 	c.mu.Unlock()
+	if tooMany {
+		c.close(TooManyEvents)
+	}
 	s.inbox.put(&incoming{kind: connectKind, call: call{socket: s}})
 	return nil
 }
@@ -187,6 +198,13 @@ func (c *conn) forget(s *Socket, keepName bool) {
 		}
 		return
 	}
+}
+
+// finished is called at the end of the last that a socket has done.
+func (c *conn) finished() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unfinished--
 }
 
 // all returns the sockets there are.

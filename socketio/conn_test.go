@@ -253,3 +253,26 @@ func TestLeaveDuringMiddleware(t *testing.T) {
 		got.want(t)
 	})
 }
+
+// A client that joins and leaves again and again does not pile up what its middleware has to do.
+func TestConnectFlood(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, srv *Server) {
+		gate := make(chan struct{})
+		srv.Of("/ns").Use(func(context.Context, *Socket) error { <-gate; return nil })
+		p := dial(t, srv)
+		for range maxSockets {
+			p.send(`0/ns,`, `1/ns,`)
+		}
+		p.wantClosed("")
+		p.send(`0/ns,`)
+		p.wantClosed(TooManyEvents)
+		close(gate)
+
+		p = dial(t, srv)
+		for range 2 * maxSockets {
+			p.send(`0/ns,`, `1/ns,`)
+			synctest.Wait()
+		}
+		p.wantClosed("")
+	})
+}

@@ -120,6 +120,7 @@ func (s *Socket) begin() {
 		s.cancel(err)
 		s.ns.remove(s) // a middleware may have joined rooms
 		s.conn.forget(s, false)
+		s.conn.finished()
 		if err != ClientNamespaceDisconnect { // the name may be another socket's by now
 			s.conn.refuse(s.ns.name, err)
 		}
@@ -151,6 +152,7 @@ func (s *Socket) finish() {
 		s.guard("disconnect", func() error { f(s, reason); return nil })
 	}
 	s.ns.remove(s)
+	s.conn.finished()
 }
 
 func (s *Socket) namespace() *Namespace { return s.ns }

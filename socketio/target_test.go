@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -251,7 +252,9 @@ func TestRoomsUnderChange(t *testing.T) {
 func TestConcurrentUse(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, srv *Server) {
 		ns := srv.Of("/")
+		var handled atomic.Int32
 		ns.Handle(note.On(func(_ context.Context, s *Socket, room string) error {
+			handled.Add(1)
 			s.Join(room)
 			note.Emit(s.To(room), "x")
 			s.Leave(room)
@@ -275,5 +278,9 @@ func TestConcurrentUse(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		synctest.Wait()
+		if n := handled.Load(); n != 20*50 || len(ns.rooms) != 0 || len(ns.sockets) != 0 {
+			t.Errorf("%d events were handled, %d rooms and %d sockets are left, want 1000, 0 and 0", n, len(ns.rooms), len(ns.sockets))
+		}
 	})
 }
