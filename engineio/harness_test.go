@@ -228,7 +228,7 @@ func (e *env) tryWebSocket(query string) (*wsClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn.SetDeadline(time.Now().Add(30 * time.Second)) // lest a test hangs
+	conn.SetDeadline(time.Now().Add(time.Minute)) // lest a test hangs
 	_, err = io.WriteString(conn, "GET /engine.io/"+query+" HTTP/1.1\r\nHost: engine.test\r\nConnection: keep-alive, Upgrade\r\n"+
 		"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 	if err != nil {

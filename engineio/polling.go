@@ -160,6 +160,8 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.As(err, &tooLarge):
 		s.endPost()
+		// net/http would wait for the rest of the body before it answers, to use the connection again.
+		w.Header().Set("Connection", "close")
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
@@ -211,24 +213,23 @@ func (s *Session) readPost(w http.ResponseWriter, r *http.Request, buf *[]byte) 
 		return &http.MaxBytesError{Limit: limit}
 	}
 	rc := http.NewResponseController(w)
-	// Not every ResponseWriter has deadlines; net/http's own servers do.
+	// Not every ResponseWriter has deadlines; those of net/http do.
 	_ = rc.SetReadDeadline(time.Now().Add(cfg.PingInterval + cfg.PingTimeout))
-	defer func() { _ = rc.SetReadDeadline(time.Time{}) }()
+	body := http.MaxBytesReader(w, r.Body, limit)
 	b := *buf
 	defer func() { *buf = b }()
 	for {
 		if len(b) == cap(b) {
 			b = append(b, 0)[:len(b)]
 		}
-		n, err := r.Body.Read(b[len(b):cap(b)])
+		n, err := body.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
 		switch {
-		case int64(len(b)) > limit:
-			return &http.MaxBytesError{Limit: limit}
 		case err == io.EOF:
+			_ = rc.SetReadDeadline(time.Time{})
 			return nil
 		case err != nil:
-			return err
+			return err // the deadline stays: nothing more is expected on this connection
 		}
 	}
 }
