@@ -1,1 +1,170 @@
+// Package web is the HTTP edge, and the only package that knows Echo: it mounts the sockets' handler,
+// answers the HTTP mirror of the jobs under /api, streams their events (long poll and Server-Sent
+// Events), takes uploads, and serves the pages. It does not know what the sockets speak, nor where jobs
+// are kept.
+//
+// It implements RFC 9457 (problems), RFC 7240 (Prefer: wait) and the Server-Sent Events of the HTML
+// standard. It runs no goroutine that outlives its request; requests that wait end with the server's
+// base context.
 package web
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"jobcast/jobs"
+)
+
+const (
+	// maxBodyBytes bounds a JSON body; a longer one gets a problem of code too_large.
+	maxBodyBytes = 1 << 20
+	// maxWait bounds the wait that a client may ask for; a longer one is cut to it.
+	maxWait = 60 * time.Second
+	// heartbeat is how long an event stream is silent before it gets a comment.
+	heartbeat = 15 * time.Second
+	// writeTimeout is how long a client may leave an answer, or one event of a stream, unread.
+	writeTimeout = 30 * time.Second
+	// readTimeout is how long a client may pause while it sends a body.
+	readTimeout = 60 * time.Second
+	// slowestDownload is the rate, in bytes a second, below which a download is given up.
+	slowestDownload = 16 << 10
+)
+
+// Config configures the handler. Sockets, Public, Jobs and Files must be set.
+type Config struct {
+	// Sockets answers at /socket.io/, with every method and behind no middleware.
+	Sockets http.Handler
+	// Public holds the pages. index.html is served at / and at /jobs/ID, 404.html for what is not
+	// there. It is read once, by New.
+	Public fs.FS
+	Jobs   *jobs.Engine
+	Files  *jobs.Files
+	// MaxUploadBytes bounds one upload. Zero means 4 GiB.
+	MaxUploadBytes int64
+	// Ready says why the server cannot do its work right now. Nil means that it always can.
+	Ready func() error
+	// Version is told at /healthz.
+	Version string
+	// Logger is where the handler logs. Nil means slog.Default().
+	Logger *slog.Logger
+}
+
+// server answers the requests.
+type server struct {
+	Config
+	pages   *pages
+	foreign http.CrossOriginProtection
+}
+
+// New returns the handler of the whole server. It panics if Public cannot be read or has no index.html:
+// it is part of the program.
+func New(cfg Config) http.Handler {
+	if cfg.MaxUploadBytes <= 0 {
+		cfg.MaxUploadBytes = 4 << 30
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	pages, err := loadPages(cfg.Public)
+	if err != nil {
+		panic(fmt.Sprintf("web: load the pages: %v", err))
+	}
+	s := &server{Config: cfg, pages: pages}
+
+	e := echo.New()
+	e.Logger.SetOutput(io.Discard) // it would be a second log, in another form
+	e.HTTPErrorHandler = s.fail
+
+	sockets := echo.WrapHandler(cfg.Sockets)
+	for _, path := range []string{"/socket.io", "/socket.io/", "/socket.io/*"} {
+		e.Any(path, sockets)
+		e.RouteNotFound(path, sockets) // the methods that Any does not list
+	}
+
+	route := func(methods, path string, h echo.HandlerFunc) {
+		e.Match(strings.Fields(methods), path, h, s.guard)
+	}
+	route("GET HEAD", "/api/jobs", s.listJobs)
+	route("POST", "/api/jobs", s.startJob)
+	route("GET HEAD", "/api/jobs/:id", s.getJob)
+	route("GET HEAD", "/api/jobs/:id/events", s.getEvents)
+	route("GET HEAD", "/api/jobs/:id/logs", s.getLogs)
+	route("GET HEAD", "/api/jobs/:id/result", s.getResult)
+	route("GET HEAD", "/api/jobs/:id/artifacts/:name", s.getArtifact)
+	route("POST", "/api/jobs/:id/cancel", s.cancelJob)
+	route("PUT POST", "/api/uploads/:name", s.upload)
+	route("GET HEAD", "/api/kinds", s.getKinds)
+	route("GET HEAD", "/healthz", s.healthz)
+	route("GET HEAD", "/readyz", s.readyz)
+	for path, p := range pages.byPath {
+		route("GET HEAD", path, func(c echo.Context) error { return p.serve(c, http.StatusOK) })
+	}
+	return e
+}
+
+// guard stands before every handler but the sockets'. It refuses what another site's page may not ask
+// for, and makes one answer out of a panic.
+func (s *server) guard(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		c.Response().Header().Set("X-Content-Type-Options", "nosniff")
+		if err := s.foreign.Check(c.Request()); err != nil {
+			return newProblem(http.StatusForbidden, jobs.CodeForbidden, "Forbidden",
+				"a page of another origin may not change anything here")
+		}
+		defer func() {
+			reason := recover()
+			if reason == nil {
+				return
+			}
+			if reason == http.ErrAbortHandler {
+				panic(reason)
+			}
+			s.Logger.Error("request handler panicked", "method", c.Request().Method, "path", c.Path(),
+				"err", reason, "stack", string(debug.Stack()))
+			if c.Response().Committed {
+				panic(http.ErrAbortHandler) // the client must not take what it has for the whole
+			}
+			err = errPanic
+		}()
+		return next(c)
+	}
+}
+
+var errPanic = errors.New("web: a handler panicked")
+
+func (s *server) getKinds(c echo.Context) error {
+	return respond(c, http.StatusOK, struct {
+		Kinds []string `json:"kinds"`
+	}{append([]string{}, s.Jobs.Kinds()...)})
+}
+
+// healthz says that the process answers.
+func (s *server) healthz(c echo.Context) error {
+	return respond(c, http.StatusOK, struct {
+		Status  string `json:"status"`
+		Version string `json:"version,omitempty"`
+	}{"ok", s.Version})
+}
+
+// readyz says whether the server can do its work.
+func (s *server) readyz(c echo.Context) error {
+	if s.Ready != nil {
+		if err := s.Ready(); err != nil {
+			s.Logger.Warn("not ready", "err", err)
+			return newProblem(http.StatusServiceUnavailable, jobs.CodeUnavailable, "Not ready",
+				"the server cannot do its work right now")
+		}
+	}
+	return respond(c, http.StatusOK, struct {
+		Status string `json:"status"`
+	}{"ready"})
+}

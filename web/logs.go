@@ -1,0 +1,110 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"jobcast/jobs"
+)
+
+// lastLineHeader carries what LastLine does where the body is plain text.
+const lastLineHeader = "Jobcast-Last-Line"
+
+// logPage is a part of a job's text. A client asks next with after=LastLine, until Done.
+type logPage struct {
+	jobs.LogChunk
+	LastLine int64 `json:"lastLine"`
+	Done     bool  `json:"done"` // no line will ever follow LastLine
+}
+
+// getLogs answers GET /api/jobs/ID/logs.
+func (s *server) getLogs(c echo.Context) error {
+	id, err := jobID(c)
+	if err != nil {
+		return err
+	}
+	after, _, err := number(c, "after", 0, maxCursor)
+	if err != nil {
+		return err
+	}
+	tail, _, err := number(c, "tail", 1, 1000)
+	if err != nil {
+		return err
+	}
+	limit, _, err := number(c, "limit", 1, 1000)
+	if err != nil {
+		return err
+	}
+	wait, err := wait(c)
+	if err != nil {
+		return err
+	}
+	format := c.QueryParam("format")
+	if format != "" && format != "json" && format != "text" {
+		return jobs.BadRequest("/format", "format must be json or text")
+	}
+	page, err := s.pollLogs(c.Request().Context(), id, jobs.LogQuery{After: int64(after), Tail: int(tail), Limit: int(limit)}, wait)
+	if err != nil {
+		return err
+	}
+	if format != "text" {
+		return respond(c, http.StatusOK, page)
+	}
+	var text strings.Builder
+	for _, line := range page.Lines {
+		text.WriteString(line.Text)
+		text.WriteByte('\n')
+	}
+	c.Response().Header().Set(lastLineHeader, strconv.FormatInt(page.LastLine, 10))
+	return respondBytes(c, http.StatusOK, "text/plain; charset=utf-8", []byte(text.String()))
+}
+
+// pollLogs returns log lines. It waits only if there is none and one may yet come.
+func (s *server) pollLogs(ctx context.Context, id jobs.ID, q jobs.LogQuery, wait time.Duration) (logPage, error) {
+	job, err := s.Jobs.Get(ctx, id) // before the lines: a job that has ended by now has no more of them
+	if err != nil {
+		return logPage{}, err
+	}
+	chunk, err := s.Jobs.Logs(ctx, id, q)
+	if err != nil {
+		return logPage{}, err
+	}
+	if len(chunk.Lines) == 0 && wait > 0 && !job.State.Terminal() {
+		if err := s.awaitLine(ctx, id, q.After, wait); err != nil {
+			return logPage{}, err
+		}
+		if job, err = s.Jobs.Get(context.WithoutCancel(ctx), id); err != nil {
+			return logPage{}, err
+		}
+		if chunk, err = s.Jobs.Logs(context.WithoutCancel(ctx), id, q); err != nil {
+			return logPage{}, err
+		}
+	}
+	page := logPage{LogChunk: chunk, LastLine: q.After}
+	if len(chunk.Lines) > 0 {
+		page.LastLine = chunk.Line + int64(len(chunk.Lines)) - 1
+	} else {
+		page.JobID, page.Lines = id, []jobs.LogLine{}
+	}
+	page.Done = job.State.Terminal() && (job.Log == nil || page.LastLine >= job.Log.Lines)
+	return page, nil
+}
+
+// awaitLine returns when a job has a line after the given one or can have none any more, and at the end
+// of the wait.
+func (s *server) awaitLine(ctx context.Context, id jobs.ID, after int64, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	for _, err := range s.Jobs.FollowLogs(ctx, id, after) {
+		if err != nil && ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	return nil
+}

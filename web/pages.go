@@ -1,0 +1,173 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+)
+
+// contentTypes are those of the pages' files. What the host's own tables say must not matter.
+var contentTypes = map[string]string{
+	".css":         "text/css; charset=utf-8",
+	".html":        "text/html; charset=utf-8",
+	".ico":         "image/x-icon",
+	".jpg":         "image/jpeg",
+	".js":          "text/javascript; charset=utf-8",
+	".json":        "application/json",
+	".map":         "application/json",
+	".mjs":         "text/javascript; charset=utf-8",
+	".png":         "image/png",
+	".svg":         "image/svg+xml",
+	".ts":          "text/plain; charset=utf-8", // type declarations, to be read
+	".txt":         "text/plain; charset=utf-8",
+	".wasm":        "application/wasm",
+	".webmanifest": "application/manifest+json",
+	".webp":        "image/webp",
+	".woff2":       "font/woff2",
+}
+
+// securityPolicy lets the pages load and reach their own origin only. Scripts and styles come from files.
+const securityPolicy = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; " +
+	"form-action 'self'; frame-ancestors 'none'"
+
+// A page is one file, ready to be sent.
+type page struct {
+	contentType string
+	body        []byte
+	gzipped     []byte // nil where it would save nothing
+	tag         string // a hash of the content, without the quotes
+}
+
+type pages struct {
+	byPath   map[string]*page
+	notFound *page
+}
+
+// loadPages reads all files once: there are few, and they are part of the program.
+func loadPages(public fs.FS) (*pages, error) {
+	pages := &pages{
+		byPath:   make(map[string]*page),
+		notFound: newPage("404.html", []byte(notFoundPage)),
+	}
+	err := fs.WalkDir(public, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || strings.HasPrefix(path.Base(name), ".") {
+			return err
+		}
+		body, err := fs.ReadFile(public, name)
+		if err != nil {
+			return err
+		}
+		p := newPage(name, body)
+		switch name {
+		case "404.html":
+			pages.notFound = p
+			return nil
+		case "index.html":
+			pages.byPath["/jobs/:id"] = p // the page reads the id out of its own address
+		}
+		// A colon or a star in a name would be a pattern to the router.
+		if strings.ContainsAny(name, ":*") {
+			return fmt.Errorf("%s: a name may not have a colon or a star", name)
+		}
+		pages.byPath["/"+name] = p
+		if dir, ok := strings.CutSuffix("/"+name, "/index.html"); ok {
+			pages.byPath[dir+"/"] = p
+		}
+		return nil
+	})
+	if err == nil && pages.byPath["/"] == nil {
+		err = fmt.Errorf("there is no index.html")
+	}
+	return pages, err
+}
+
+const notFoundPage = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>Not found</title>
+<h1>Nothing here</h1>
+<p>There is no page at this address. <a href="/">All jobs</a></p>
+</html>
+`
+
+func newPage(name string, body []byte) *page {
+	sum := sha256.Sum256(body)
+	p := &page{
+		contentType: contentTypes[path.Ext(name)],
+		body:        body,
+		tag:         base64.RawURLEncoding.EncodeToString(sum[:15]),
+	}
+	if p.contentType == "" {
+		p.contentType = "application/octet-stream"
+	}
+	if isText(p.contentType) {
+		var packed bytes.Buffer
+		w, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression) // the level is a valid one
+		_, _ = w.Write(body)                                       // a bytes.Buffer takes everything
+		_ = w.Close()
+		if packed.Len() < len(body)*9/10 {
+			p.gzipped = packed.Bytes()
+		}
+	}
+	return p
+}
+
+func isText(contentType string) bool {
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+	return strings.HasPrefix(mediaType, "text/") || strings.HasSuffix(mediaType, "json") || mediaType == "image/svg+xml"
+}
+
+// serve sends the page, or says that the client has it. A browser asks each time: the files of one
+// version belong together, and a new one is there after a restart.
+func (p *page) serve(c echo.Context, status int) error {
+	h := c.Response().Header()
+	h.Set("Cache-Control", "no-cache")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", securityPolicy)
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	body, tag := p.body, `"`+p.tag+`"`
+	if p.gzipped != nil {
+		h.Set("Vary", "Accept-Encoding")
+		if acceptsGzip(c.Request().Header) {
+			body, tag = p.gzipped, `"`+p.tag+`-gz"`
+			h.Set("Content-Encoding", "gzip")
+		}
+	}
+	if status == http.StatusOK {
+		h.Set("ETag", tag)
+		if matches(c.Request().Header, tag) {
+			h.Del("Content-Encoding")
+			return c.NoContent(http.StatusNotModified)
+		}
+	}
+	return respondBytes(c, status, p.contentType, body)
+}
+
+// acceptsGzip reads an Accept-Encoding field (RFC 9110, "Accept-Encoding").
+func acceptsGzip(h http.Header) bool {
+	for _, field := range h.Values("Accept-Encoding") {
+		for coding := range strings.SplitSeq(field, ",") {
+			name, weight, _ := strings.Cut(coding, ";")
+			if !strings.EqualFold(strings.TrimSpace(name), "gzip") {
+				continue
+			}
+			_, q, found := strings.Cut(weight, "q=")
+			value, err := strconv.ParseFloat(strings.TrimSpace(q), 64)
+			return !found || err == nil && value > 0
+		}
+	}
+	return false
+}
