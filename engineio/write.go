@@ -61,15 +61,20 @@ func (s *Session) flush(b *batch) {
 	s.written()
 }
 
-// written ends a session whose last frame has left, if the peer has already said goodbye.
+// written is called after a write. When the last frame of a session that is closing has left, only the
+// peer's own goodbye is still to come.
 func (s *Session) written() {
 	if s.state.Load() != stateClosing {
 		return
 	}
 	s.mu.Lock()
 	var end ending
-	if s.peerClosed && s.out.empty() {
+	switch {
+	case s.state.Load() != stateClosing || !s.out.empty():
+	case s.peerClosed:
 		end = s.overLocked(end)
+	default:
+		s.heartbeat.armLocked(s, failTimeout)
 	}
 	s.mu.Unlock()
 	s.finish(end)
