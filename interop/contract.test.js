@@ -1,0 +1,89 @@
+// Every message of /jobs fits the contract's schema.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import Ajv from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+import { io } from "socket.io-client";
+import { Server, TERMINAL, until } from "./lib/server.js";
+
+const schema = JSON.parse(readFileSync(new URL("../contract/jobs.schema.json", import.meta.url)));
+const ajv = new Ajv({ strict: false, allErrors: true });
+addFormats(ajv);
+ajv.addSchema(schema);
+function fits(def, value) {
+  const check = ajv.getSchema(`${schema.$id}#/$defs/${def}`);
+  assert.ok(check, `the contract has ${def}`);
+  assert.ok(check(value), `${def}: ${ajv.errorsText(check.errors)}\n${JSON.stringify(value).slice(0, 1000)}`);
+}
+
+let server, root, socket;
+const came = [];
+before(async () => {
+  root = mkdtempSync(join(tmpdir(), "jobcast-root-"));
+  writeFileSync(join(root, "zeros"), "");
+  truncateSync(join(root, "zeros"), 3e9);
+  writeFileSync(join(root, "t.csv"), "a,b\n1,2\n3\n");
+  server = await Server.start({ roots: [root] });
+  socket = io(`${server.url}/jobs`, { forceNew: true });
+  socket.onAny((name, payload) => came.push([name, payload]));
+  await new Promise((ok, bad) => socket.on("connect", ok).on("connect_error", bad));
+});
+after(async () => {
+  socket?.close();
+  await server?.stop();
+  rmSync(root, { recursive: true, force: true });
+});
+const ask = (event, payload) => new Promise((ok, bad) => socket.timeout(10_000).emit(event, payload, (e, ack) => (e ? bad(e) : ok(ack))));
+
+test("acknowledgements and events fit the contract", async () => {
+  fits("JobsChanged", await ask("jobs:watch", {}).then(({ jobs, counts }) => ({ jobs, counts })));
+  const ids = [];
+  for (const request of [
+    { kind: "csv.profile", args: { path: "t.csv" }, logs: true },
+    { kind: "checksum", args: { path: "." }, logs: true, tags: ["a"], idempotencyKey: "k" },
+    { kind: "checksum", args: { path: "." } },
+    { kind: "test.panic", args: {}, logs: true },
+  ]) {
+    fits("StartRequest", request);
+    const ack = await ask("job:start", request);
+    fits("StartAck", ack);
+    ids.push(ack.job.id);
+  }
+  fits("StartAck", await ask("job:start", { kind: "checksum", args: { path: "." }, tags: ["a"], idempotencyKey: "k" }));
+  fits("SubscribeAck", await ask("job:subscribe", { id: ids[1], replay: "all", logs: { tail: 10 } }));
+  fits("Job", (await ask("job:get", { id: ids[1] })).job);
+  await until("the third job runs", async () => (await server.job(ids[2])).state === "running");
+  fits("CancelAck", await ask("job:cancel", { id: ids[2], reason: "enough" }));
+  for (const id of ids) await server.waitFor(id, TERMINAL);
+  fits("CancelAck", await ask("job:cancel", { id: ids[2] }));
+  fits("ErrorAck", await ask("job:get", { id: "nope" }));
+  fits("ErrorAck", await ask("job:start", { kind: "nope" }));
+  for (const id of ids) {
+    fits("SubscribeAck", await ask("job:subscribe", { id, replay: "all", logs: true }));
+    for (const event of (await ask("job:history", { id })).events) fits("Event", event);
+    fits("LogChunk", (await ask("job:logs", { id, tail: 100 })).log);
+  }
+  await until("the list is told", () => came.some(([name]) => name === "jobs:changed"));
+  const seen = new Set();
+  for (const [name, payload] of came) {
+    seen.add(name);
+    if (name === "jobs:changed") fits("JobsChanged", payload);
+    else if (name === "job:log") fits("LogChunk", payload);
+    else fits("Event", payload);
+  }
+  for (const name of ["job:started", "job:progress", "job:completed", "job:failed", "job:cancelled", "job:log", "jobs:changed"]) {
+    assert.ok(seen.has(name), `${name} came: ${[...seen]}`);
+  }
+});
+
+test("the examples of the contract are what they say", () => {
+  const examples = JSON.parse(readFileSync(new URL("../contract/examples.json", import.meta.url)));
+  for (const [def, values] of Object.entries(examples)) {
+    if (def === "INVALID") continue;
+    for (const value of values) fits(def, value);
+  }
+  for (const [def, value] of examples.INVALID) assert.throws(() => fits(def, value));
+});

@@ -1,0 +1,58 @@
+// A thousand watchers of one job, with the stock client.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { io } from "socket.io-client";
+import { contiguous, Server, TERMINAL, until } from "./lib/server.js";
+
+const WATCHERS = 1000;
+const EVENTS = ["queued", "started", "progress", "step", "cancelling", ...TERMINAL];
+
+let server, big;
+before(async () => {
+  big = mkdtempSync(join(tmpdir(), "jobcast-big-"));
+  writeFileSync(join(big, "zeros"), "");
+  truncateSync(join(big, "zeros"), 12e9);
+  server = await Server.start({ roots: [big] });
+});
+after(async () => {
+  await server?.stop();
+  rmSync(big, { recursive: true, force: true });
+});
+
+test(`${WATCHERS} watchers of one job see all of its events in order`, async () => {
+  const watchers = Array.from({ length: WATCHERS }, () => {
+    const seqs = [];
+    const socket = io(`${server.url}/jobs`, { transports: ["websocket"], forceNew: true, reconnection: false });
+    const watcher = { socket, seqs, done: false, lost: null };
+    socket.on("disconnect", (reason) => (watcher.lost = reason));
+    for (const name of EVENTS) {
+      socket.on(`job:${name}`, (event) => {
+        seqs.push(event.seq);
+        watcher.done ||= TERMINAL.includes(name);
+      });
+    }
+    return watcher;
+  });
+  await until("all are connected", () => watchers.every((w) => w.socket.connected), 60_000);
+  const { id } = await server.startJob("checksum", { path: big });
+  for (const w of watchers) {
+    w.socket.emit("job:subscribe", { id, after: 0, replay: "all", limit: 1000 }, (ack) => {
+      assert.equal(ack.ok, true, JSON.stringify(ack));
+      assert.equal(w.seqs.length, 0, "nothing comes before the answer");
+      w.seqs.push(...ack.events.map((e) => e.seq));
+      w.done ||= ack.done;
+    });
+  }
+  await until("all saw the end", () => watchers.every((w) => w.done || w.lost), 180_000);
+  const log = (await server.history(id)).map((e) => e.seq);
+  contiguous(log);
+  for (const w of watchers) {
+    assert.equal(w.lost, null);
+    assert.deepEqual(w.seqs, log);
+    w.socket.close();
+  }
+  console.log(`# ${WATCHERS} watchers, ${log.length} events each, nothing missing and nothing twice`);
+});
