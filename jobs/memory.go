@@ -151,7 +151,11 @@ func (s *MemoryStore) PutArgs(ctx context.Context, id ID, args json.RawMessage) 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.job(id).args = append(json.RawMessage{}, args...)
+	j := s.job(id)
+	if j.args != nil {
+		return ErrConflict
+	}
+	j.args = append(json.RawMessage{}, args...)
 	return nil
 }
 

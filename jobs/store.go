@@ -43,7 +43,9 @@ type Store interface {
 	// as it is appended; where several were appended to one job it may yield only the newest.
 	Index(ctx context.Context) iter.Seq2[Record, error]
 
-	// PutArgs keeps a job's arguments. It comes before the job's first Append.
+	// PutArgs keeps a job's arguments. It comes before the job's first Append. Arguments are written
+	// once: where there are some, PutArgs returns ErrConflict and changes nothing, so that of two
+	// requests for the same id the one that came late cannot slip its arguments under the other's job.
 	PutArgs(ctx context.Context, id ID, args json.RawMessage) error
 	// Args returns them, or ErrNotFound.
 	Args(ctx context.Context, id ID) (json.RawMessage, error)

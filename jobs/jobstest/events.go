@@ -352,6 +352,12 @@ func args(t *testing.T, s jobs.Store) {
 		if got, err := s.Args(ctx, id); err != nil || string(got) != string(want) {
 			t.Errorf("%s: got %d bytes, %v, want %d", id, len(got), err, len(want))
 		}
+		if err := s.PutArgs(ctx, id, json.RawMessage(`1`)); !errors.Is(err, jobs.ErrConflict) {
+			t.Errorf("%s: a second time: got %v, want ErrConflict", id, err)
+		}
+		if got, err := s.Args(ctx, id); err != nil || string(got) != string(want) {
+			t.Errorf("%s: after the refusal: got %d bytes, %v, want the first %d", id, len(got), err, len(want))
+		}
 	}
 	if _, _, err := s.Last(ctx, "a"); !errors.Is(err, jobs.ErrNotFound) {
 		t.Errorf("arguments alone made a job: got %v, want ErrNotFound", err)

@@ -217,4 +217,7 @@ func removeLeavesNothing(t *testing.T, s jobs.Store) {
 		t.Errorf("the other job: got seq %d, %v, want 3", rec.Event.Seq, err)
 	}
 	grow(t, s, "a", 1, 1, 0) // the name is free again
+	if err := s.PutArgs(ctx, "a", []byte(`{}`)); err != nil {
+		t.Errorf("arguments for the name again: %v", err)
+	}
 }
