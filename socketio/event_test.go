@@ -255,9 +255,13 @@ func TestAsk(t *testing.T) {
 			t.Errorf("got %v, want 4", r)
 		}
 		p.wantClosed("")
+		if id, _ := s.expectAck(); id != 2 {
+			t.Errorf("got id %d, want 2", id)
+		}
+		p.send(`32[1]`, `32[1]`, `32[1]`) // nobody looks at the first yet: the reader must not wait
 
 		c := ask(t.Context())
-		p.send(`32["three"]`)
+		p.send(`33["three"]`)
 		if r := <-c; r.err == nil || r.err.Error() != "event add: want integer, got string" {
 			t.Errorf("got %v, want a payload error", r.err)
 		}

@@ -104,6 +104,11 @@ func TestInboxOverflowClosesSession(t *testing.T) {
 				}))
 				ns.OnDisconnect(func(s *Socket, reason Reason) { got.add("%s", reason) })
 				p, _ := join(t, srv, "/")
+				for range 3 * tt.events { // one at a time they fit
+					p.send(tt.event)
+					synctest.Wait()
+				}
+				handled = 0
 				p.send(`2["note","block"]`)
 				synctest.Wait()
 				for range tt.events {
