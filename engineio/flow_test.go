@@ -2,10 +2,13 @@ package engineio
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -378,23 +381,51 @@ func TestSendDoesNotAllocate(t *testing.T) {
 	})
 }
 
-// The handler behind a mux, below a prefix, on a server with TLS-like connections: no path matters, and
-// the transport does not need a raw connection.
-func TestMountedAnywhere(t *testing.T) {
-	server := NewServer(Config{Accept: func(s *Session) Handler { return echoHandler{s} }})
+// The path does not matter, nor what the server is wrapped in, nor TLS.
+func TestMountedAnywhereOverTLS(t *testing.T) {
+	cfg, sessions := accepting(Config{Logger: slog.New(slog.DiscardHandler)})
+	server := NewServer(cfg)
 	mux := http.NewServeMux()
-	mux.Handle("/deep/down/socket.io/", http.StripPrefix("/deep", server))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := &http.Server{Handler: mux}
-	go h.Serve(l)
-	defer h.Close()
-	defer server.Close(context.Background())
-	resp, err := http.Get("http://" + l.Addr().String() + "/deep/down/socket.io/" + pollingQuery)
+	mux.Handle("/deep/down/socket.io/", http.StripPrefix("/deep", wrap(server)))
+	ts := httptest.NewTLSServer(mux)
+	defer ts.Close()
+	defer server.Close(t.Context())
+	resp, err := ts.Client().Get(ts.URL + "/deep/down/socket.io/" + pollingQuery)
 	if err != nil || resp.StatusCode != 200 {
 		t.Fatalf("got %v, %v, want 200", resp, err)
 	}
 	resp.Body.Close()
+	(<-sessions).session.Close(ForcedClose)
+
+	tlsConfig := ts.Client().Transport.(*http.Transport).TLSClientConfig
+	e := &env{t: t, dial: func() (net.Conn, error) { return tls.Dial("tcp", ts.Listener.Addr().String(), tlsConfig) }}
+	c := e.webSocketAt("/deep/down/socket.io/" + webSocketQuery)
+	defer c.close()
+	c.text()
+	r := <-sessions
+	if !r.session.Handshake().Secure {
+		t.Error("the handshake does not know that it came over TLS")
+	}
+	c.send("4up")
+	r.session.Send(NewFrame(Message{Data: []byte(strings.Repeat("down", 100_000))}))
+	if got := c.text(); len(got) != 400_001 {
+		t.Errorf("got %d bytes, want 400,001", len(got))
+	}
+	r.session.Close(ForcedClose)
+	c.wantCloseFrame(ws.StatusNormalClosure)
+	if got := r.messages(); fmt.Sprint(got) != "[up]" {
+		t.Errorf("got %q, want the message", got)
+	}
 }
+
+// wrap hides what a ResponseWriter can do behind Unwrap, as frameworks and middleware do.
+func wrap(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(wrapped{w}, r) })
+}
+
+type wrapped struct{ w http.ResponseWriter }
+
+func (w wrapped) Header() http.Header         { return w.w.Header() }
+func (w wrapped) Write(p []byte) (int, error) { return w.w.Write(p) }
+func (w wrapped) WriteHeader(status int)      { w.w.WriteHeader(status) }
+func (w wrapped) Unwrap() http.ResponseWriter { return w.w }

@@ -224,12 +224,16 @@ type errRefused int
 func (e errRefused) Error() string { return http.StatusText(int(e)) }
 
 func (e *env) tryWebSocket(query string) (*wsClient, error) {
+	return e.tryWebSocketAt("/engine.io/" + query)
+}
+
+func (e *env) tryWebSocketAt(target string) (*wsClient, error) {
 	conn, err := e.dial()
 	if err != nil {
 		return nil, err
 	}
 	conn.SetDeadline(time.Now().Add(time.Minute)) // lest a test hangs
-	_, err = io.WriteString(conn, "GET /engine.io/"+query+" HTTP/1.1\r\nHost: engine.test\r\nConnection: keep-alive, Upgrade\r\n"+
+	_, err = io.WriteString(conn, "GET "+target+" HTTP/1.1\r\nHost: engine.test\r\nConnection: keep-alive, Upgrade\r\n"+
 		"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 	if err != nil {
 		return nil, err
@@ -251,9 +255,14 @@ func (e *env) tryWebSocket(query string) (*wsClient, error) {
 
 func (e *env) webSocket(query string) *wsClient {
 	e.t.Helper()
-	c, err := e.tryWebSocket(query)
+	return e.webSocketAt("/engine.io/" + query)
+}
+
+func (e *env) webSocketAt(target string) *wsClient {
+	e.t.Helper()
+	c, err := e.tryWebSocketAt(target)
 	if err != nil {
-		e.t.Fatalf("websocket %s: %v", query, err)
+		e.t.Fatalf("websocket %s: %v", target, err)
 	}
 	return c
 }

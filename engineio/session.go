@@ -42,6 +42,7 @@ type Session struct {
 	notified   bool          // Handler.Closed is or was called
 
 	writer     writerState
+	behind     bool     // the peer has not taken all that it was offered
 	nextFlush  *Session // guarded by flushers.mu
 	peerClosed bool     // the peer's close frame has come
 
@@ -140,7 +141,7 @@ func (s *Session) blockedLocked() bool {
 	case s.ws.conn.raw == nil:
 		return s.out.bytes > volatileSlack
 	}
-	return s.writer == writerStalled
+	return s.behind
 }
 
 func (s *Session) fitsLocked(frames []*Frame) bool {

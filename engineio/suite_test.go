@@ -205,12 +205,11 @@ func TestProtocol(t *testing.T) {
 	for _, g := range groups {
 		for _, tt := range g.tests {
 			count++
-			t.Run(g.title+"/"+tt.title, func(t *testing.T) {
-				t.Run("pipe", func(t *testing.T) { inBubble(t, suiteConfig(), tt.f) })
-				t.Run("tcp", func(t *testing.T) {
-					t.Parallel()
-					onLoopback(t, suiteConfig(), tt.f)
-				})
+			name := g.title + "/" + tt.title
+			t.Run(name+"/pipe", func(t *testing.T) { inBubble(t, suiteConfig(), tt.f) })
+			t.Run(name+"/tcp", func(t *testing.T) {
+				t.Parallel()
+				onLoopback(t, suiteConfig(), tt.f)
 			})
 		}
 	}

@@ -48,10 +48,10 @@ func (s *Session) flush(b *batch) {
 	s.out.advance(n)
 	switch {
 	case n < len(p):
-		s.writer = writerStalled
+		s.writer, s.behind = writerStalled, true
 		s.server.wg.Go(s.writeWaiting)
 	case s.out.empty():
-		s.writer = writerIdle
+		s.writer, s.behind = writerIdle, false
 	default:
 		// Behind the others, lest one session's megabytes hold them up.
 		s.writer = writerQueued
@@ -96,7 +96,7 @@ func (s *Session) writeWaiting() {
 	}
 	s.mu.Lock()
 	s.out.advance(n)
-	s.writer = writerIdle
+	s.writer, s.behind = writerIdle, !s.out.empty()
 	s.scheduleLocked()
 	s.mu.Unlock()
 	s.written()
