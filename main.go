@@ -1,0 +1,267 @@
+// Command jobcast serves Socket.IO clients and runs their long jobs. This file wires the packages
+// together and decides nothing; config.go reads the settings.
+package main
+
+import (
+	"cmp"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"jobcast/engineio"
+	"jobcast/jobs"
+	"jobcast/namespaces"
+	"jobcast/natsio"
+	"jobcast/socketio"
+	"jobcast/web"
+	"jobcast/workers"
+)
+
+const version = "0.1.0"
+
+const (
+	// drainTime bounds the drain: whoever stops a service kills it soon after.
+	drainTime = 10 * time.Second
+	// requestsTime is the part of it that requests under way may take, such as uploads.
+	requestsTime = 4 * time.Second
+)
+
+//go:embed all:public
+var public embed.FS
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run returns the exit code: 0, 1 for a failure, 2 for wrong settings. What is wrong is one sentence.
+func run(args []string, stdout, stderr io.Writer) int {
+	s, err := parse(args, stdout)
+	if err == nil {
+		// The first signal ends ctx. After it signals have their own effect again: the second one
+		// ends the process at once.
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		context.AfterFunc(ctx, stop)
+		err = serve(ctx, s, stdout, stderr)
+	}
+	if err == nil || errors.Is(err, errDone) {
+		return 0
+	}
+	fmt.Fprintf(stderr, "jobcast: %v\n", err)
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return 2
+	}
+	return 1
+}
+
+// serve runs the server until ctx is done, and drains it then.
+func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.Level(s.LogLevel)}))
+
+	if err := checkRoots(s.Root); err != nil {
+		return err
+	}
+	listener, err := listen(ctx, s.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close() // a second time, after Shutdown, does no harm
+	if err := checkData(s.Data); err != nil {
+		return err
+	}
+	files, err := jobs.OpenFiles(filepath.Join(s.Data, "files"))
+	if err != nil {
+		return dataFailure(s.Data, err)
+	}
+	store, err := natsio.Open(ctx, natsio.Config{
+		Dir:    filepath.Join(s.Data, "jetstream"),
+		Sync:   s.Sync.String(),
+		Logger: log,
+	})
+	if err != nil {
+		return startFailure(ctx, s.Data, err)
+	}
+	engine, err := jobs.Open(ctx, jobs.Config{
+		Store:       store,
+		Files:       files,
+		Workers:     workers.All(workers.Config{Roots: s.Root}),
+		Concurrency: s.Concurrency,
+		Logger:      log,
+	})
+	if err != nil {
+		_ = store.Close() // the first error is the one to tell
+		return startFailure(ctx, s.Data, err)
+	}
+	sockets := socketio.New(socketio.Config{
+		Engine:      engineio.Config{Origins: s.Origin, Logger: log},
+		EncodeError: namespaces.EncodeError,
+		Logger:      log,
+	})
+	followers := namespaces.Jobs(sockets, engine, log)
+	namespaces.Test(sockets)
+
+	requests, end := context.WithCancelCause(context.Background())
+	server := &http.Server{
+		Handler: web.New(web.Config{
+			Sockets:        sockets,
+			Public:         pages(),
+			Jobs:           engine,
+			Files:          files,
+			MaxUploadBytes: int64(s.MaxUpload),
+			Ready:          store.Ready,
+			Version:        version,
+			Logger:         log,
+		}),
+		// No limit on a whole request: polls and streams wait, uploads take as long as they take. Who
+		// reads or writes a body sets limits of its own.
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	fmt.Fprintf(stdout, "jobcast %s listening on http://%s, data in %s (synced %s)\n",
+		version, address(listener), s.Data, store.SyncMode())
+
+	select {
+	case err = <-served:
+		err = fmt.Errorf("the server stopped accepting, so look at the system's limits and start it again: %w", err)
+	case <-ctx.Done():
+		log.Info("draining")
+	}
+
+	// Top down: accept no more, let waiting requests answer, send the pages elsewhere, hand back the
+	// jobs, and close the store when nobody uses it any more.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	end(errDraining)
+	down := make(chan error, 1)
+	go func() { down <- shutdown(ctx, server) }()
+	failed := func(part string, e error) {
+		if e != nil {
+			log.Error("drain failed", "part", part, "err", e)
+			err = cmp.Or(err, errDrain)
+		}
+	}
+	failed("sockets", sockets.Close(ctx))
+	failed("followers", followers.Close(ctx))
+	failed("requests", <-down)
+	failed("jobs", engine.Close(ctx))
+	failed("store", store.Close())
+	return err
+}
+
+var (
+	errDraining = errors.New("the server is shutting down")
+	errDrain    = errors.New("not everything ended in time, see the log above; unfinished jobs go on after the next start")
+)
+
+// shutdown waits for the requests under way, and cuts those off that take too long.
+func shutdown(ctx context.Context, server *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, requestsTime)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return server.Close()
+	}
+	return err
+}
+
+// pages are the files in public/.
+func pages() fs.FS {
+	pages, err := fs.Sub(public, "public")
+	if err != nil {
+		panic(err) // the name is a valid one
+	}
+	return pages
+}
+
+// address is what a browser on this machine may be given.
+func address(l net.Listener) string {
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
+		return net.JoinHostPort("localhost", port)
+	}
+	return l.Addr().String()
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("address %s is taken by another program; stop that one, or choose another address with --listen", address)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("address %s is not allowed to this user; choose a port above 1023 with --listen", address)
+	}
+	return nil, fmt.Errorf("cannot listen on %s: %w; choose another address with --listen", address, reason(err))
+}
+
+func checkRoots(roots []string) error {
+	for _, root := range roots {
+		info, err := os.Stat(root)
+		if err == nil && !info.IsDir() {
+			err = syscall.ENOTDIR
+		}
+		if err == nil {
+			_, err = os.ReadDir(root)
+		}
+		if err != nil {
+			return fmt.Errorf("cannot read the root %s: %w; name a directory that exists with --root", root, reason(err))
+		}
+	}
+	return nil
+}
+
+// checkData makes the data directory and tries to write there.
+func checkData(dir string) error {
+	// Arguments and results of jobs are nobody else's business.
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		var probe *os.File
+		if probe, err = os.CreateTemp(dir, ".probe-*"); err == nil {
+			err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+		}
+	}
+	if err != nil {
+		return dataFailure(dir, err)
+	}
+	return nil
+}
+
+func dataFailure(dir string, err error) error {
+	if errors.Is(err, natsio.ErrInUse) {
+		return fmt.Errorf("the data directory %s is used by another jobcast; stop that one, or choose another directory with --data", dir)
+	}
+	return fmt.Errorf("cannot use the data directory %s: %w; make it readable and writable, or choose another with --data", dir, reason(err))
+}
+
+// startFailure is dataFailure, unless the start was interrupted, which is no failure.
+func startFailure(ctx context.Context, dir string, err error) error {
+	if ctx.Err() != nil {
+		return errDone
+	}
+	return dataFailure(dir, err)
+}
+
+// reason is the system's own word for what went wrong, without the path that the sentence has anyway.
+func reason(err error) error {
+	if e, ok := errors.AsType[syscall.Errno](err); ok {
+		return e
+	}
+	return err
+}
