@@ -4,6 +4,7 @@ package namespaces
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 
 	"jobcast/events"
@@ -21,6 +22,9 @@ func EncodeError(err error) any {
 			pointer = "/" + strings.ReplaceAll(payload.Field, ".", "/")
 		}
 		problem = jobs.BadRequest(pointer, payload.Error())
+	}
+	if problem.Code == jobs.CodeInternal {
+		slog.Error("a request failed", "err", err)
 	}
 	return events.Refusal{Error: problem}
 }
