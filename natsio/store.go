@@ -1,0 +1,350 @@
+package natsio
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"jobcast/jobs"
+)
+
+// Errors that tell a person what to do.
+var (
+	// ErrInUse is returned by Open when another process, or another Store, holds the directory.
+	ErrInUse = errors.New("natsio: the directory is in use by another process")
+	// ErrFull is returned by what adds to the store when Config.MaxBytes is reached. Removing jobs
+	// makes room.
+	ErrFull = errors.New("natsio: the store is full")
+	// ErrBroken is returned when the files could not be written, as when the disk is full. The store
+	// can still be read, but takes nothing more until it is opened again.
+	ErrBroken = errors.New("natsio: the store's files cannot be written")
+)
+
+// Config configures a Store. Dir must be set.
+type Config struct {
+	// Dir holds everything, and is made if it is missing. One process at a time can use it.
+	Dir string
+	// Sync is how often what was written is synced to the disk: "always" (before each answer) or a
+	// duration. Empty means "1s". A process that dies loses nothing either way; a machine that dies
+	// loses what was written since.
+	Sync string
+	// MaxBytes bounds the log of events: a full one refuses events (ErrFull). Zero means 10 GiB. The
+	// same bound holds for the jobs' text, whose oldest lines then go, and for their arguments.
+	MaxBytes int64
+	// Logger gets what the NATS server warns of. Nil means slog.Default().
+	Logger *slog.Logger
+}
+
+// A Store is a jobs.Store on the disk. All who follow and lease wait on their own goroutine.
+type Store struct {
+	log  *slog.Logger
+	sync string
+	lock *os.File
+	srv  *server.Server
+
+	// The server works off one connection's requests in order, so what must not wait for one another
+	// has its own: short questions and all writes, long reads, and what is pushed to us.
+	ask, read, live *nats.Conn
+	js              jetstream.JetStream
+
+	events journal[jobs.Record]
+	logs   journal[jobs.LogChunk]
+	queue  queue
+
+	broken atomic.Pointer[string] // why nothing can be written any more
+
+	done    chan struct{} // closed by Close
+	closing sync.Once
+	closed  error
+
+	mu   sync.Mutex    // guards wake
+	wake chan struct{} // closed and replaced when the live connection may have missed messages
+
+	hooks hooks
+}
+
+// hooks let tests break what does not break by itself. A nil hook does nothing.
+type hooks struct {
+	dropLive func(subject string) bool // lose this live message
+	loseAck  func() bool               // lose the answer to this write
+}
+
+var _ jobs.Store = (*Store)(nil)
+
+// Open starts the NATS server on the files in cfg.Dir. It returns ErrInUse, an error in whose tree is
+// the file system's (such as fs.ErrPermission), or another that says what is wrong. ctx bounds Open only,
+// and not the reading of the files, which takes about a second for a million events after a crash.
+func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.MaxBytes == 0 {
+		cfg.MaxBytes = 10 << 30
+	}
+	every, mode, err := parseSync(cfg.Sync)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Dir == "" {
+		return nil, errors.New("natsio: no directory is configured")
+	}
+	// Arguments and results are nobody else's business.
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("natsio: make the directory of the store: %w", err)
+	}
+	s := &Store{log: cfg.Logger, sync: mode, done: make(chan struct{}), wake: make(chan struct{})}
+	s.events = journal[jobs.Record]{s, eventStream, eventPrefix, eventLive, eventKey}
+	s.logs = journal[jobs.LogChunk]{s, logStream, logPrefix, logLive, chunkKey}
+	s.queue.held = make(map[jobs.ID]*lease)
+	if s.lock, err = lockFile(filepath.Join(cfg.Dir, "lock")); errors.Is(err, ErrInUse) {
+		return nil, fmt.Errorf("%w: %s", err, cfg.Dir)
+	} else if err != nil {
+		return nil, fmt.Errorf("natsio: lock the directory of the store: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if s.srv, err = startServer(cfg.Dir, every, cfg.Logger); err != nil {
+		return nil, fmt.Errorf("natsio: start the NATS server in %s: %w", cfg.Dir, err)
+	}
+	for _, c := range []struct {
+		name string
+		conn **nats.Conn
+	}{{"ask", &s.ask}, {"read", &s.read}, {"live", &s.live}} {
+		if *c.conn, err = s.connect(c.name); err != nil {
+			return nil, fmt.Errorf("natsio: connect to the NATS server in this process: %w", err)
+		}
+	}
+	if s.js, err = jetstream.New(s.ask, jetstream.WithDefaultTimeout(answerTime)); err != nil {
+		return nil, fmt.Errorf("natsio: %w", err)
+	}
+	for _, stream := range streams(cfg.MaxBytes) {
+		if _, err := s.js.CreateOrUpdateStream(ctx, stream); err != nil {
+			return nil, fmt.Errorf("natsio: open stream %s: %w", stream.Name, err)
+		}
+	}
+	if err := s.openQueue(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func parseSync(text string) (every time.Duration, mode string, err error) {
+	switch text {
+	case "always":
+		return 0, text, nil
+	case "":
+		text = "1s"
+	}
+	every, err = time.ParseDuration(text)
+	if err != nil || every <= 0 {
+		return 0, "", fmt.Errorf("natsio: sync must be always or a duration such as 1s, got %q", text)
+	}
+	return every, "every " + text, nil
+}
+
+// connect opens a pipe to the server. A connection comes back by itself if the server closes it, which
+// it does to a reader that is far too slow.
+func (s *Store) connect(name string) (*nats.Conn, error) {
+	return nats.Connect("",
+		nats.InProcessServer(s.srv),
+		nats.Name(name),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(10*time.Millisecond),
+		nats.ReconnectJitter(0, 0),
+		nats.NoCallbacksAfterClientClose(),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			s.log.Warn("connection to the nats server lost", "connection", name, "err", err)
+		}),
+		nats.ReconnectHandler(func(*nats.Conn) { s.wakeAll() }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			// A slow reader, most often: it finds the gap and fills it.
+			s.log.Debug("nats", "connection", name, "err", err)
+		}),
+	)
+}
+
+// wakeAll lets all who follow look into the stream for what they may have missed.
+func (s *Store) wakeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.wake)
+	s.wake = make(chan struct{})
+}
+
+func (s *Store) woken() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wake
+}
+
+// Close ends all calls and iterators with jobs.ErrClosed, and returns when the NATS server has closed
+// its files. It may be called more than once.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		close(s.done)
+		for _, conn := range []*nats.Conn{s.ask, s.read, s.live} {
+			if conn != nil {
+				conn.Close()
+			}
+		}
+		if s.srv != nil {
+			s.srv.Shutdown()
+			s.srv.WaitForShutdown()
+		}
+		s.closed = s.lock.Close()
+	})
+	return s.closed
+}
+
+// SyncMode says when what is written is synced to the disk: "always", or such as "every 1s".
+func (s *Store) SyncMode() string { return s.sync }
+
+// Ready returns nil while the store can read and write. It asks nobody and does not block.
+func (s *Store) Ready() error {
+	select {
+	case <-s.done:
+		return jobs.ErrClosed
+	default:
+	}
+	if why := s.broken.Load(); why != nil {
+		return fmt.Errorf("%w: %s", ErrBroken, *why)
+	}
+	if !s.srv.JetStreamEnabled() {
+		return fmt.Errorf("%w: JetStream has shut down", ErrBroken)
+	}
+	for _, conn := range []*nats.Conn{s.ask, s.read, s.live} {
+		if !conn.IsConnected() {
+			return fmt.Errorf("natsio: connection %s is lost", conn.Opts.Name)
+		}
+	}
+	return nil
+}
+
+// failed says what we were doing when err came up, unless it is an answer that jobs.Store promises. Once
+// the store is closed, everything else fails alike.
+func (s *Store) failed(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, told := range []error{jobs.ErrConflict, jobs.ErrNotFound} {
+		if errors.Is(err, told) {
+			return told
+		}
+	}
+	select {
+	case <-s.done:
+		return jobs.ErrClosed
+	default:
+		return fmt.Errorf("natsio: %s: %w", doing, err)
+	}
+}
+
+func eventKey(rec *jobs.Record) uint64     { return rec.Event.Seq }
+func chunkKey(chunk *jobs.LogChunk) uint64 { return uint64(chunk.Line) + uint64(len(chunk.Lines)) - 1 }
+
+// Append implements jobs.Store. Once begun it is not broken off when ctx ends, so that its outcome is
+// always known. It can also return ErrFull and ErrBroken.
+func (s *Store) Append(ctx context.Context, rec jobs.Record, after jobs.Position) (jobs.Position, error) {
+	return s.events.append(ctx, rec.Event.JobID, rec, after)
+}
+
+// Last implements jobs.Store.
+func (s *Store) Last(ctx context.Context, id jobs.ID) (jobs.Record, jobs.Position, error) {
+	return s.events.last(ctx, id)
+}
+
+// Read implements jobs.Store. It finds its place in a few short reads, however far back it is.
+func (s *Store) Read(ctx context.Context, id jobs.ID, after uint64, limit int) ([]jobs.Record, error) {
+	return s.events.read(ctx, id, after, limit)
+}
+
+// Follow implements jobs.Store. A reader that is slow, or stops for a while, loses nothing and slows
+// nobody: it goes on from the disk.
+func (s *Store) Follow(ctx context.Context, id jobs.ID, after uint64) iter.Seq2[jobs.Record, error] {
+	return s.events.follow(ctx, id, after)
+}
+
+// AppendLog implements jobs.Store.
+func (s *Store) AppendLog(ctx context.Context, chunk jobs.LogChunk, after jobs.Position) (jobs.Position, error) {
+	return s.logs.append(ctx, chunk.JobID, chunk, after)
+}
+
+// LastLog implements jobs.Store.
+func (s *Store) LastLog(ctx context.Context, id jobs.ID) (jobs.LogChunk, jobs.Position, error) {
+	return s.logs.last(ctx, id)
+}
+
+// ReadLog implements jobs.Store.
+func (s *Store) ReadLog(ctx context.Context, id jobs.ID, after int64, limit int) ([]jobs.LogChunk, error) {
+	return s.logs.read(ctx, id, uint64(max(after, 0)), limit)
+}
+
+// FollowLog implements jobs.Store.
+func (s *Store) FollowLog(ctx context.Context, id jobs.ID, after int64) iter.Seq2[jobs.LogChunk, error] {
+	return s.logs.follow(ctx, id, uint64(max(after, 0)))
+}
+
+// PutArgs implements jobs.Store.
+func (s *Store) PutArgs(ctx context.Context, id jobs.ID, args json.RawMessage) error {
+	subject, err := subject(argPrefix, id)
+	if err != nil {
+		return err
+	}
+	_, err = s.put(ctx, argStream, subject, args, 0)
+	return s.failed("put arguments", err)
+}
+
+// Args implements jobs.Store.
+func (s *Store) Args(ctx context.Context, id jobs.ID) (json.RawMessage, error) {
+	subject, err := subject(argPrefix, id)
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.getLast(ctx, argStream, subject)
+	if err != nil {
+		return nil, s.failed("get arguments", err)
+	}
+	return e.data, nil
+}
+
+// Remove implements jobs.Store. The events go last, so that what a crash leaves half removed is still
+// there to be removed again.
+func (s *Store) Remove(ctx context.Context, id jobs.ID) error {
+	for _, from := range [][2]string{
+		{workStream, workPrefix}, {argStream, argPrefix}, {logStream, logPrefix}, {eventStream, eventPrefix},
+	} {
+		subject, err := subject(from[1], id)
+		if err != nil {
+			return err
+		}
+		if err := s.purge(ctx, from[0], subject); err != nil {
+			return s.failed("remove", err)
+		}
+	}
+	s.queue.forget(id)
+	return nil
+}
+
+// subject appends id to a prefix. An id with a wildcard in it would be taken by the server, and mean
+// something else.
+func subject(prefix string, id jobs.ID) (string, error) {
+	if !id.Valid() {
+		return "", fmt.Errorf("natsio: %q cannot name a job", id)
+	}
+	return prefix + string(id), nil
+}

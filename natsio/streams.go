@@ -1,0 +1,103 @@
+package natsio
+
+import (
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"jobcast/jobs"
+)
+
+// The names under which everything lies, on one page. A job's id is the last token of a subject.
+const (
+	eventStream = "JOBS_EV" // the events of each job, each with the job's snapshot
+	eventPrefix = "ev."
+	eventLive   = "live." // events as they are stored; not kept
+
+	logStream = "JOBS_LOG" // the text of each job, in chunks
+	logPrefix = "log."
+	logLive   = "livelog."
+
+	argStream = "JOBS_ARG" // what each job was started with
+	argPrefix = "arg."
+
+	workStream = "JOBS_WORK" // the jobs that wait for a worker or have one
+	workPrefix = "work.default."
+	workers    = "workers" // the consumer that leases them
+)
+
+// Bounds, and what happens at each.
+const (
+	// maxEvents is how many events of one job are kept; the oldest go. The engine stores at most a few
+	// events a second, and whoever is that far behind needs the snapshot, not the story.
+	maxEvents = 2000
+	// maxChunks is how many chunks of one job's text are kept; the oldest go.
+	maxChunks = 10_000
+	// maxPayload is the size of the largest message in bytes; a larger one is refused. A terminal event
+	// may carry a result of 256 KiB twice (in its data and in the snapshot), a chunk of text 64 KiB.
+	maxPayload = 2 << 20
+	// liveBacklog is how many live messages wait for one reader. What does not fit is dropped, and the
+	// reader fetches it from the stream when it gets there.
+	liveBacklog = 64
+	// maxBatch and maxBatchBytes bound what one request reads from a stream; a reader asks again.
+	maxBatch      = 500
+	maxBatchBytes = 4 << 20
+	// answerTime is how long we wait for the server in our own process, which answers in microseconds,
+	// or, where it must sync to a slow disk first, in milliseconds.
+	answerTime = 10 * time.Second
+)
+
+func streams(maxBytes int64) []jetstream.StreamConfig {
+	return []jetstream.StreamConfig{{
+		Name:     eventStream,
+		Subjects: []string{eventPrefix + "*"},
+		Storage:  jetstream.FileStorage,
+		MaxBytes: maxBytes,
+		// A full log refuses new events. To make room by itself it could only drop the oldest message of
+		// all, which is some job's whole state or the middle of its story; which jobs may go is for the
+		// engine and its operator to say, with Remove. An event that only replaces one (a job that
+		// has maxEvents) is still taken.
+		Discard:           jetstream.DiscardNew,
+		MaxMsgsPerSubject: maxEvents,
+		AllowDirect:       true,
+		RePublish:         &jetstream.RePublish{Source: eventPrefix + "*", Destination: eventLive + "{{wildcard(1)}}"},
+	}, {
+		Name:     logStream,
+		Subjects: []string{logPrefix + "*"},
+		Storage:  jetstream.FileStorage,
+		MaxBytes: maxBytes,
+		// Text is another matter: the oldest goes, whosever it is, and a reader sees by the line numbers
+		// that it is gone. A flood of it costs no job its state.
+		Discard:           jetstream.DiscardOld,
+		MaxMsgsPerSubject: maxChunks,
+		AllowDirect:       true,
+		RePublish:         &jetstream.RePublish{Source: logPrefix + "*", Destination: logLive + "{{wildcard(1)}}"},
+	}, {
+		Name:              argStream,
+		Subjects:          []string{argPrefix + "*"},
+		Storage:           jetstream.FileStorage,
+		MaxBytes:          maxBytes,
+		Discard:           jetstream.DiscardNew,
+		MaxMsgsPerSubject: 1,
+		AllowDirect:       true,
+	}, {
+		Name:                 workStream,
+		Subjects:             []string{workPrefix + "*"},
+		Storage:              jetstream.FileStorage,
+		Retention:            jetstream.WorkQueuePolicy,
+		Discard:              jetstream.DiscardNew,
+		DiscardNewPerSubject: true,
+		MaxMsgsPerSubject:    1,
+	}}
+}
+
+// workConsumer leases the jobs of the queue. The server counts no deliveries and has no bound on jobs
+// in work: when to give up and how many to run is the engine's to say.
+var workConsumer = jetstream.ConsumerConfig{
+	Durable:       workers,
+	AckPolicy:     jetstream.AckExplicitPolicy,
+	AckWait:       jobs.LeaseTime,
+	MaxDeliver:    -1,
+	MaxAckPending: -1,
+	FilterSubject: workPrefix + "*",
+}

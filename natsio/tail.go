@@ -1,0 +1,135 @@
+package natsio
+
+import (
+	"context"
+	"errors"
+
+	"github.com/nats-io/nats.go"
+
+	"jobcast/jobs"
+)
+
+// A tail reads a subject from a position on: what is stored, then what comes. It takes live messages from
+// a core subscription, which may lose some; each says which message came before it, so a loss shows, and
+// the tail goes back to the stream. It needs no consumer on the server, and its caller's goroutine runs it.
+type tail struct {
+	store   *Store
+	stream  string
+	subject string // empty: all of the stream
+	live    string // where the stream sends out what it has stored
+
+	// start is called once live messages are being collected, and returns the position to read after.
+	start func(context.Context) (uint64, error)
+	// yield gets each entry. Its error, such as errEnded, ends the tail.
+	yield func(entry) error
+
+	last uint64 // the position of the newest entry seen
+	sub  *nats.Subscription
+	// backlog holds live messages. What it has no room for is dropped.
+	backlog chan *nats.Msg
+}
+
+// errEnded says that the loop over an iterator was left.
+var errEnded = errors.New("ended")
+
+// run returns why it ended.
+func (t *tail) run(ctx context.Context) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t.backlog = make(chan *nats.Msg, liveBacklog)
+	if t.sub, err = t.store.live.ChanSubscribe(t.live, t.backlog); err != nil {
+		return err
+	}
+	defer t.sub.Unsubscribe()
+	// The stream must not be read before the server knows that we listen.
+	if err := t.store.live.FlushTimeout(answerTime); err != nil {
+		return err
+	}
+	if t.last, err = t.start(ctx); err != nil {
+		return err
+	}
+	for {
+		// From here on, what is lost is read the next time round.
+		woken := t.store.woken()
+		dropped, err := t.sub.Dropped()
+		if err != nil {
+			return err
+		}
+		if err := t.replay(ctx); err != nil {
+			return err
+		}
+		if err := t.listen(ctx, woken, dropped); err != nil {
+			return err
+		}
+	}
+}
+
+// replay yields what the stream has after the last entry seen.
+func (t *tail) replay(ctx context.Context) error {
+	for {
+		entries, more, err := t.store.getBatch(ctx, t.stream, t.subject, t.last+1, maxBatch)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			t.last = e.pos
+			if err := t.yield(e); err != nil {
+				return err
+			}
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+// listen yields what comes, and returns nil as soon as something may be missing.
+func (t *tail) listen(ctx context.Context, woken <-chan struct{}, dropped int) error {
+	for {
+		m, err := t.next(ctx, woken, dropped)
+		if m == nil || err != nil {
+			return err
+		}
+		e := newEntry(m)
+		if drop := t.store.hooks.dropLive; e.pos <= t.last || drop != nil && drop(m.Subject) {
+			continue
+		}
+		if t.subject == "" {
+			e.prev = e.pos - 1 // what matters is the message before it in the stream
+		}
+		if e.prev != t.last {
+			return nil
+		}
+		t.last = e.pos
+		if err := t.yield(e); err != nil {
+			return err
+		}
+	}
+}
+
+// next waits for a live message. It returns none when some were dropped, or the connection was lost.
+func (t *tail) next(ctx context.Context, woken <-chan struct{}, dropped int) (*nats.Msg, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	select {
+	case m := <-t.backlog:
+		return m, nil
+	default:
+	}
+	// A message that was dropped shows as a gap when the next one comes. None may come.
+	if n, err := t.sub.Dropped(); n != dropped || err != nil {
+		return nil, err
+	}
+	select {
+	case m := <-t.backlog:
+		return m, nil
+	case <-woken:
+		return nil, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-t.store.done:
+		return nil, jobs.ErrClosed
+	}
+}
