@@ -51,19 +51,19 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 		s.server.refuse(w, r, errBadRequest)
 		return
 	}
-	buf := getBuffer()
-	defer putBuffer(buf)
 	var noop <-chan time.Time // runs while an upgrade is under way
 	noopDue := false
 	for {
-		body, probed, end := s.pollAnswer(p, buf, noopDue)
+		body, probed, end := s.pollAnswer(p, noopDue)
 		s.finish(end)
-		if body != nil && len(body) == 0 {
+		switch {
+		case body == nil:
+		case len(*body) == 0:
 			s.server.refuse(w, r, errBadRequest)
 			return
-		}
-		if body != nil {
-			s.server.respond(w, contentText, body)
+		default:
+			s.server.respond(w, contentText, *body)
+			putBuffer(body)
 			return
 		}
 		if probed && noop == nil {
@@ -104,28 +104,31 @@ func (s *Session) startPoll(p *poll) (ok bool) {
 	return ok
 }
 
-// pollAnswer returns the answer to p, in buf, or nil if there is none yet.
-func (s *Session) pollAnswer(p *poll, buf *[]byte, noopDue bool) (body []byte, probed bool, end ending) {
+// pollAnswer returns the answer to p, in a buffer that the caller gives back, or nil if there is none yet.
+func (s *Session) pollAnswer(p *poll, noopDue bool) (body *[]byte, probed bool, end ending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	closing := s.state.Load() == stateClosing
+	if p.answer == nil && s.out.empty() && !closing && !(s.probed && noopDue) {
+		return nil, s.probed, end
+	}
+	body = getBuffer()
 	switch {
 	case p.answer != nil:
-		return p.answer, false, end
+		*body = append(*body, p.answer...)
+		return body, false, end
 	case !s.out.empty():
-		s.poll = nil
-		*buf = s.out.takePayload((*buf)[:0])
-		return *buf, false, end
+		*body = s.out.takePayload(*body)
 	case closing:
 		// In a payload of its own: the reference client acts on a CLOSE before it has looked at the
 		// messages that came in the same payload.
-		s.poll = nil
-		return closeAnswer, false, s.overLocked(end)
-	case s.probed && noopDue:
-		s.poll = nil
-		return noopAnswer, false, end
+		*body = append(*body, closeAnswer...)
+		end = s.overLocked(end)
+	default:
+		*body = append(*body, noopAnswer...)
 	}
-	return nil, s.probed, end
+	s.poll = nil
+	return body, false, end
 }
 
 // pollAborted ends the session, since its client went away in the middle of p. If p has an answer, the

@@ -108,6 +108,7 @@ func TestSecondWebSocketIsClosed(t *testing.T) {
 		sid := e.open()
 		first := e.webSocket(webSocketQuery + "&sid=" + sid)
 		defer first.close()
+		synctest.Wait() // the server has seen it, though the second may be faster
 		second := e.webSocket(webSocketQuery + "&sid=" + sid)
 		second.wantCloseFrame(ws.StatusPolicyViolation)
 		second.waitClosed()
