@@ -1,7 +1,15 @@
 // Package engineio implements Engine.IO sessions (engine.io-protocol, revision 4): one session for each
-// client, over HTTP long polling, over WebSocket, and across the upgrade between them. It knows nothing
-// of namespaces, events or acknowledgements; it carries messages, keeps the heartbeat and bounds what
-// waits.
+// client, over HTTP long polling, over WebSocket (RFC 6455), and across the upgrade between them. It knows
+// nothing of namespaces, events or acknowledgements; it carries messages, keeps the heartbeat and bounds
+// what waits.
+//
+// A message that is sent goes into the session's outbox, as a Frame that all recipients share. On
+// WebSocket the session is then queued for a flusher, which writes everything that has gathered with one
+// system call and never waits for a peer; on polling the GET that waits takes it. A client that does not
+// read costs its own outbox and, past Config.MaxQueueBytes, its session.
+//
+// Server and Session say which goroutines they run. An idle client on WebSocket over plain TCP has one,
+// which reads, and no buffer; an idle client that polls has that of its request.
 package engineio
 
 import (
