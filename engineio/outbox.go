@@ -18,7 +18,8 @@ const keptCap = 16
 func (o *outbox) empty() bool { return o.first == len(o.frames) }
 
 func (o *outbox) push(frames ...*Frame) {
-	if o.first > 0 && len(o.frames)+len(frames) > cap(o.frames) {
+	// Half of it or more, so that a long queue is not moved for every frame that leaves it.
+	if o.first > 0 && 2*o.first >= len(o.frames) && len(o.frames)+len(frames) > cap(o.frames) {
 		n := copy(o.frames, o.frames[o.first:])
 		clear(o.frames[n:])
 		o.frames, o.first = o.frames[:n], 0
