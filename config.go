@@ -110,7 +110,12 @@ func parse(args []string, stdout io.Writer) (s settings, err error) {
 		if e, ok := errors.AsType[*usageError](err); ok {
 			return s, e
 		}
-		return s, &usageError{strings.TrimSuffix(err.Error(), "?") + "; jobcast --help lists what there is"}
+		text := strings.TrimSuffix(err.Error(), "?")
+		// kong has no typed errors, and its own words for this one are those of a parser.
+		if flag, rest, _ := strings.Cut(text, ": "); strings.Contains(rest, "EOL") || strings.HasPrefix(rest, "missing value") {
+			text = flag + " needs a value"
+		}
+		return s, &usageError{text + "; jobcast --help lists what there is"}
 	}
 	if s, err = f.settings(ctx); err != nil {
 		return s, err

@@ -80,10 +80,6 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	if err := checkData(s.Data); err != nil {
 		return err
 	}
-	files, err := jobs.OpenFiles(filepath.Join(s.Data, "files"))
-	if err != nil {
-		return dataFailure(s.Data, err)
-	}
 	store, err := natsio.Open(ctx, natsio.Config{
 		Dir:    filepath.Join(s.Data, "jetstream"),
 		Sync:   s.Sync.String(),
@@ -91,6 +87,12 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	})
 	if err != nil {
 		return startFailure(ctx, s.Data, err)
+	}
+	// After the store, which holds the lock of the data directory.
+	files, err := jobs.OpenFiles(filepath.Join(s.Data, "files"))
+	if err != nil {
+		_ = store.Close() // the first error is the one to tell
+		return dataFailure(s.Data, err)
 	}
 	engine, err := jobs.Open(ctx, jobs.Config{
 		Store:       store,
@@ -100,7 +102,7 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		Logger:      log,
 	})
 	if err != nil {
-		_ = store.Close() // the first error is the one to tell
+		_ = errors.Join(files.Close(), store.Close()) // as above
 		return startFailure(ctx, s.Data, err)
 	}
 	sockets := socketio.New(socketio.Config{
@@ -160,6 +162,7 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	failed("followers", followers.Close(ctx))
 	failed("requests", <-down)
 	failed("jobs", engine.Close(ctx))
+	failed("files", files.Close())
 	failed("store", store.Close())
 	return err
 }

@@ -200,7 +200,7 @@ func (s *server) getResult(c echo.Context) error {
 		if job.Error != nil {
 			detail += ": " + job.Error.Message
 		}
-		return newProblem(http.StatusConflict, jobs.CodeConflict, "No result", detail)
+		return jobs.NewProblem(jobs.CodeConflict, detail)
 	}
 	if len(job.Result) == 0 {
 		job.Result = []byte("null")
@@ -267,7 +267,7 @@ func (s *server) upload(c echo.Context) error {
 	if req.ContentLength > s.MaxUploadBytes {
 		// Refused before a byte of it is read; a client that expects 100-continue sends none.
 		c.Response().Header().Set("Connection", "close")
-		return tooLarge("an upload may have at most " + strconv.FormatInt(s.MaxUploadBytes, 10) + " bytes")
+		return jobs.NewProblem(jobs.CodeTooLarge, "an upload may have at most "+strconv.FormatInt(s.MaxUploadBytes, 10)+" bytes")
 	}
 	upload, n, err := s.Files.SaveUpload(name, patient(c, req.Body), s.MaxUploadBytes)
 	if err != nil {

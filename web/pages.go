@@ -68,12 +68,9 @@ func loadPages(public fs.FS) (*pages, error) {
 			return err
 		}
 		p := newPage(name, body)
-		switch name {
-		case "404.html":
+		if name == "404.html" {
 			pages.notFound = p
 			return nil
-		case "index.html":
-			pages.byPath["/jobs/:id"] = p // the page reads the id out of its own address
 		}
 		// A colon or a star in a name would be a pattern to the router.
 		if strings.ContainsAny(name, ":*") {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,12 +17,11 @@ import (
 	"jobcast/jobs"
 )
 
-func newProblem(status int, code, title, detail string) *jobs.Problem {
-	return &jobs.Problem{Type: "urn:jobs:problem:" + code, Title: title, Status: status, Code: code, Detail: detail}
-}
-
-func tooLarge(detail string) *jobs.Problem {
-	return newProblem(http.StatusRequestEntityTooLarge, jobs.CodeTooLarge, "Too large", detail)
+// httpProblem is a bad request that HTTP has a status of its own for.
+func httpProblem(status int, detail string) *jobs.Problem {
+	p := jobs.NewProblem(jobs.CodeBadRequest, detail)
+	p.Status, p.Title = status, http.StatusText(status)
+	return p
 }
 
 // problemOf is jobs.ProblemOf, and knows the errors of HTTP too. The result is the caller's.
@@ -29,13 +29,13 @@ func problemOf(err error) *jobs.Problem {
 	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
 		switch e.Code {
 		case http.StatusNotFound:
-			return newProblem(e.Code, jobs.CodeNotFound, "Not found", "nothing is served at this path")
+			return jobs.NewProblem(jobs.CodeNotFound, "nothing is served at this path")
 		case http.StatusMethodNotAllowed:
-			return newProblem(e.Code, jobs.CodeBadRequest, "Method not allowed", "see the Allow header for the methods of this path")
+			return httpProblem(e.Code, "see the Allow header for the methods of this path")
 		}
 	}
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return tooLarge("the body may have at most " + strconv.FormatInt(e.Limit, 10) + " bytes")
+		return jobs.NewProblem(jobs.CodeTooLarge, "the body may have at most "+strconv.FormatInt(e.Limit, 10)+" bytes")
 	}
 	p := *jobs.ProblemOf(err)
 	return &p
@@ -60,10 +60,10 @@ func (s *server) fail(err error, c echo.Context) {
 	if p.Code == jobs.CodeInternal && err != errPanic {
 		if context.Cause(req.Context()) != nil {
 			// The client left or the server drains: whatever failed, failed for that reason.
-			p = newProblem(http.StatusServiceUnavailable, jobs.CodeUnavailable, "Shutting down", "ask again in a moment")
+			p = jobs.NewProblem(jobs.CodeUnavailable, "the server is about to stop; ask again in a moment")
 			p.RetryAfterMs = 1000
 		} else {
-			s.Logger.Error("request failed", "method", req.Method, "path", c.Path(), "err", err)
+			s.Logger.Error("request failed", "method", req.Method, "path", c.Path(), "err", cmp.Or(errors.Unwrap(p), err))
 		}
 	}
 	p.Instance = req.URL.Path

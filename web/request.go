@@ -129,8 +129,7 @@ func decode(c echo.Context, v any) error {
 	req := c.Request()
 	contentType, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	if err != nil || contentType != "application/json" {
-		return newProblem(http.StatusUnsupportedMediaType, jobs.CodeBadRequest, "Unsupported media type",
-			"the body must be JSON, with Content-Type: application/json")
+		return httpProblem(http.StatusUnsupportedMediaType, "the body must be JSON, with Content-Type: application/json")
 	}
 	dec := json.NewDecoder(patient(c, http.MaxBytesReader(c.Response(), req.Body, maxBodyBytes)))
 	dec.DisallowUnknownFields()

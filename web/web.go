@@ -108,6 +108,12 @@ func New(cfg Config) http.Handler {
 	for path, p := range pages.byPath {
 		route("GET HEAD", path, func(c echo.Context) error { return p.serve(c, http.StatusOK) })
 	}
+	route("GET HEAD", "/jobs/:id", func(c echo.Context) error {
+		if !jobs.ID(c.Param("id")).Valid() { // Echo lets the last parameter of a path hold slashes
+			return echo.ErrNotFound
+		}
+		return pages.byPath["/"].serve(c, http.StatusOK) // it reads the id out of its own address
+	})
 	return e
 }
 
@@ -117,8 +123,7 @@ func (s *server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		c.Response().Header().Set("X-Content-Type-Options", "nosniff")
 		if err := s.foreign.Check(c.Request()); err != nil {
-			return newProblem(http.StatusForbidden, jobs.CodeForbidden, "Forbidden",
-				"a page of another origin may not change anything here")
+			return jobs.NewProblem(jobs.CodeForbidden, "a page of another origin may not change anything here")
 		}
 		defer func() {
 			reason := recover()
@@ -160,8 +165,7 @@ func (s *server) readyz(c echo.Context) error {
 	if s.Ready != nil {
 		if err := s.Ready(); err != nil {
 			s.Logger.Warn("not ready", "err", err)
-			return newProblem(http.StatusServiceUnavailable, jobs.CodeUnavailable, "Not ready",
-				"the server cannot do its work right now")
+			return jobs.NewProblem(jobs.CodeUnavailable, "the server cannot do its work right now")
 		}
 	}
 	return respond(c, http.StatusOK, struct {
