@@ -1,0 +1,74 @@
+// The little that the page needs for the DOM. Text gets in by textContent only.
+
+/** Creates an element: h('p', {class: 'note', data: {id: 7}, on: {click}}, 'text', child). */
+export function h(tag, props = {}, ...children) {
+  const svg = tag === 'svg' || tag === 'path' || tag === 'circle';
+  const node = svg ? document.createElementNS('http://www.w3.org/2000/svg', tag) : document.createElement(tag);
+  for (const [key, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key === 'on') for (const [name, call] of Object.entries(value)) node.addEventListener(name, call);
+    else if (key === 'data') for (const [name, text] of Object.entries(value)) node.dataset[name] = text;
+    else if (key === 'test') node.dataset.testid = value;
+    else node.setAttribute(key, value === true ? '' : value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+/** Sets text only where it differs, so that nothing is laid out again for nothing. */
+export function text(node, value) {
+  const next = value ?? '';
+  if (node.textContent !== next) node.textContent = next;
+}
+
+export function show(node, visible) {
+  if (node.hidden === Boolean(visible)) node.hidden = !visible;
+}
+
+export function attr(node, name, value) {
+  if (value === null || value === undefined) {
+    if (node.hasAttribute(name)) node.removeAttribute(name);
+  } else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
+}
+
+const ICONS = {
+  copy: 'M5.5 5.5v-2a1 1 0 0 1 1-1h6a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1h-2M3.5 5.5h6a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1h-6a1 1 0 0 1-1-1v-6a1 1 0 0 1 1-1z',
+  check: 'M3 8.5l3.2 3.2L13 4.8',
+  back: 'M9.5 3.5L5 8l4.5 4.5',
+  next: 'M6.5 3.5L11 8l-4.5 4.5',
+  down: 'M8 3v9M4 8.5L8 12.5l4-4',
+  file: 'M4 2.5h5l3 3v8H4zM9 2.5v3h3',
+  upload: 'M8 11V3.5M5 6.2L8 3.2l3 3M3 11v1.5a1 1 0 0 0 1 1h8a1 1 0 0 0 1-1V11',
+  again: 'M13 8a5 5 0 1 1-1.6-3.7M13 2.5v3h-3',
+  close: 'M4 4l8 8M12 4l-8 8',
+  hash: 'M6 2.5L4.8 13.5M11.2 2.5L10 13.5M2.8 6h10.8M2.4 10h10.8',
+  table: 'M2.5 3.5h11v9h-11zM2.5 6.5h11M6.2 3.5v9M9.9 3.5v9',
+};
+
+/** A line icon of 16 by 16; decoration only, hidden from assistive technology. */
+export function icon(name) {
+  return h('svg', { class: 'icon', viewBox: '0 0 16 16', 'aria-hidden': 'true' }, h('path', { d: ICONS[name] }));
+}
+
+/**
+ * Runs `call` soon after `mark()`, at most four times a second, however often it is marked.
+ * Everything on the page that changes with a job's progress is drawn through one of these.
+ */
+export function painter(call, everyMs = 250) {
+  let timer = null;
+  let at = -Infinity;
+  const run = () => {
+    timer = null;
+    at = performance.now();
+    call();
+  };
+  return {
+    mark() {
+      if (timer === null) timer = setTimeout(run, Math.max(0, at + everyMs - performance.now()));
+    },
+    stop() {
+      clearTimeout(timer);
+      timer = -1;
+    },
+  };
+}

@@ -1,0 +1,102 @@
+// Numbers and times as people read them. Pure functions; the page's language is English.
+
+const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const precise = new Intl.NumberFormat('en', { maximumSignificantDigits: 6 });
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const dated = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+const isBytes = (unit) => /^(b|bytes?)$/i.test(unit ?? '');
+
+export function bytes(n) {
+  if (!Number.isFinite(n)) return '–';
+  if (Math.abs(n) < 1000) return `${grouped.format(n)} B`;
+  let value = n;
+  let unit = 'B';
+  for (const next of ['kB', 'MB', 'GB', 'TB', 'PB']) {
+    if (Math.abs(value) < 999.5) break;
+    value /= 1000;
+    unit = next;
+  }
+  return `${value < 9.95 ? value.toFixed(1) : grouped.format(value)} ${unit}`;
+}
+
+export const count = (n) => grouped.format(n);
+export const figure = (n) => (Number.isInteger(n) ? grouped.format(n) : precise.format(n));
+
+export function plural(n, word) {
+  return `${grouped.format(n)} ${word}${n === 1 ? '' : 's'}`;
+}
+
+export function amount(n, unit) {
+  if (isBytes(unit)) return bytes(n);
+  return unit ? `${grouped.format(n)} ${unit}` : grouped.format(n);
+}
+
+export function rate(n, unit) {
+  if (n === null || n === undefined || !Number.isFinite(n)) return '';
+  if (isBytes(unit)) return `${bytes(n)}/s`;
+  const value = n < 10 ? n.toFixed(1) : grouped.format(n);
+  return unit ? `${value} ${unit}/s` : `${value}/s`;
+}
+
+/** A length of time in at most two parts: 4 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */
+export function duration(ms) {
+  if (!Number.isFinite(ms)) return '–';
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 1) return ms > 0 && ms < 950 ? `${Math.max(1, Math.round(ms))} ms` : '0 s';
+  if (s < 60) return `${s} s`;
+  const m = Math.floor(s / 60);
+  if (m < 60) return s % 60 ? `${m} min ${s % 60} s` : `${m} min`;
+  const hours = Math.floor(m / 60);
+  if (hours < 24) return m % 60 ? `${hours} h ${m % 60} min` : `${hours} h`;
+  const days = Math.floor(hours / 24);
+  return hours % 24 ? `${days} d ${hours % 24} h` : `${days} d`;
+}
+
+/** How long ago, roughly: just now, 40 s, 12 min, 5 h, 3 d. */
+export function ago(ms) {
+  const s = Math.floor(Math.max(0, ms) / 1000);
+  if (s < 5) return 'just now';
+  if (s < 60) return `${s} s ago`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ago`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ago`;
+  return `${Math.floor(s / 86400)} d ago`;
+}
+
+export const timeOfDay = (time) => clock.format(new Date(time));
+export const dateTime = (time) => dated.format(new Date(time));
+
+/** The last eight characters: in a ULID they are the random part, so they tell jobs apart. */
+export const shortId = (id) => (id.length > 12 ? id.slice(-8) : id);
+
+/** 0 to 100, or null where nobody knows. */
+export function percentOf(job) {
+  if (job.state === 'completed') return 100;
+  const progress = job.progress;
+  if (!progress) return null;
+  if (Number.isFinite(progress.percent)) return progress.percent;
+  if (progress.total > 0) return Math.min(99.9, (100 * progress.done) / progress.total);
+  return null;
+}
+
+/** "42%" or with one decimal "42.7%"; below 100 it never rounds up to it. */
+export function percent(value, decimals = 0) {
+  if (value === null) return '';
+  if (value >= 100) return '100%';
+  const step = 10 ** decimals;
+  return `${(Math.floor(value * step) / step).toFixed(decimals)}%`;
+}
+
+/** The word on a state chip: a running job that was asked to stop is "cancelling". */
+export function stateOf(job) {
+  if (job.state === 'running' && job.cancelRequested) return 'cancelling';
+  if (job.state === 'running' && job.stalled) return 'stalled';
+  return job.state;
+}
+
+export const KINDS = {
+  checksum: { title: 'Checksum', icon: 'hash', about: 'SHA-256 of every file in a directory' },
+  'csv.profile': { title: 'CSV profile', icon: 'table', about: 'Columns, types and figures of a CSV file' },
+};
+
+export const kindTitle = (kind) => KINDS[kind]?.title ?? kind;
