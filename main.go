@@ -51,9 +51,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		// The first signal ends ctx. After it signals have their own effect again: the second one
 		// ends the process at once.
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
 		context.AfterFunc(ctx, stop)
-		err = serve(ctx, s, stdout, stderr)
+		err = serve(ctx, stop, s, stdout, stderr)
+		stop()
 	}
 	if err == nil || errors.Is(err, errDone) {
 		return 0
@@ -65,8 +65,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 1
 }
 
-// serve runs the server until ctx is done, and drains it then.
-func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
+// serve runs the server until ctx is done, and drains it then. It calls draining before it does.
+func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.Level(s.LogLevel)}))
 
 	if err := checkRoots(s.Root); err != nil {
@@ -142,13 +142,14 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	case err = <-served:
 		err = fmt.Errorf("the server stopped accepting, so look at the system's limits and start it again: %w", err)
 	case <-ctx.Done():
-		log.Info("draining")
 	}
 
 	// Top down: accept no more, let waiting requests answer, send the pages elsewhere, hand back the
 	// jobs, and close the store when nobody uses it any more.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
+	draining()
+	log.Info("draining")
 	end(errDraining)
 	down := make(chan error, 1)
 	go func() { down <- shutdown(ctx, server) }()

@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -175,10 +174,6 @@ func openStream(w *echo.Response, stop context.CancelFunc) *eventStream {
 
 // event writes one event and returns whether the reader is still there.
 func (s *eventStream) event(event jobs.Event) bool {
-	data, err := json.Marshal(event)
-	if err != nil {
-		return false // a record that came out of the store does not fail to encode
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.buf.WriteString("id: ")
@@ -186,8 +181,10 @@ func (s *eventStream) event(event jobs.Event) bool {
 	s.buf.WriteString("\nevent: ")
 	s.buf.WriteString(string(event.Type))
 	s.buf.WriteString("\ndata: ")
-	s.buf.Write(data)
-	s.buf.WriteString("\n\n")
+	if err := encode(&s.buf, event); err != nil {
+		return false // a record that came out of the store does not fail to encode
+	}
+	s.buf.WriteByte('\n')
 	return s.flush()
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -85,12 +86,17 @@ func respond(c echo.Context, status int, v any) error {
 
 func respondAs(c echo.Context, status int, contentType string, v any) error {
 	var body bytes.Buffer
-	enc := json.NewEncoder(&body)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	if err := encode(&body, v); err != nil {
 		return err
 	}
 	return respondBytes(c, status, contentType, body.Bytes())
+}
+
+// encode writes v as one line of JSON. Nothing here is put into HTML, so < and & stay as they are.
+func encode(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
 }
 
 // respondBytes answers with a body that nobody may keep, unless the handler said otherwise.
