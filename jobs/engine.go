@@ -1,16 +1,40 @@
 // Package jobs runs durable jobs. The log of a job is the truth: everything that happens to it is
 // appended there with compare-and-set, and watching a job means reading its log from any point on.
+//
+// It knows neither sockets nor HTTP, nor what stores the logs: it takes a Store. A client's view of a job
+// is fixed by the contract, contract/jobs.schema.json.
+//
+// # Goroutines
+//
+// An Engine runs one that reads the index of all jobs, one for upkeep (it mends what a crash left, and
+// removes old uploads), one for each slot of Config.Concurrency, which waits for a job and then writes
+// what its worker reports, one for each worker at work, and one for each job that someone on this node
+// follows. Close waits for all of them. FollowLogs runs one more for each reader, and waits for it.
 package jobs
 
 import (
+	"cmp"
 	"context"
-	"iter"
+	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"sync"
 	"time"
 )
 
 // LeaseTime is how long a worker may be silent before its job is given to another.
 const LeaseTime = 15 * time.Second
+
+const (
+	defaultConcurrency = 4
+	defaultAttempts    = 3
+	sweepEvery         = time.Minute
+	cleanEvery         = time.Hour
+	retryAfter         = time.Second // after the store failed
+)
 
 // Config configures an Engine. Store and Files must be set.
 type Config struct {
@@ -22,58 +46,243 @@ type Config struct {
 	Logger      *slog.Logger // nil means slog.Default()
 }
 
-// An Engine takes requests for jobs, runs them, and lets anyone watch.
-type Engine struct{}
+// An Engine takes requests for jobs, runs them, and lets anyone watch. Its methods may be called from
+// any goroutine. The package comment lists its goroutines.
+type Engine struct {
+	store   Store
+	files   *Files
+	workers map[string]Worker
+	node    string
+	log     *slog.Logger
+	index   *index
 
-// Open reads the index of all jobs, mends what a crash left half done, and starts to run jobs.
-func Open(ctx context.Context, cfg Config) (*Engine, error) { panic("skeleton") }
+	work     context.Context // ends when Close begins: with it end the runs, the tails and the index
+	stopWork context.CancelCauseFunc
+	base     context.Context // ends when Close gives up: nothing is stored any more
+	stopBase context.CancelFunc
+	abandon  chan struct{} // closed when Close will not wait for workers any longer
+	closing  sync.Once
+	ended    chan struct{} // closed when the last goroutine has ended
+	group    sync.WaitGroup
+
+	mu     sync.Mutex // guards everything below
+	closed bool       // no goroutine may be started
+	runs   map[ID]*Run
+	tails  map[ID]*tail
+}
+
+// Open reads the index of all jobs, mends what a crash left half done, and starts to run jobs. It
+// blocks until the index is read, or ctx is done. The engine neither closes Store nor Files.
+func Open(ctx context.Context, cfg Config) (*Engine, error) {
+	if cfg.Store == nil || cfg.Files == nil {
+		return nil, errors.New("jobs: Config.Store and Config.Files must be set")
+	}
+	e := &Engine{
+		store: cfg.Store, files: cfg.Files, workers: make(map[string]Worker), index: newIndex(),
+		node: cfg.Node, log: cfg.Logger,
+		abandon: make(chan struct{}), ended: make(chan struct{}),
+		runs: make(map[ID]*Run), tails: make(map[ID]*tail),
+	}
+	if e.log == nil {
+		e.log = slog.Default()
+	}
+	if e.node == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return nil, fmt.Errorf("jobs: name this node: %w", err)
+		}
+		e.node = host
+	}
+	for _, w := range cfg.Workers {
+		if _, twice := e.workers[w.kind]; twice {
+			return nil, fmt.Errorf("jobs: kind %s has two workers", w.kind)
+		}
+		e.workers[w.kind] = w
+	}
+	e.work, e.stopWork = context.WithCancelCause(context.Background())
+	e.base, e.stopBase = context.WithCancel(context.Background())
+	ready := make(chan error, 1)
+	e.group.Go(func() { e.readIndex(ready) })
+	var err error
+	select {
+	case err = <-ready:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		e.Close(context.WithoutCancel(ctx))
+		return nil, fmt.Errorf("jobs: read the index: %w", err)
+	}
+	e.group.Go(e.upkeep)
+	for range cmp.Or(cfg.Concurrency, defaultConcurrency) {
+		e.group.Go(e.slot)
+	}
+	return e, nil
+}
 
 // Close stops taking jobs, cancels the running ones and hands them back: they are queued again, and that
-// does not count as an attempt. It returns when the last goroutine has ended, or ctx is done.
-func (e *Engine) Close(ctx context.Context) error { panic("skeleton") }
+// does not count as an attempt. It returns when the last goroutine has ended, or ctx is done. A worker
+// that has not returned shortly before ctx's deadline is left behind, and its job handed back all the
+// same. Those who follow a job get ErrClosed. Closing twice waits twice.
+func (e *Engine) Close(ctx context.Context) error {
+	e.closing.Do(func() {
+		e.mu.Lock()
+		e.closed = true
+		e.mu.Unlock()
+		e.stopWork(errStopping)
+		go func() { // ends with the engine's last goroutine
+			e.group.Wait()
+			e.stopBase()
+			close(e.ended)
+		}()
+	})
+	var patience <-chan time.Time
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Until(deadline)
+		timer := time.NewTimer(max(0, left-min(time.Second, left/2)))
+		defer timer.Stop()
+		patience = timer.C
+	}
+	select {
+	case <-e.ended:
+		return nil
+	case <-patience:
+	case <-ctx.Done():
+	}
+	e.mu.Lock()
+	select {
+	case <-e.abandon:
+	default:
+		close(e.abandon)
+	}
+	e.mu.Unlock()
+	select {
+	case <-e.ended:
+		return nil
+	case <-ctx.Done():
+		e.stopBase()
+		return ctx.Err()
+	}
+}
 
 // Kinds are the names of the kinds of job that can be started, sorted.
-func (e *Engine) Kinds() []string { panic("skeleton") }
+func (e *Engine) Kinds() []string { return slices.Sorted(maps.Keys(e.workers)) }
 
-// Start makes a new job, or returns the one that the same id or idempotency key made before; created
-// says which. The error is a *Problem.
-func (e *Engine) Start(ctx context.Context, req StartRequest) (job Job, created bool, err error) {
-	panic("skeleton")
+func (e *Engine) addRun(r *Run) {
+	e.mu.Lock()
+	older := e.runs[r.id]
+	e.runs[r.id] = r
+	e.mu.Unlock()
+	if older != nil { // it has lost its lease, and this node has got it again
+		older.cancel(errFenced)
+	}
 }
 
-// Get returns a job with its Args. The error is a *Problem.
-func (e *Engine) Get(ctx context.Context, id ID) (Job, error) { panic("skeleton") }
-
-// List returns a page of jobs, newest first, out of the memory of this node.
-func (e *Engine) List(q ListQuery) (ListPage, error) { panic("skeleton") }
-
-// Cancel asks a job to stop and returns without waiting for its worker.
-func (e *Engine) Cancel(ctx context.Context, req CancelRequest) (Outcome, Job, error) {
-	panic("skeleton")
+func (e *Engine) dropRun(r *Run) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.runs[r.id] == r {
+		delete(e.runs, r.id)
+	}
 }
 
-// History returns up to limit events (1 to 1,000; 0 means 200) after a Seq, and whether there are more.
-func (e *Engine) History(ctx context.Context, id ID, after uint64, limit int) (events []Event, more bool, err error) {
-	panic("skeleton")
+// run returns the run of a job on this node, or nil.
+func (e *Engine) run(id ID) *Run {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.runs[id]
 }
 
-// Follow yields the records with a Seq above after, those stored and then each new one, and ends after
-// the terminal one or with ctx. All who follow one job on a node share one read of its log. A reader
-// that stops for long costs only itself: it reads on from the store.
-func (e *Engine) Follow(ctx context.Context, id ID, after uint64) iter.Seq2[Record, error] {
-	panic("skeleton")
+// learn takes in a record that is known to be stored.
+func (e *Engine) learn(rec Record) {
+	e.index.apply(rec)
+	if r := e.run(rec.Event.JobID); r != nil {
+		r.notice(&rec.Job)
+	}
 }
 
-// Logs returns log lines as one chunk; its Lines is empty when there are none.
-func (e *Engine) Logs(ctx context.Context, id ID, q LogQuery) (LogChunk, error) { panic("skeleton") }
-
-// FollowLogs yields chunks after a line, and ends when the job has ended and all its lines were seen.
-func (e *Engine) FollowLogs(ctx context.Context, id ID, after int64) iter.Seq2[LogChunk, error] {
-	panic("skeleton")
+// upkeep mends and cleans until the engine closes.
+func (e *Engine) upkeep() {
+	sweep, clean := time.NewTicker(sweepEvery), time.NewTicker(cleanEvery)
+	defer sweep.Stop()
+	defer clean.Stop()
+	e.sweep(0)
+	for {
+		select {
+		case <-e.work.Done():
+			return
+		case <-sweep.C:
+			e.sweep(sweepEvery)
+		case <-clean.C:
+			if err := e.files.expireUploads(); err != nil {
+				e.log.Warn("cannot remove old uploads", "err", err)
+			}
+		}
+	}
 }
 
-// Watch yields what has changed in the list of jobs, at most every interval and only the newest state
-// of each, until ctx is done. It starts with the next change.
-func (e *Engine) Watch(ctx context.Context, interval time.Duration) iter.Seq2[Changes, error] {
-	panic("skeleton")
+// sweep puts every job that has not ended, and has been quiet for a while, into the queue. Those that
+// are there already, waiting or leased, are left alone; the others are where someone stored the job and
+// did not come to put it into the queue.
+func (e *Engine) sweep(quiet time.Duration) {
+	for _, id := range e.index.unfinished(time.Now().Add(-quiet)) {
+		ctx, cancel := context.WithTimeout(e.work, storeTimeout)
+		err := e.store.Enqueue(ctx, id)
+		cancel()
+		if e.work.Err() != nil || errors.Is(err, ErrClosed) {
+			return
+		}
+		if err != nil {
+			e.log.Warn("cannot put a job into the queue", "job", id, "err", err)
+		}
+	}
+}
+
+// readIndex keeps the index up to date. It sends the outcome of the first reading to ready.
+func (e *Engine) readIndex(ready chan<- error) {
+	first := true
+	for {
+		err := e.readIndexOnce(func() {
+			if first {
+				ready <- nil
+			}
+			first = false
+		})
+		if e.work.Err() != nil {
+			return
+		}
+		if first {
+			ready <- err
+			return
+		}
+		if errors.Is(err, ErrClosed) {
+			return
+		}
+		e.log.Warn("the index of jobs broke off and is read anew", "err", err)
+		if !sleep(e.work, retryAfter) {
+			return
+		}
+	}
+}
+
+func (e *Engine) readIndexOnce(loaded func()) error {
+	var all []Record
+	live := false
+	for rec, err := range e.store.Index(e.work) {
+		switch {
+		case err != nil:
+			return err
+		case live:
+			e.learn(rec)
+		case rec.Event.JobID == "":
+			live = true
+			e.index.load(all)
+			all = nil
+			loaded()
+		default:
+			rec.Job.Result = nil
+			all = append(all, rec)
+		}
+	}
+	return errors.New("the store ended the index")
 }

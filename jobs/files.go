@@ -1,25 +1,150 @@
 package jobs
 
 import (
+	"crypto/rand"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
-// Files keeps what is too big for the log, in a directory: artifacts by job, and uploads.
-type Files struct{}
+const (
+	maxNameBytes = 200                // of a file's name, as a client gives it
+	uploadKept   = 7 * 24 * time.Hour // how long an upload stays
+	tokenLength  = 26                 // of the unguessable start of an upload's name
+)
 
-// OpenFiles opens or makes the directory.
-func OpenFiles(dir string) (*Files, error) { panic("skeleton") }
+// Files keeps what is too big for the log, in a directory: artifacts by job, and uploads. Its methods
+// may be called from any goroutine. Nothing outside the directory is ever touched, whatever a name says.
+type Files struct {
+	root *os.Root // has tmp/, uploads/ and artifacts/<id>/
+}
+
+// OpenFiles opens or makes the directory. It removes what a crash left half written, and uploads older
+// than seven days; only one process at a time may have the directory open.
+func OpenFiles(dir string) (*Files, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make directory for files: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open directory for files: %w", err)
+	}
+	f := &Files{root: root}
+	if err := f.prepare(); err != nil {
+		root.Close()
+		return nil, fmt.Errorf("prepare directory for files: %w", err)
+	}
+	return f, nil
+}
+
+func (f *Files) prepare() error {
+	if err := f.root.RemoveAll("tmp"); err != nil {
+		return err
+	}
+	for _, dir := range []string{"tmp", "uploads", "artifacts"} {
+		if err := f.root.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	return f.expireUploads()
+}
+
+// Close lets go of the directory. Files that were opened stay open.
+func (f *Files) Close() error { return f.root.Close() }
+
+// expireUploads removes uploads that are older than uploadKept. A job that has one open reads on.
+func (f *Files) expireUploads() error {
+	entries, err := fs.ReadDir(f.root.FS(), "uploads")
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil || time.Since(info.ModTime()) < uploadKept {
+			continue // someone else removed it, or it stays
+		}
+		if err := f.root.Remove(path.Join("uploads", entry.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkName refuses what cannot be a file's name on every system.
+func checkName(name string) *Problem {
+	switch {
+	case name == "" || len(name) > maxNameBytes:
+		return BadRequest("", fmt.Sprintf("a file's name must have 1 to %d bytes", maxNameBytes))
+	case !utf8.ValidString(name):
+		return BadRequest("", "a file's name must be UTF-8")
+	case strings.ContainsAny(name, `/\`):
+		return BadRequest("", "a file's name must not have a separator in it")
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return BadRequest("", "a file's name must not have a control character in it")
+	case strings.Trim(name, ".") == "":
+		return BadRequest("", "a file's name must not be only dots")
+	}
+	return nil
+}
 
 // SaveUpload streams r to disk under a new unguessable name that ends with the given one, and refuses
 // more than max bytes with a *Problem of code too_large; nothing is left behind then. A full disk is a
-// *Problem of code unavailable.
+// *Problem of code unavailable. A wrong name is refused before r is read.
 func (f *Files) SaveUpload(name string, r io.Reader, max int64) (upload string, bytes int64, err error) {
-	panic("skeleton")
+	if p := checkName(name); p != nil {
+		return "", 0, p
+	}
+	tmp, err := f.create()
+	if err != nil {
+		return "", 0, diskProblem("save upload", err)
+	}
+	defer tmp.discard()
+	n, err := io.Copy(tmp, io.LimitReader(r, max))
+	if err == nil && n == max {
+		// One byte more tells the end of the upload from the end of the limit.
+		if more, _ := io.CopyN(io.Discard, r, 1); more > 0 {
+			return "", 0, NewProblem(CodeTooLarge, fmt.Sprintf("an upload may have at most %d bytes", max))
+		}
+	}
+	if err != nil {
+		return "", 0, diskProblem("save upload", err)
+	}
+	upload = rand.Text() + "-" + name
+	if err := tmp.commit("uploads", upload); err != nil {
+		return "", 0, diskProblem("save upload", err)
+	}
+	return upload, n, nil
+}
+
+// diskProblem says that a full disk is to blame, if it is.
+func diskProblem(doing string, err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return ProblemOf(err)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // OpenUpload opens an upload for reading. The error is a *Problem of code not_found or bad_request.
-func (f *Files) OpenUpload(upload string) (*Upload, error) { panic("skeleton") }
+func (f *Files) OpenUpload(upload string) (*Upload, error) {
+	token, name, ok := strings.Cut(upload, "-")
+	if !ok || len(token) != tokenLength || checkName(upload[len(token)+1:]) != nil || checkName(token) != nil {
+		return nil, BadRequest("", "this is not the name of an upload")
+	}
+	file, size, err := f.open(path.Join("uploads", upload), "there is no such upload; uploads are kept for seven days")
+	if err != nil {
+		return nil, err
+	}
+	return &Upload{File: file, Name: name, Size: size}, nil
+}
 
 // Upload is an uploaded file, open for reading.
 type Upload struct {
@@ -29,15 +154,85 @@ type Upload struct {
 }
 
 // OpenArtifact opens a job's artifact for reading. The error is a *Problem.
-func (f *Files) OpenArtifact(id ID, name string) (*os.File, error) { panic("skeleton") }
+func (f *Files) OpenArtifact(id ID, name string) (*os.File, error) {
+	if !id.Valid() {
+		return nil, BadRequest("", "this is not the id of a job")
+	}
+	if p := checkName(name); p != nil {
+		return nil, p
+	}
+	file, _, err := f.open(path.Join("artifacts", string(id), name), "the job has no such artifact")
+	return file, err
+}
 
-// ArtifactWriter writes one artifact.
-type ArtifactWriter struct{}
+func (f *Files) open(name, missing string) (*os.File, int64, error) {
+	file, err := f.root.Open(filepath.FromSlash(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		p := NewProblem(CodeNotFound, missing)
+		p.Title = "No such file"
+		return nil, 0, p
+	}
+	if err != nil {
+		return nil, 0, ProblemOf(fmt.Errorf("open %s: %w", name, err))
+	}
+	info, err := file.Stat()
+	if err != nil {
+		file.Close()
+		return nil, 0, ProblemOf(fmt.Errorf("open %s: %w", name, err))
+	}
+	return file, info.Size(), nil
+}
 
-func (w *ArtifactWriter) Write(p []byte) (int, error) { panic("skeleton") }
+// tempFile is a file that is not there yet: it appears under its name, whole, when it is committed.
+type tempFile struct {
+	*os.File
+	root *os.Root
+	name string
+	gone bool
+}
 
-// Close makes the artifact appear, whole and synced to disk.
-func (w *ArtifactWriter) Close() error { panic("skeleton") }
+func (f *Files) create() (*tempFile, error) {
+	name := path.Join("tmp", rand.Text())
+	file, err := f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &tempFile{File: file, root: f.root, name: name}, nil
+}
 
-// Abort removes what was written. After Close it does nothing.
-func (w *ArtifactWriter) Abort() { panic("skeleton") }
+// commit syncs the file to disk and gives it its name; an older file of that name is replaced.
+func (t *tempFile) commit(dir, name string) error {
+	defer t.discard()
+	if err := t.Sync(); err != nil {
+		return err
+	}
+	if err := t.File.Close(); err != nil {
+		return err
+	}
+	if err := t.root.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := t.root.Rename(t.name, path.Join(dir, name)); err != nil {
+		return err
+	}
+	t.gone = true
+	// The name is durable once its directory is. Where a directory cannot be synced, as on Windows, the
+	// system sees to it.
+	for _, dir := range []string{dir, path.Dir(dir)} {
+		if d, err := t.root.Open(dir); err == nil {
+			d.Sync()
+			d.Close()
+		}
+	}
+	return nil
+}
+
+// discard removes the file unless it was committed.
+func (t *tempFile) discard() {
+	if t.gone {
+		return
+	}
+	t.gone = true
+	t.File.Close()
+	t.root.Remove(t.name)
+}

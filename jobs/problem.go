@@ -1,5 +1,13 @@
 package jobs
 
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"syscall"
+)
+
 // Problem is an error as a client sees it (RFC 9457): the body of an HTTP answer with the type
 // application/problem+json, and the error field of a refused acknowledgement.
 type Problem struct {
@@ -11,6 +19,8 @@ type Problem struct {
 	Code         string         `json:"code"`
 	RetryAfterMs int64          `json:"retryAfterMs,omitempty"`
 	Errors       []ProblemField `json:"errors,omitempty"`
+
+	err error // for our log; never sent
 }
 
 // ProblemField points at one wrong part of a request by a JSON pointer, such as "/args/path".
@@ -32,11 +42,85 @@ const (
 	CodeInternal            = "internal"
 )
 
-func (p *Problem) Error() string { panic("skeleton") }
+// problemKinds has the status and the title of each code.
+var problemKinds = map[string]struct {
+	status int
+	title  string
+}{
+	CodeBadRequest:          {http.StatusBadRequest, "The request is wrong"},
+	CodeNotFound:            {http.StatusNotFound, "Not found"},
+	CodeConflict:            {http.StatusConflict, "The request does not fit the present state"},
+	CodeIdempotencyMismatch: {http.StatusUnprocessableEntity, "Idempotency key was used with another request"},
+	CodeTooLarge:            {http.StatusRequestEntityTooLarge, "Too large"},
+	CodeTooManyRequests:     {http.StatusTooManyRequests, "Too many requests"},
+	CodeUnavailable:         {http.StatusServiceUnavailable, "Not available now"},
+	CodeForbidden:           {http.StatusForbidden, "Not allowed"},
+	CodeInternal:            {http.StatusInternalServerError, "Something went wrong here"},
+}
+
+// NewProblem is a Problem with one of the codes above, and with its status and title. detail, which may
+// be empty, is shown to the client.
+func NewProblem(code, detail string) *Problem {
+	kind, ok := problemKinds[code]
+	if !ok {
+		kind = problemKinds[CodeInternal]
+	}
+	return &Problem{Type: "urn:jobs:problem:" + code, Title: kind.title, Status: kind.status, Code: code, Detail: detail}
+}
+
+func (p *Problem) Error() string {
+	if p.Detail == "" {
+		return p.Title
+	}
+	return p.Title + ": " + p.Detail
+}
+
+// Unwrap returns the error behind the problem, if there is one. Clients never see it.
+func (p *Problem) Unwrap() error { return p.err }
 
 // BadRequest is a Problem with code bad_request that points at the wrong part, which may be empty.
-func BadRequest(pointer, detail string) *Problem { panic("skeleton") }
+func BadRequest(pointer, detail string) *Problem {
+	p := NewProblem(CodeBadRequest, detail)
+	if pointer != "" {
+		p.Errors = []ProblemField{{Pointer: pointer, Detail: detail}}
+	}
+	return p
+}
 
 // ProblemOf returns the Problem in err's tree, the one that ErrNotFound and its like stand for, or one
-// with code internal that tells nothing.
-func ProblemOf(err error) *Problem { panic("skeleton") }
+// with code internal that tells nothing. It returns nil for nil.
+func ProblemOf(err error) *Problem {
+	if err == nil {
+		return nil
+	}
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	var p *Problem
+	switch {
+	case errors.Is(err, ErrNotFound):
+		p = NewProblem(CodeNotFound, "")
+		p.Title = "No such job"
+	case errors.Is(err, ErrConflict):
+		p = NewProblem(CodeConflict, "the job has changed meanwhile")
+	case errors.Is(err, ErrClosed):
+		p = NewProblem(CodeUnavailable, "the server is shutting down")
+		p.RetryAfterMs = 1000
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		p = NewProblem(CodeUnavailable, "the job store did not answer in time")
+		p.RetryAfterMs = 1000
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		p = NewProblem(CodeUnavailable, "the disk is full")
+	default:
+		p = NewProblem(CodeInternal, "")
+	}
+	p.err = err
+	return p
+}
+
+// noJob is the Problem of an id that no job has.
+func noJob(id ID) *Problem {
+	p := ProblemOf(ErrNotFound)
+	p.Detail = fmt.Sprintf("there is no job %q", id)
+	return p
+}

@@ -1,6 +1,26 @@
 package jobs
 
-import "encoding/json"
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits of a StartRequest (the contract's StartRequest).
+const (
+	maxArgsBytes     = 256 << 10
+	maxKeyLength     = 255
+	maxTags          = 16
+	maxTagLength     = 64
+	maxAttemptsLimit = 100
+	maxReasonLength  = 500
+	maxGraceMs       = 600_000
+)
 
 // StartRequest asks for a new job. Its fields and limits are those of the contract's StartRequest; a
 // field that this server does not serve is refused by name, never ignored.
@@ -15,6 +35,179 @@ type StartRequest struct {
 	Logs           bool            `json:"logs,omitempty"`      // Socket.IO only
 }
 
+// notServed are the fields of the contract that this server does not act on. To ignore one of them
+// would be to promise what is not kept.
+var notServed = map[string]bool{
+	"priority": true, "runAt": true, "delayMs": true, "timeoutMs": true, "backoff": true,
+	"concurrencyKey": true, "parentId": true, "retentionMs": true,
+}
+
+// UnmarshalJSON decodes a request from a client. Its error is a *Problem with code bad_request that
+// points at every wrong field.
+func (r *StartRequest) UnmarshalJSON(data []byte) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil || fields == nil {
+		return BadRequest("", "the request must be a JSON object")
+	}
+	*r = StartRequest{}
+	queue := "default"
+	into := map[string]any{
+		"kind": &r.Kind, "args": &r.Args, "id": &r.ID, "idempotencyKey": &r.IdempotencyKey, "maxAttempts": &r.MaxAttempts,
+		"tags": &r.Tags, "subscribe": &r.Subscribe, "logs": &r.Logs, "queue": &queue,
+	}
+	var wrong []ProblemField
+	refuse := func(name, detail string) {
+		wrong = append(wrong, ProblemField{Pointer: "/" + pointerToken(name), Detail: detail})
+	}
+	for name, value := range fields {
+		target, known := into[name]
+		switch {
+		case notServed[name]:
+			refuse(name, "is not served by this server")
+		case !known:
+			refuse(name, "is not a field of this request")
+		case name == "args":
+			r.Args = bytes.Clone(value)
+		case string(value) == "null":
+			refuse(name, "must not be null")
+		default:
+			if json.Unmarshal(value, target) != nil {
+				refuse(name, "has the wrong type")
+			} else if name == "maxAttempts" && r.MaxAttempts == 0 {
+				refuse(name, fmt.Sprintf("must be 1 to %d", maxAttemptsLimit))
+			}
+		}
+	}
+	if queue != "default" {
+		refuse("queue", `other queues than "default" are not served by this server`)
+	}
+	return badFields(wrong)
+}
+
+// pointerToken escapes a field's name for a JSON pointer (RFC 6901) and keeps it short.
+func pointerToken(name string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(cut(name, 64))
+}
+
+// badFields is a Problem with all wrong fields, or nil if there are none.
+func badFields(wrong []ProblemField) error {
+	if len(wrong) == 0 {
+		return nil
+	}
+	// The order of a map is no order: the same request gets the same answer.
+	slices.SortFunc(wrong, func(a, b ProblemField) int { return strings.Compare(a.Pointer, b.Pointer) })
+	p := BadRequest(wrong[0].Pointer, wrong[0].Detail)
+	p.Errors = wrong
+	parts := make([]string, len(wrong))
+	for i, f := range wrong {
+		parts[i] = cmp.Or(strings.TrimPrefix(f.Pointer, "/"), "the request") + " " + f.Detail
+	}
+	p.Detail = strings.Join(parts, "; ")
+	return p
+}
+
+// check holds the request against the contract's limits.
+func (r *StartRequest) check() error {
+	var wrong []ProblemField
+	refuse := func(pointer, detail string) {
+		wrong = append(wrong, ProblemField{Pointer: pointer, Detail: detail})
+	}
+	if r.Kind == "" {
+		refuse("/kind", "is missing")
+	}
+	if len(r.Args) > maxArgsBytes {
+		p := NewProblem(CodeTooLarge, fmt.Sprintf("args has %d bytes; at most %d are taken", len(r.Args), maxArgsBytes))
+		p.Errors = []ProblemField{{Pointer: "/args", Detail: p.Detail}}
+		return p
+	}
+	if len(r.Args) > 0 && !json.Valid(r.Args) {
+		refuse("/args", "is not JSON")
+	}
+	if r.ID != "" && !r.ID.Valid() {
+		refuse("/id", "must be 1 to 64 of 0-9 A-Z a-z _ -")
+	}
+	if utf8.RuneCountInString(r.IdempotencyKey) > maxKeyLength {
+		refuse("/idempotencyKey", fmt.Sprintf("must have at most %d characters", maxKeyLength))
+	}
+	if r.ID != "" && r.IdempotencyKey != "" {
+		refuse("/idempotencyKey", "cannot be given together with id, which has the same effect")
+	}
+	if r.MaxAttempts < 0 || r.MaxAttempts > maxAttemptsLimit {
+		refuse("/maxAttempts", fmt.Sprintf("must be 1 to %d", maxAttemptsLimit))
+	}
+	if len(r.Tags) > maxTags {
+		refuse("/tags", fmt.Sprintf("must have at most %d items", maxTags))
+	}
+	for i, tag := range r.Tags {
+		if tag == "" || utf8.RuneCountInString(tag) > maxTagLength {
+			refuse(fmt.Sprintf("/tags/%d", i), fmt.Sprintf("must have 1 to %d characters", maxTagLength))
+			break
+		}
+	}
+	return badFields(wrong)
+}
+
+// decodeArgs decodes the arguments of a kind and refuses fields that the kind does not have. Missing
+// arguments are those with every field at its zero value.
+func decodeArgs(raw json.RawMessage, args any) error {
+	if len(raw) == 0 || string(raw) == "null" {
+		raw = json.RawMessage("{}")
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(args)
+	if err == nil {
+		return nil
+	}
+	if typed, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		pointer := "/args"
+		if typed.Field != "" {
+			pointer += "/" + strings.ReplaceAll(typed.Field, ".", "/")
+		}
+		return BadRequest(pointer, fmt.Sprintf("must be %s, not %s", jsonName(typed.Type.Kind().String()), typed.Value))
+	}
+	return BadRequest("/args", strings.TrimPrefix(err.Error(), "json: "))
+}
+
+// jsonName is what JSON calls a value that Go keeps in the given kind of type.
+func jsonName(kind string) string {
+	switch {
+	case kind == "bool":
+		return "a boolean"
+	case kind == "string":
+		return "a string"
+	case kind == "slice" || kind == "array":
+		return "an array"
+	case strings.HasPrefix(kind, "float"):
+		return "a number"
+	case strings.HasPrefix(kind, "int") || strings.HasPrefix(kind, "uint"):
+		return "a whole number"
+	}
+	return "an object"
+}
+
+// sameJSON reports whether two texts are the same value, whatever their blanks and order of fields.
+func sameJSON(a, b json.RawMessage) bool {
+	return bytes.Equal(canonical(a), canonical(b))
+}
+
+func canonical(raw json.RawMessage) []byte {
+	if len(raw) == 0 {
+		return []byte("null")
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var v any
+	if dec.Decode(&v) != nil {
+		return raw
+	}
+	out, err := json.Marshal(v)
+	if err != nil {
+		return raw
+	}
+	return out
+}
+
 // CancelRequest asks a job to stop. Cancelling twice, or a finished job, is no error.
 type CancelRequest struct {
 	ID      ID     `json:"id"`
@@ -23,9 +216,25 @@ type CancelRequest struct {
 	Force   bool   `json:"force,omitempty"`   // do not wait for the worker at all
 }
 
+func (r *CancelRequest) check() error {
+	var wrong []ProblemField
+	if !r.ID.Valid() {
+		wrong = append(wrong, ProblemField{"/id", "must be 1 to 64 of 0-9 A-Z a-z _ -"})
+	}
+	if utf8.RuneCountInString(r.Reason) > maxReasonLength {
+		wrong = append(wrong, ProblemField{"/reason", fmt.Sprintf("must have at most %d characters", maxReasonLength)})
+	}
+	if r.GraceMs != nil && (*r.GraceMs < 0 || *r.GraceMs > maxGraceMs) {
+		wrong = append(wrong, ProblemField{"/graceMs", fmt.Sprintf("must be 0 to %d", maxGraceMs)})
+	}
+	return badFields(wrong)
+}
+
 // Outcome is what a cancel did.
 type Outcome string
 
+// The outcomes of a cancel. A job that is cancelling has its worker told, and will be cancelled unless
+// the worker completes it first.
 const (
 	OutcomeCancelled       Outcome = "cancelled"
 	OutcomeCancelling      Outcome = "cancelling"
@@ -46,7 +255,7 @@ type ListQuery struct {
 type ListPage struct {
 	Jobs   []Job         `json:"jobs"`
 	Next   string        `json:"next,omitempty"`
-	Counts map[State]int `json:"counts"` // of all jobs, by state
+	Counts map[State]int `json:"counts"` // of all jobs, by state; every state is there
 }
 
 // LogQuery selects log lines: those after line After, or the newest Tail.
@@ -60,5 +269,5 @@ type LogQuery struct {
 type Changes struct {
 	Jobs    []Job         `json:"jobs"` // at most 200, without Args and Result
 	Removed []ID          `json:"removed,omitempty"`
-	Counts  map[State]int `json:"counts"`
+	Counts  map[State]int `json:"counts"` // of all jobs, by state; every state is there
 }
