@@ -1,0 +1,349 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// binary is the real program, built once.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	for _, variable := range os.Environ() { // the tests' settings are their own
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "JOBCAST_") {
+			os.Unsetenv(name)
+		}
+	}
+	dir, err := os.MkdirTemp("", "jobcast-*")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "jobcast")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// process is a running server.
+type process struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	line   string // what it said at its start
+	url    string
+	data   string
+	stderr *lineBuffer
+	exited chan struct{} // closed after err is set
+	err    error
+}
+
+// startServer starts a server on a free port with a data directory of its own, unless args say otherwise.
+func startServer(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, data: t.TempDir(), stderr: newLineBuffer(), exited: make(chan struct{})}
+	p.cmd = exec.Command(binary, append([]string{"--listen=127.0.0.1:0", "--data=" + p.data, "--root=" + t.TempDir()}, args...)...)
+	p.cmd.Stderr = p.stderr
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill() // it has ended, as a rule
+		<-p.exited
+	})
+	lines := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(stdout).ReadString('\n')
+		lines <- line
+		p.err = p.cmd.Wait()
+		close(p.exited)
+	}()
+	select {
+	case p.line = <-lines:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("the server does not start: %s", p.stderr)
+	}
+	if _, p.url, _ = strings.Cut(p.line, "listening on "); p.url == "" {
+		t.Fatalf("got %q at start: %s", p.line, p.stderr)
+	}
+	p.url, _, _ = strings.Cut(p.url, ",")
+	return p
+}
+
+func (p *process) signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// wait returns when the process has ended.
+func (p *process) wait(limit time.Duration) error {
+	p.t.Helper()
+	select {
+	case <-p.exited:
+		return p.err
+	case <-time.After(limit):
+		p.t.Fatalf("the server still runs after %v: %s", limit, p.stderr)
+		return nil
+	}
+}
+
+// lineBuffer keeps what is written, and lets a test wait for a line.
+type lineBuffer struct {
+	mu    sync.Mutex
+	buf   bytes.Buffer
+	grown chan struct{}
+}
+
+func newLineBuffer() *lineBuffer { return &lineBuffer{grown: make(chan struct{})} }
+
+func (b *lineBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.grown)
+	b.grown = make(chan struct{})
+	return b.buf.Write(p)
+}
+
+func (b *lineBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func (b *lineBuffer) await(t *testing.T, text string) {
+	t.Helper()
+	limit := time.After(10 * time.Second)
+	for {
+		b.mu.Lock()
+		found, grown := strings.Contains(b.buf.String(), text), b.grown
+		b.mu.Unlock()
+		if found {
+			return
+		}
+		select {
+		case <-grown:
+		case <-limit:
+			t.Fatalf("no %q in %q", text, b)
+		}
+	}
+}
+
+func get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+func TestStartSaysWhereItIs(t *testing.T) {
+	p := startServer(t)
+	want := `^jobcast 0\.1\.0 listening on http://127\.0\.0\.1:\d+, data in ` + regexp.QuoteMeta(p.data) + ` \(synced every 1s\)\n$`
+	if !regexp.MustCompile(want).MatchString(p.line) {
+		t.Errorf("got  %q\nwant %s", p.line, want)
+	}
+	for path, want := range map[string]string{
+		"/":                                     "<!doctype html>",
+		"/readyz":                               "ready",
+		"/api/kinds":                            "checksum",
+		"/api/jobs":                             `"jobs":[]`,
+		"/socket.io/?EIO=4&transport=polling":   `"pingInterval"`,
+		"/jobs/01K9ZQ8V5M9S2T7X4W3E6R1B0C":      "<!doctype html>",
+		"/api/jobs/01K9ZQ8V5M9S2T7X4W3E6R1B0C/": "not_found",
+	} {
+		if _, body := get(t, p.url+path); !strings.Contains(strings.ToLower(body), strings.ToLower(want)) {
+			t.Errorf("GET %s: got %.200q, want %q in it", path, body, want)
+		}
+	}
+	p.signal(syscall.SIGTERM)
+	if err := p.wait(15 * time.Second); err != nil {
+		t.Errorf("SIGTERM: got %v, want exit code 0: %s", err, p.stderr)
+	}
+	if got := p.stderr.String(); strings.Contains(got, "level=ERROR") || strings.Contains(got, "level=WARN") {
+		t.Errorf("stderr: got\n%s", got)
+	}
+}
+
+func TestFailedStartGetsOneSentence(t *testing.T) {
+	p := startServer(t)
+	taken := strings.TrimPrefix(p.url, "http://")
+	missing := filepath.Join(t.TempDir(), "missing")
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	damaged := t.TempDir()
+	if err := os.WriteFile(filepath.Join(damaged, "jetstream"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	data := t.TempDir()
+	tests := []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"taken port", []string{"--listen", taken, "--data", data}, 1,
+			"address " + taken + " is taken by another program; stop that one, or choose another address with --listen"},
+		{"no such address", []string{"--listen", "192.0.2.1:0", "--data", data}, 1,
+			"cannot listen on 192.0.2.1:0: cannot assign requested address; choose another address with --listen"},
+		{"data directory in use", []string{"--listen=127.0.0.1:0", "--data", p.data}, 1,
+			"the data directory " + p.data + " is used by another jobcast; stop that one, or choose another directory with --data"},
+		{"data directory is a file", []string{"--listen=127.0.0.1:0", "--data", file}, 1,
+			"cannot use the data directory " + file + ": not a directory; make it readable and writable, or choose another with --data"},
+		{"data directory cannot be made", []string{"--listen=127.0.0.1:0", "--data", "/proc/jobcast"}, 1,
+			"cannot use the data directory /proc/jobcast: no such file or directory; make it readable and writable, or choose another with --data"},
+		{"a file inside the data directory is in the way", []string{"--listen=127.0.0.1:0", "--data", damaged}, 1,
+			"cannot use the data directory " + damaged + ": not a directory; make it readable and writable, or choose another with --data"},
+		{"missing root", []string{"--listen=127.0.0.1:0", "--data", data, "--root", missing}, 1,
+			"cannot read the root " + missing + ": no such file or directory; name a directory that exists with --root"},
+		{"root is a file", []string{"--listen=127.0.0.1:0", "--data", data, "--root", file}, 1,
+			"cannot read the root " + file + ": not a directory; name a directory that exists with --root"},
+		{"wrong flag", []string{"--nonsense=80"}, 2, "unknown flag --nonsense; jobcast --help lists what there is"},
+		{"wrong value", []string{"--listen=here"}, 2, `--listen must be an address such as 127.0.0.1:8080, not "here"`},
+		{"missing file", []string{"--config", missing}, 2,
+			"cannot read the configuration file " + missing + ": no such file or directory; name another with --config"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, binary, tt.args...)
+			cmd.Stdout, cmd.Stderr, cmd.Dir = &stdout, &stderr, t.TempDir()
+			err := cmd.Run()
+			exit, ok := errors.AsType[*exec.ExitError](err)
+			if !ok || exit.ExitCode() != tt.code {
+				t.Errorf("got %v, want exit code %d", err, tt.code)
+			}
+			if got := stderr.String(); got != "jobcast: "+tt.want+"\n" {
+				t.Errorf("stderr: got  %q\nwant %q", got, "jobcast: "+tt.want+"\n")
+			}
+			if stdout.Len() > 0 {
+				t.Errorf("stdout: got %q, want nothing", &stdout)
+			}
+		})
+	}
+	if status, _ := get(t, p.url+"/readyz"); status != http.StatusOK {
+		t.Errorf("the first server after all this: got %d, want 200", status)
+	}
+}
+
+func TestDataDirectoryIsFreeAfterKill(t *testing.T) {
+	p := startServer(t)
+	p.signal(syscall.SIGKILL)
+	_ = p.wait(10 * time.Second) // it was killed
+	again := startServer(t, "--data="+p.data)
+	if status, body := get(t, again.url+"/readyz"); status != http.StatusOK {
+		t.Errorf("got %d %s, want 200", status, body)
+	}
+}
+
+func TestDrainEndsWhatWaits(t *testing.T) {
+	p := startServer(t)
+	_, hello := get(t, p.url+"/socket.io/?EIO=4&transport=polling")
+	sid, _, _ := strings.Cut(strings.TrimPrefix(hello, `0{"sid":"`), `"`)
+	poll := make(chan error, 1)
+	connected := make(chan struct{})
+	go func() {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+		if err != nil {
+			close(connected)
+			poll <- err
+			return
+		}
+		defer conn.Close()
+		_, err = fmt.Fprintf(conn, "GET /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: x\r\n\r\n", sid)
+		close(connected)
+		if err == nil {
+			_, err = http.ReadResponse(bufio.NewReader(conn), nil)
+		}
+		poll <- err
+	}()
+	<-connected
+	// The next answer comes after the poll was taken in: requests on loopback are not that late.
+	get(t, p.url+"/healthz")
+	began := time.Now()
+	p.signal(syscall.SIGINT)
+	if err := p.wait(15 * time.Second); err != nil {
+		t.Errorf("got %v, want exit code 0: %s", err, p.stderr)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the drain took %v", took)
+	}
+	if err := <-poll; err != nil {
+		t.Errorf("the pending poll: %v, want an answer", err)
+	}
+}
+
+// stuckUpload begins an upload that never ends, and returns when the server has begun to read it.
+func stuckUpload(t *testing.T, p *process) {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	// The server answers 100 when the handler first reads the body.
+	_, err = fmt.Fprint(conn, "PUT /api/uploads/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, "HTTP/1.1 100") {
+		t.Fatalf("got %q, %v, want 100 Continue", line, err)
+	}
+}
+
+func TestDrainIsBounded(t *testing.T) {
+	p := startServer(t)
+	stuckUpload(t, p)
+	p.signal(syscall.SIGTERM)
+	if err := p.wait(drainTime + 2*time.Second); err != nil {
+		t.Errorf("got %v, want exit code 0: %s", err, p.stderr)
+	}
+}
+
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	p := startServer(t)
+	stuckUpload(t, p)
+	p.signal(syscall.SIGTERM)
+	p.stderr.await(t, "draining")
+	began := time.Now()
+	p.signal(syscall.SIGTERM)
+	err := p.wait(10 * time.Second)
+	if took := time.Since(began); err == nil || took > requestsTime/2 {
+		t.Errorf("got %v after %v, want an end by the signal, at once", err, took)
+	}
+}
