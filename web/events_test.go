@@ -161,6 +161,15 @@ func TestSilentStreamGetsAComment(t *testing.T) {
 		ctx, hangUp := context.WithTimeout(t.Context(), 4*heartbeat+time.Second)
 		defer hangUp()
 		resp := newResponse()
+		for i := range 4 {
+			time.AfterFunc(time.Duration(i)*heartbeat+time.Second, func() {
+				resp.mu.Lock()
+				defer resp.mu.Unlock()
+				if resp.flushed < resp.body.Len() {
+					t.Errorf("after heartbeat %d: %d of %d bytes are on their way", i, resp.flushed, resp.body.Len())
+				}
+			})
+		}
 		w.serve(ctx, resp, "GET", job+"/events", strings.NewReader(""), stream...)
 		if events, comments := readStream(resp.text()); comments != 4 || len(events) == 0 {
 			t.Errorf("got %d comments and %d events in 4 heartbeats, want 4 comments", comments, len(events))

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -327,6 +328,39 @@ func TestUploadThatBreaksOffIsTheClientsMatter(t *testing.T) {
 	if got := w.log.String(); strings.Contains(got, "ERROR") {
 		t.Errorf("log: got %s, want nothing", got)
 	}
+}
+
+func TestUploadThatPausesForTooLongIsGivenUp(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		began := time.Now()
+		resp := newResponse()
+		// Every part comes in time, until the last.
+		w.serve(t.Context(), resp, "PUT", "/api/uploads/slow", &pausing{conn: resp, parts: 5, pause: readTimeout - time.Second})
+		want := 5*(readTimeout-time.Second) + readTimeout
+		if took := time.Since(began); resp.status != 400 || took != want {
+			t.Errorf("got %d %s after %v, want 400 after %v", resp.status, resp.text(), took, want)
+		}
+		if !resp.readDeadline.IsZero() {
+			t.Errorf("the connection is left with the deadline %v", resp.readDeadline)
+		}
+	})
+}
+
+// pausing is a body that comes in parts with pauses, and never ends.
+type pausing struct {
+	conn  *response
+	parts int
+	pause time.Duration
+}
+
+func (b *pausing) Read(p []byte) (int, error) {
+	if b.parts == 0 {
+		time.Sleep(time.Until(b.conn.readDeadline))
+		return 0, os.ErrDeadlineExceeded
+	}
+	b.parts--
+	time.Sleep(b.pause)
+	return copy(p, "part"), nil
 }
 
 // send asks over a real connection.

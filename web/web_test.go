@@ -146,11 +146,13 @@ func (b *lockedBuffer) String() string {
 
 // response is the client's end of one answer, whose connection may break.
 type response struct {
-	header http.Header
+	header       http.Header
+	readDeadline time.Time
 
 	mu       sync.Mutex
 	status   int
 	body     bytes.Buffer
+	flushed  int // bytes of it
 	room     int // bytes that get through before the connection breaks
 	stuck    bool
 	deadline time.Time
@@ -185,12 +187,21 @@ func (r *response) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-func (r *response) Flush() {}
+func (r *response) Flush() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.flushed = r.body.Len()
+}
 
 func (r *response) SetWriteDeadline(deadline time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.deadline = deadline
+	return nil
+}
+
+func (r *response) SetReadDeadline(deadline time.Time) error {
+	r.readDeadline = deadline
 	return nil
 }
 
