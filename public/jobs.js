@@ -22,7 +22,8 @@
  *     otherwise      something is missing: subscribe again with after: last
  *
  * On every `connect` it subscribes again with after: last; missed events come inside the
- * acknowledgement, before anything that is live. A page can therefore reload with
+ * acknowledgement, before anything that is live. Where they do not all fit (`hasMore`), it
+ * subscribes once more, until they did. A page can therefore reload with
  * `after: watch.last` and go on where it was.
  *
  * Acknowledgements are taken by callback and not by `await`: a promise resumes only after
@@ -39,10 +40,10 @@ export const JOB_EVENTS = Object.freeze([
   'job:cancelled', 'job:child', 'job:removed',
 ]);
 
-const PAGE = 500; // events asked for at once; the server allows 1,000
+const PAGE = 1000; // events asked for at once, the most the server gives
 const LOG_PAGE = 1000; // log lines asked for at once, the most the server gives
 const HELD = 1000; // events (or log chunks) held behind a gap; more are dropped and fetched again
-const RETRY_MS = 250; // first wait after a refusal or a catch-up that moved nothing
+const RETRY_MS = 250; // first wait after a refusal, or an answer that brought nothing new
 const RETRY_MAX_MS = 8000;
 
 /** Whether a job in this state has had its last event. */
@@ -75,7 +76,7 @@ export function fold(job, event) {
       next.progress = { ...data, step: data.step ?? job.progress?.step };
       break;
     case 'job.step':
-      next.progress = { ...job.progress, ...(data.step ? data : { step: data }) };
+      next.progress = { done: 0, step: data.step ?? data }; // a step counts from its own beginning
       break;
     case 'job.stalled':
       next.stalled = true;
@@ -168,9 +169,9 @@ class Watch {
     this.stopped = false;
     this.finished = false; // onDone was called
     this.epoch = 0; // counts connections; answers from an older one are ignored
-    this.busy = false; // a subscribe or a page of history is on its way
+    this.busy = false; // a subscribe is on its way
     this.held = []; // events behind a gap, until what is missing has come
-    this.idle = 0; // catch-ups in a row that moved nothing
+    this.idle = 0; // subscribes in a row that brought nothing new
     this.timer = null;
 
     this.wantsLogs = Boolean(options.logs);
@@ -271,48 +272,19 @@ class Watch {
     this.hub.of(this.id, (watch) => { if (watch !== this) watch.shared(events); });
     for (const event of events) this.apply(event, true);
     if (this.wantsLogs) this.logAck(ack.log, ack.job);
-    if (ack.hasMore) return this.page();
-    if (!ack.recovered) this.last = Math.max(this.last, ack.lastSeq);
-    this.caughtUp(before, ack.done ? ack.job : null);
-  }
-
-  /** Reads on where an ack was full. Live events wait in `held` meanwhile. */
-  page() {
-    const before = this.last;
-    this.ask('job:history', { id: this.id, after: this.last, limit: PAGE }, (ack) => {
-      if (!ack.ok) {
-        return this.refused(ack.error, () => this.subscribe());
-      }
-      for (const event of ack.events) this.apply(event, true);
-      if (ack.hasMore && this.last > before) return this.page();
-      this.caughtUp(before, null);
-      this.endOfReplay();
-    });
-  }
-
-  caughtUp(before, doneJob) {
+    if (!ack.recovered && !ack.hasMore) this.last = Math.max(this.last, ack.lastSeq);
     this.busy = false;
-    if (this.last > before) this.idle = 0;
+    if (this.last !== before) this.idle = 0;
+    // A full ack is only a part, and nothing live follows it: ask for the next one.
+    if (ack.hasMore) return this.again();
     const held = this.held;
     this.held = [];
     for (const event of held) this.event(event, false);
-    if (doneJob) this.finish(doneJob);
+    if (ack.done) this.finish(ack.job);
   }
 
-  /** Events from another watch's ack: what fits is taken, a gap is no reason to ask. */
-  shared(events) {
-    for (const event of events) this.apply(event, true);
-    if (!this.busy) this.endOfReplay();
-  }
-
-  endOfReplay() {
-    if (this.job && isTerminal(this.job.state) && this.last >= this.job.seq) this.terminal();
-  }
-
-  /** The rule. */
-  event(event, replay) {
-    if (this.apply(event, replay)) return;
-    if (this.held.length < HELD) this.held.push(event);
+  /** Subscribes again: at once after an answer that helped, else after a wait that grows. */
+  again() {
     if (this.busy) return; // the answer on its way may well hold what is missing
     if (this.idle === 0) {
       this.idle = 1;
@@ -320,6 +292,19 @@ class Watch {
     } else {
       this.later(() => this.subscribe());
     }
+  }
+
+  /** Events from another watch's ack: what fits is taken, a gap is no reason to ask. */
+  shared(events) {
+    for (const event of events) this.apply(event, true);
+    if (!this.busy && this.job && isTerminal(this.job.state) && this.last >= this.job.seq) this.terminal();
+  }
+
+  /** The rule. */
+  event(event, replay) {
+    if (this.apply(event, replay)) return;
+    if (this.held.length < HELD) this.held.push(event);
+    this.again();
   }
 
   /** Applies one event if it is known or continues what is known; false is a gap. */

@@ -25,6 +25,13 @@ export function show(node, visible) {
   if (node.hidden === Boolean(visible)) node.hidden = !visible;
 }
 
+/** Shows an error's sentence, or hides its place. Only a shown one is an error to a test. */
+export function complain(node, sentence) {
+  text(node, sentence);
+  show(node, Boolean(sentence));
+  attr(node, 'data-testid', sentence ? 'error' : null);
+}
+
 export function attr(node, name, value) {
   if (value === null || value === undefined) {
     if (node.hasAttribute(name)) node.removeAttribute(name);

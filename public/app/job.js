@@ -1,7 +1,7 @@
 // One job's own page: everything about it, live.
 import { fold, isTerminal, watchJob } from '../jobs.js';
 import { ask, isLive, onLink } from './connection.js';
-import { attr, h, icon, painter, show, text } from './dom.js';
+import { attr, complain, h, icon, painter, show, text } from './dom.js';
 import * as format from './format.js';
 import { logPanel } from './log.js';
 import { bar, Clock, drawBar, Eta } from './progress.js';
@@ -40,7 +40,7 @@ export function jobView(app, id) {
     h('span', {}, 'Cancel this job?'), keep, sure);
   const cancelling = h('span', { class: 'cancelling num', hidden: true });
   const again = h('button', { type: 'button', class: 'quiet', test: 'again', hidden: true, on: { click: runAgain } }, icon('again'), 'Run again');
-  const alert = h('p', { class: 'form-error', role: 'alert', test: 'error', hidden: true });
+  const alert = h('p', { class: 'form-error', role: 'alert', hidden: true });
 
   // ---- progress
   const share = h('span', { class: 'hero-percent num', test: 'job-percent' });
@@ -200,8 +200,7 @@ export function jobView(app, id) {
     timeline.draw();
     drawClocks(now);
     drawCancel(now);
-    text(alert, notice);
-    show(alert, notice);
+    complain(alert, notice);
   }
 
   function drawMissing() {

@@ -1,6 +1,6 @@
 // The list of jobs with live bars, beside the panel that starts one.
 import { ask, isLive, onLink } from './connection.js';
-import { attr, h, icon, painter, show, text } from './dom.js';
+import { attr, complain, h, icon, painter, show, text } from './dom.js';
 import * as format from './format.js';
 import { bar, Clock, drawBar, Eta } from './progress.js';
 import { sentence, startPanel } from './start.js';
@@ -35,7 +35,7 @@ export function listView(app) {
   const empty = h('div', { class: 'empty', hidden: true },
     h('div', { class: 'empty-art', 'aria-hidden': 'true' }, h('i'), h('i'), h('i')), emptyTitle, emptyText, emptyButton);
   const loading = h('div', { class: 'skeleton', 'aria-hidden': 'true' }, ...Array.from({ length: 4 }, () => h('i')));
-  const error = h('p', { class: 'form-error', role: 'alert', test: 'error', hidden: true });
+  const error = h('p', { class: 'form-error', role: 'alert', hidden: true });
 
   const node = h('div', { class: 'split' },
     h('section', { class: 'split-main', 'aria-labelledby': 'jobs-title' },
@@ -87,7 +87,7 @@ export function listView(app) {
     ask(app.socket, 'jobs:list', request, (ack) => {
       if (stopped || number !== asked) return;
       if (!ack.ok) return fail(ack.error);
-      show(error, false);
+      complain(error, '');
       loaded = true;
       jobs.clear();
       next = ack.next ?? '';
@@ -111,8 +111,7 @@ export function listView(app) {
   }
 
   function fail(problem) {
-    text(error, sentence(problem));
-    show(error, true);
+    complain(error, sentence(problem));
   }
 
   function choose(state) {

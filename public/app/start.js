@@ -1,6 +1,6 @@
 // The panel that starts a job: choose a kind, say on what, start.
 import { ask } from './connection.js';
-import { attr, h, icon, painter, show, text } from './dom.js';
+import { attr, complain, h, icon, painter, show, text } from './dom.js';
 import * as format from './format.js';
 import { upload } from './upload.js';
 
@@ -20,7 +20,7 @@ export function startPanel(app) {
   let sent = { loaded: 0, total: 0 };
 
   const kinds = Object.entries(format.KINDS).map(([value, about]) => h('label', { class: 'kind' },
-    h('input', { type: 'radio', name: 'kind', value, test: 'kind', checked: value === kind, on: { change: () => choose(value) } }),
+    h('input', { type: 'radio', name: 'kind', value, checked: value === kind, on: { change: () => choose(value) } }),
     h('span', { class: 'kind-face' }, icon(about.icon), h('span', { class: 'kind-title' }, about.title), h('span', { class: 'kind-about' }, about.about))));
 
   // A native file input lies over the whole drop zone: dropping a file needs no script.
@@ -45,7 +45,7 @@ export function startPanel(app) {
   const pathError = errorLine('start-path-error');
   const pathField = h('div', { class: 'field' }, pathLabel, path, pathHint, pathError);
 
-  const formError = h('p', { class: 'form-error', role: 'alert', test: 'error', hidden: true });
+  const formError = h('p', { class: 'form-error', role: 'alert', hidden: true });
   const sentBar = h('div', { class: 'bar', role: 'progressbar', 'aria-label': 'Upload', 'aria-valuemin': '0', 'aria-valuemax': '100' }, h('div', { class: 'bar-fill' }));
   const sentText = h('span', { class: 'num' });
   const stop = h('button', { type: 'button', class: 'text-button', on: { click: () => abort?.() } }, 'Stop');
@@ -55,7 +55,7 @@ export function startPanel(app) {
 
   const form = h('form', { class: 'card start', test: 'start-form', novalidate: true, 'aria-labelledby': 'start-title', on: { submit } },
     h('h2', { id: 'start-title', class: 'card-title' }, 'Start a job'),
-    h('div', { class: 'kinds', role: 'radiogroup', 'aria-label': 'Kind of job' }, ...kinds),
+    h('div', { class: 'kinds', test: 'kind', role: 'radiogroup', 'aria-label': 'Kind of job' }, ...kinds),
     fileField, pathField, sending, formError, button);
 
   const drawSent = painter(() => {
@@ -66,20 +66,18 @@ export function startPanel(app) {
   });
 
   function errorLine(id) {
-    return h('p', { class: 'field-error', id, test: 'error', role: 'alert', hidden: true });
+    return h('p', { class: 'field-error', id, role: 'alert', hidden: true });
   }
 
   function setError(input, line, message) {
-    text(line, message);
-    show(line, Boolean(message));
+    complain(line, message);
     attr(input, 'aria-invalid', message ? 'true' : null);
   }
 
   function clearErrors() {
     setError(path, pathError, '');
     setError(fileInput, fileError, '');
-    text(formError, '');
-    show(formError, false);
+    complain(formError, '');
   }
 
   /** What is asked for is another thing now, so it gets another key. */
@@ -180,8 +178,7 @@ export function startPanel(app) {
       else rest = rest ? `${rest} ${detail}` : detail;
     }
     if (problem.code === 'not_found' && uploaded) uploaded = null;
-    text(formError, rest);
-    show(formError, Boolean(rest));
+    complain(formError, rest);
     form.querySelector('[aria-invalid=true]')?.focus();
   }
 
