@@ -23,10 +23,12 @@ func (s *Store) Index(ctx context.Context) iter.Seq2[jobs.Record, error] {
 		var place uint64                  // where in the stream the live part begins
 		ahead := make(map[jobs.ID]uint64) // what the snapshot has from beyond it
 		t := tail{store: s, stream: eventStream, live: eventLive + "*"}
-		t.start = func(ctx context.Context) (_ uint64, err error) {
-			if place, err = s.end(ctx, eventStream); err != nil {
+		t.start = func(ctx context.Context) (uint64, error) {
+			state, err := s.state(ctx, eventStream)
+			if err != nil {
 				return 0, err
 			}
+			place = state.LastSeq
 			err = s.snapshot(ctx, func(e entry) error {
 				rec, err := s.events.decode(e)
 				if err != nil {
@@ -56,15 +58,6 @@ func (s *Store) Index(ctx context.Context) iter.Seq2[jobs.Record, error] {
 			yield(jobs.Record{}, s.failed("read the index", err))
 		}
 	}
-}
-
-// end returns the position of the newest message of a stream.
-func (s *Store) end(ctx context.Context, stream string) (uint64, error) {
-	of, err := s.js.Stream(ctx, stream) // asks the server
-	if err != nil {
-		return 0, err
-	}
-	return of.CachedInfo().State.LastSeq, nil
 }
 
 // snapshot yields the newest event of each job. Only a consumer can be asked for "the last message of

@@ -103,6 +103,18 @@ func (s *Store) publish(ctx context.Context, subject string, data []byte, after 
 	return 0, err
 }
 
+// state asks what a stream holds.
+func (s *Store) state(ctx context.Context, stream string) (jetstream.StreamState, error) {
+	if err := ctx.Err(); err != nil {
+		return jetstream.StreamState{}, err
+	}
+	of, err := s.js.Stream(ctx, stream) // a question to the server
+	if err != nil {
+		return jetstream.StreamState{}, err
+	}
+	return of.CachedInfo().State, nil
+}
+
 func (s *Store) purge(ctx context.Context, stream, subject string) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -35,15 +35,12 @@ func startServer(dir string, sync time.Duration, log *slog.Logger) (*server.Serv
 	bridge := &logBridge{log: log}
 	srv.SetLoggerV2(bridge, false, false, false)
 	srv.Start() // with no port to listen on, it returns when all streams are open
-	if srv.JetStreamEnabled() {
-		return srv, nil
-	}
-	srv.Shutdown()
-	srv.WaitForShutdown()
 	if text := bridge.fatal.Load(); text != nil {
+		srv.Shutdown()
+		srv.WaitForShutdown()
 		return nil, errors.New(*text)
 	}
-	return nil, errors.New("JetStream did not start")
+	return srv, nil
 }
 
 // logBridge hands the NATS server's log to slog, from warnings up. What would end a process of the

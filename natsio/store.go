@@ -40,8 +40,9 @@ type Config struct {
 	// duration. Empty means "1s". A process that dies loses nothing either way; a machine that dies
 	// loses what was written since.
 	Sync string
-	// MaxBytes bounds the log of events: a full one refuses events (ErrFull). Zero means 10 GiB. The
-	// same bound holds for the jobs' text, whose oldest lines then go, and for their arguments.
+	// MaxBytes bounds the log of events: a full one refuses events (ErrFull), and new jobs a sixteenth
+	// before that, so that those under way can end. Zero means 10 GiB. The same bound holds for the
+	// jobs' text, whose oldest lines then go, and for their arguments.
 	MaxBytes int64
 	// Logger gets what the NATS server warns of. Nil means slog.Default().
 	Logger *slog.Logger
@@ -49,10 +50,11 @@ type Config struct {
 
 // A Store is a jobs.Store on the disk. All who follow and lease wait on their own goroutine.
 type Store struct {
-	log  *slog.Logger
-	sync string
-	lock *os.File
-	srv  *server.Server
+	log      *slog.Logger
+	sync     string
+	maxBytes int64
+	lock     *os.File
+	srv      *server.Server
 
 	// The server works off one connection's requests in order, so what must not wait for one another
 	// has its own: short questions and all writes, long reads, and what is pushed to us.
@@ -104,7 +106,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("natsio: make the directory of the store: %w", err)
 	}
-	s := &Store{log: cfg.Logger, sync: mode, done: make(chan struct{}), wake: make(chan struct{})}
+	s := &Store{log: cfg.Logger, sync: mode, maxBytes: cfg.MaxBytes, done: make(chan struct{}), wake: make(chan struct{})}
 	s.events = journal[jobs.Record]{s, eventStream, eventPrefix, eventLive, eventKey}
 	s.logs = journal[jobs.LogChunk]{s, logStream, logPrefix, logLive, chunkKey}
 	s.queue.held = make(map[jobs.ID]*lease)
@@ -170,7 +172,13 @@ func (s *Store) connect(name string) (*nats.Conn, error) {
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			s.log.Warn("connection to the nats server lost", "connection", name, "err", err)
 		}),
-		nats.ReconnectHandler(func(*nats.Conn) { s.wakeAll() }),
+		nats.ReconnectHandler(func(conn *nats.Conn) {
+			// The stream must not be read again before the server has our subscriptions again.
+			if err := conn.FlushTimeout(answerTime); err != nil {
+				s.log.Warn("connection to the nats server lost again", "connection", name, "err", err)
+			}
+			s.wakeAll()
+		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			// A slow reader, most often: it finds the gap and fills it.
 			s.log.Debug("nats", "connection", name, "err", err)
@@ -260,7 +268,24 @@ func chunkKey(chunk *jobs.LogChunk) uint64 { return uint64(chunk.Line) + uint64(
 // Append implements jobs.Store. Once begun it is not broken off when ctx ends, so that its outcome is
 // always known. It can also return ErrFull and ErrBroken.
 func (s *Store) Append(ctx context.Context, rec jobs.Record, after jobs.Position) (jobs.Position, error) {
+	if after == 0 {
+		if err := s.roomForJob(ctx); err != nil {
+			return 0, s.failed("append", err)
+		}
+	}
 	return s.events.append(ctx, rec.Event.JobID, rec, after)
+}
+
+// roomForJob returns ErrFull when what room is left is needed for the jobs that have begun.
+func (s *Store) roomForJob(ctx context.Context) error {
+	state, err := s.state(ctx, eventStream)
+	if err != nil {
+		return err
+	}
+	if state.Bytes > uint64(s.maxBytes-s.maxBytes/16) {
+		return ErrFull
+	}
+	return nil
 }
 
 // Last implements jobs.Store.

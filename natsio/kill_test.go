@@ -1,0 +1,131 @@
+package natsio
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"jobcast/jobs"
+)
+
+// killDir names the directory for a child process that is to be killed.
+const killDir = "NATSIO_TEST_KILL_DIR"
+
+const killJobs = 8
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(killDir); dir != "" {
+		if err := writeUntilKilled(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// writeUntilKilled reports each record on stdout, once its Append has returned.
+func writeUntilKilled(dir string) error {
+	ctx := context.Background()
+	s, err := Open(ctx, Config{Dir: dir})
+	if err != nil {
+		return err
+	}
+	if err := s.Enqueue(ctx, "held"); err != nil {
+		return err
+	}
+	if _, err := s.Lease(ctx); err != nil {
+		return err
+	}
+	failed := make(chan error)
+	for n := range killJobs {
+		go func() {
+			id := jobs.ID(fmt.Sprint("job", n))
+			var pos jobs.Position
+			for seq := uint64(1); ; seq++ {
+				var err error
+				if pos, err = s.Append(ctx, record(id, seq), pos); err != nil {
+					failed <- err
+					return
+				}
+				if _, err := fmt.Fprintf(os.Stdout, "%d %d %d\n", n, seq, pos); err != nil {
+					failed <- err
+					return
+				}
+			}
+		}()
+	}
+	return <-failed
+}
+
+// TestKillLosesNothing kills a process that writes. What it was told is stored must be there, in order.
+func TestKillLosesNothing(t *testing.T) {
+	dir := t.TempDir()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), killDir+"="+dir)
+	child.Stderr = os.Stderr
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var seqs [killJobs]uint64
+	var at [killJobs]jobs.Position
+	lines := 0
+	for in := bufio.NewScanner(out); in.Scan(); lines++ {
+		var n int
+		var seq uint64
+		var pos jobs.Position
+		if _, err := fmt.Sscan(in.Text(), &n, &seq, &pos); err != nil {
+			break // the line that it was writing
+		}
+		seqs[n], at[n] = seq, pos
+		if lines == 4000 {
+			if _, err := Open(t.Context(), Config{Dir: dir}); !errors.Is(err, ErrInUse) {
+				t.Errorf("open beside the child: got %v, want ErrInUse", err)
+			}
+			if err := child.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := child.Wait(); lines < 4000 {
+		t.Fatalf("the child reported %d records and ended with %v", lines, err)
+	}
+
+	began := time.Now()
+	s := open(t, Config{Dir: dir})
+	t.Logf("%d records were acknowledged; open again in %v", lines, time.Since(began))
+	ctx := within(t)
+	for n := range killJobs {
+		id := jobs.ID(fmt.Sprint("job", n))
+		last, pos, err := s.Last(ctx, id)
+		if err != nil || last.Event.Seq < seqs[n] || pos < at[n] {
+			t.Errorf("%s: got %d at %d, %v, want at least the acknowledged %d at %d", id, last.Event.Seq, pos, err, seqs[n], at[n])
+			continue
+		}
+		recs, err := s.Read(ctx, id, 0, maxEvents)
+		if err != nil || uint64(len(recs)) != min(last.Event.Seq, maxEvents) {
+			t.Errorf("%s: got %d records, %v, want %d", id, len(recs), err, last.Event.Seq)
+		}
+		for i := range recs {
+			if want := recs[0].Event.Seq + uint64(i); recs[i].Event.Seq != want {
+				t.Fatalf("%s: record %d has seq %d, want %d", id, i, recs[i].Event.Seq, want)
+			}
+		}
+		grow(t, s, id, last.Event.Seq+1, last.Event.Seq+3, pos)
+	}
+	began = time.Now()
+	if l, err := s.Lease(ctx); err != nil || l.ID() != "held" {
+		t.Errorf("lease: got %v, %v, want held", l, err)
+	} else if took := time.Since(began); took > jobs.LeaseTime/3 {
+		t.Errorf("the job that the killed process held was free after %v, want at once", took)
+	}
+}
