@@ -17,6 +17,9 @@ import (
 // maxHeld bounds the feeds that one socket holds; a request for one more is refused.
 const maxHeld = 1000
 
+// settleTime bounds how long the end of a job waits for the last of its text.
+const settleTime = time.Second
+
 var errTooMany = &jobs.Problem{
 	Type:   "urn:jobs:problem:" + jobs.CodeTooManyRequests,
 	Title:  "Too many subscriptions",
@@ -147,6 +150,29 @@ func (fs *feeds) dropLocked(s *socketio.Socket, topic string, f *feed) {
 	delete(f.holders, s)
 	if delete(fs.held[s], topic); len(fs.held[s]) == 0 {
 		delete(fs.held, s)
+	}
+}
+
+// settle waits until the feed about topic, if there is one, has reached a position, or for settleTime.
+func (fs *feeds) settle(ctx context.Context, topic string, last int64) {
+	for deadline := time.Now().Add(settleTime); time.Now().Before(deadline); {
+		fs.mu.Lock()
+		f := fs.by[topic]
+		fs.mu.Unlock()
+		if f == nil {
+			return
+		}
+		f.mu.Lock()
+		settled := f.ended || f.now.last >= last
+		f.mu.Unlock()
+		if settled {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(settleTime / 500):
+		}
 	}
 }
 

@@ -187,11 +187,15 @@ func cut(ack *events.SubscribeAck, now entry) {
 	ack.Done = now.job.State.Terminal()
 }
 
-// eventSource is a job's log as a feed reads it.
+// eventSource is a job's log as a feed reads it. A page that stops at the terminal event has seen all of
+// the job's text.
 func (n *JobsNamespace) eventSource(id jobs.ID) source {
 	return func(ctx context.Context, after int64) iter.Seq2[entry, error] {
 		return func(yield func(entry, error) bool) {
 			for rec, err := range n.engine.Follow(ctx, id, uint64(after)) {
+				if err == nil && rec.Job.State.Terminal() && rec.Job.Log != nil {
+					n.feeds.settle(ctx, logTopic(id), rec.Job.Log.Lines)
+				}
 				e := entry{last: int64(rec.Event.Seq), job: rec.Job, emit: func(to socketio.Emitter) error {
 					return events.JobEvents[rec.Event.Type].Emit(to, rec.Event)
 				}}

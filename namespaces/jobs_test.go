@@ -1,0 +1,406 @@
+package namespaces
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"jobcast/events"
+	"jobcast/jobs"
+	"jobcast/socketio"
+)
+
+type countArgs struct {
+	To   int  `json:"to"`
+	Fail bool `json:"fail,omitempty"`
+}
+
+// count reports one unit a second, and a line of text for each.
+func count(ctx context.Context, r *jobs.Run, args countArgs) (int, error) {
+	for i := range args.To {
+		select {
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		case <-time.After(time.Second):
+		}
+		r.Progress(float64(i+1), float64(args.To), "second", "")
+		r.Log(slog.LevelInfo, fmt.Sprintf("second %d", i+1))
+	}
+	return args.To, nil
+}
+
+// bubble runs a test with the namespace /jobs over a memory store, in fake time.
+func bubble(t *testing.T, test func(t *testing.T, l *pipeListener)) {
+	synctest.Test(t, func(t *testing.T) {
+		files, err := jobs.OpenFiles(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind := jobs.NewKind[countArgs, int]("count")
+		engine, err := jobs.Open(t.Context(), jobs.Config{
+			Store:       jobs.NewMemoryStore(),
+			Files:       files,
+			Workers:     []jobs.Worker{kind.Worker(nil, count)},
+			Concurrency: 50,
+			Logger:      slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		io := socketio.New(socketio.Config{EncodeError: EncodeError, Logger: slog.New(slog.DiscardHandler)})
+		n := Jobs(io, engine, slog.New(slog.DiscardHandler))
+		t.Cleanup(func() {
+			if err := n.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+			if err := engine.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+			files.Close()
+		})
+		test(t, serve(t, io))
+	})
+}
+
+func (c *client) start(args countArgs) jobs.ID {
+	c.t.Helper()
+	var ack events.StartAck
+	c.ask("job:start", map[string]any{"kind": "count", "args": args, "subscribe": false}, &ack)
+	if !ack.OK || !ack.Created || ack.Job.State == "" || ack.Sub != nil {
+		c.t.Fatalf("start: got %+v", ack)
+	}
+	return ack.Job.ID
+}
+
+// watch subscribes and reads to the end of the job: it returns every seq, those in the answer first.
+func (c *client) watch(request map[string]any) (seqs []uint64, last jobs.Event) {
+	c.t.Helper()
+	var ack events.SubscribeAck
+	c.ask("job:subscribe", request, &ack)
+	if !ack.OK {
+		c.t.Fatal("refused")
+	}
+	if len(c.events) > 0 {
+		c.t.Fatalf("%s came before the answer", c.events[0].name)
+	}
+	for _, e := range ack.Events {
+		seqs, last = append(seqs, e.Seq), e
+	}
+	if ack.LastSeq != ack.Job.Seq {
+		c.t.Fatalf("job at %d, answer at %d", ack.Job.Seq, ack.LastSeq)
+	}
+	at := ack.LastSeq
+	for !ack.Done && !jobs.State(strings.TrimPrefix(string(last.Type), "job.")).Terminal() {
+		e := c.next()
+		if e.name == "job:log" || e.name == "jobs:changed" {
+			continue
+		}
+		if err := json.Unmarshal(e.payload, &last); err != nil {
+			c.t.Fatal(err)
+		}
+		if e.name != strings.Replace(string(last.Type), ".", ":", 1) {
+			c.t.Fatalf("event %s says %s", e.name, last.Type)
+		}
+		if last.Seq != at+1 || last.Prev != at {
+			c.t.Fatalf("got seq %d prev %d after %d", last.Seq, last.Prev, at)
+		}
+		at = last.Seq
+		seqs = append(seqs, last.Seq)
+	}
+	return seqs, last
+}
+
+func contiguous(t *testing.T, seqs []uint64, from uint64) {
+	t.Helper()
+	for i, seq := range seqs {
+		if seq != from+uint64(i) {
+			t.Fatalf("got %v, want %d and so on", seqs, from)
+		}
+	}
+}
+
+func TestWatchersWhoComeAtAnyTimeSeeTheSame(t *testing.T) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
+		starter := l.connect(t, "/jobs")
+		id := starter.start(countArgs{To: 10})
+		type story struct {
+			seqs []uint64
+			last jobs.Event
+		}
+		stories := make(chan story)
+		const watchers = 30
+		for i := range watchers {
+			c := l.connect(t, "/jobs")
+			go func() {
+				time.Sleep(time.Duration(i) * 400 * time.Millisecond) // the last come when the job is over
+				seqs, last := c.watch(map[string]any{"id": id, "replay": "all"})
+				stories <- story{seqs, last}
+			}()
+		}
+		var want int
+		for i := range watchers {
+			s := <-stories
+			contiguous(t, s.seqs, 1)
+			if s.last.Type != jobs.EventCompleted {
+				t.Fatalf("watcher %d ended with %s", i, s.last.Type)
+			}
+			if want == 0 {
+				want = len(s.seqs)
+			}
+			if len(s.seqs) != want || want < 12 {
+				t.Fatalf("got %d events, want %d and at least 12", len(s.seqs), want)
+			}
+		}
+	})
+}
+
+func TestSubscribeAfterANumberGoesOnExactlyThere(t *testing.T) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
+		c := l.connect(t, "/jobs")
+		id := c.start(countArgs{To: 10})
+		time.Sleep(3500 * time.Millisecond)
+		seqs, _ := c.watch(map[string]any{"id": id, "after": 2})
+		contiguous(t, seqs, 3)
+
+		var ack events.SubscribeAck
+		c.ask("job:subscribe", map[string]any{"id": id, "after": seqs[len(seqs)-1]}, &ack)
+		if !ack.Done || !ack.Recovered || len(ack.Events) != 0 {
+			t.Fatalf("who has everything: got done %t, recovered %t, %d events", ack.Done, ack.Recovered, len(ack.Events))
+		}
+		c.ask("job:subscribe", map[string]any{"id": id, "after": 9999, "replay": "all"}, &ack)
+		if ack.Recovered || len(ack.Events) != len(seqs)+2 {
+			t.Fatalf("who has too much: got recovered %t, %d events", ack.Recovered, len(ack.Events))
+		}
+		c.ask("job:subscribe", map[string]any{"id": id, "limit": 3}, &ack)
+		if ack.Recovered || len(ack.Events) != 3 || ack.Events[2].Type != jobs.EventCompleted || ack.FirstSeq != 1 {
+			t.Fatalf("the tail: got recovered %t, %d events, first %d", ack.Recovered, len(ack.Events), ack.FirstSeq)
+		}
+		ack = events.SubscribeAck{}
+		c.ask("job:subscribe", map[string]any{"id": id, "replay": "all", "limit": 3}, &ack)
+		if !ack.HasMore || !ack.Recovered || ack.Done || ack.LastSeq != 3 {
+			t.Fatalf("a part of all: got hasMore %t, recovered %t, last %d", ack.HasMore, ack.Recovered, ack.LastSeq)
+		}
+		ack = events.SubscribeAck{}
+		c.ask("job:subscribe", map[string]any{"id": id, "replay": "none"}, &ack)
+		if len(ack.Events) != 0 || !ack.Done || ack.Job.State != jobs.Completed {
+			t.Fatalf("none: got %d events, done %t, %s", len(ack.Events), ack.Done, ack.Job.State)
+		}
+	})
+}
+
+func TestTextIsWatchedWithoutAHole(t *testing.T) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
+		c := l.connect(t, "/jobs")
+		id := c.start(countArgs{To: 20})
+		time.Sleep(8100 * time.Millisecond)
+		var ack events.SubscribeAck
+		c.ask("job:subscribe", map[string]any{"id": id, "logs": map[string]any{"tail": 3}}, &ack)
+		if ack.Log == nil || len(ack.Log.Lines) != 3 {
+			t.Fatalf("got log %+v, want three lines", ack.Log)
+		}
+		next := ack.Log.Line + 3
+		for {
+			e := c.next()
+			if e.name == "job:completed" {
+				break
+			}
+			if e.name != "job:log" {
+				continue
+			}
+			var chunk jobs.LogChunk
+			json.Unmarshal(e.payload, &chunk)
+			if chunk.Line != next {
+				t.Fatalf("got line %d, want %d", chunk.Line, next)
+			}
+			next += int64(len(chunk.Lines))
+		}
+		if next != 21 {
+			t.Fatalf("got lines to %d, want 20", next-1)
+		}
+	})
+}
+
+func TestUnsubscribeAndDisconnectEndTheFeed(t *testing.T) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
+		a, b := l.connect(t, "/jobs"), l.connect(t, "/jobs")
+		id := a.start(countArgs{To: 3})
+		var sub events.SubscribeAck
+		a.ask("job:subscribe", map[string]any{"id": id, "logs": true}, &sub)
+		b.ask("job:subscribe", map[string]any{"id": id, "logs": true}, &sub)
+		b.conn.Close()
+		var ok events.OK
+		a.ask("job:unsubscribe", map[string]any{"id": id}, &ok)
+		if !ok.OK {
+			t.Fatal("refused")
+		}
+		a.events = nil
+		time.Sleep(10 * time.Second)
+		var job events.JobAck
+		a.ask("job:get", map[string]any{"id": id}, &job)
+		if job.Job.State != jobs.Completed || string(job.Job.Args) != `{"to":3}` {
+			t.Fatalf("got %s with args %s", job.Job.State, job.Job.Args)
+		}
+		if len(a.events) != 0 {
+			t.Fatalf("%s came after the end of the subscription", a.events[0].name)
+		}
+	})
+}
+
+func TestStartSubscribesInItsAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
+		c := l.connect(t, "/jobs")
+		var ack events.StartAck
+		c.ask("job:start", map[string]any{"kind": "count", "args": map[string]any{"to": 2}, "idempotencyKey": "k"}, &ack)
+		if ack.Sub == nil || len(c.events) != 0 {
+			t.Fatalf("got %+v and %d events before it", ack, len(c.events))
+		}
+		at := ack.Sub.LastSeq
+		for {
+			e := c.next()
+			var got jobs.Event
+			json.Unmarshal(e.payload, &got)
+			if got.Prev != at {
+				t.Fatalf("got prev %d, want %d", got.Prev, at)
+			}
+			if at = got.Seq; e.name == "job:completed" {
+				break
+			}
+		}
+		var again events.StartAck
+		c.ask("job:start", map[string]any{"kind": "count", "args": map[string]any{"to": 2}, "idempotencyKey": "k"}, &again)
+		if again.Created || again.Job.ID != ack.Job.ID || !again.Sub.Done {
+			t.Fatalf("got %+v, want the same job", again)
+		}
+	})
+}
+
+func TestCancelIsAnsweredWhateverTheState(t *testing.T) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
+		c := l.connect(t, "/jobs")
+		id := c.start(countArgs{To: 1000})
+		time.Sleep(2 * time.Second)
+		var ack events.CancelAck
+		c.ask("job:cancel", map[string]any{"id": id, "reason": "enough"}, &ack)
+		if !ack.OK || ack.Outcome != jobs.OutcomeCancelling {
+			t.Fatalf("got %+v", ack)
+		}
+		_, last := c.watch(map[string]any{"id": id})
+		if last.Type != jobs.EventCancelled || !strings.Contains(string(last.Data), "enough") {
+			t.Fatalf("got %s %s", last.Type, last.Data)
+		}
+		c.ask("job:cancel", map[string]any{"id": id}, &ack)
+		if !ack.OK || ack.Outcome != jobs.OutcomeAlreadyFinished {
+			t.Fatalf("got %+v", ack)
+		}
+	})
+}
+
+func TestTheListIsToldAtMostTwiceASecond(t *testing.T) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
+		c := l.connect(t, "/jobs")
+		var list events.ListAck
+		c.ask("jobs:watch", map[string]any{}, &list)
+		if !list.OK || len(list.Jobs) != 0 {
+			t.Fatalf("got %+v", list)
+		}
+		begin := time.Now()
+		other := l.connect(t, "/jobs")
+		for range 20 {
+			other.start(countArgs{To: 5})
+		}
+		changes, newest := 0, map[jobs.ID]jobs.Job{}
+		for done := 0; done < 20; {
+			e := c.next()
+			if e.name != "jobs:changed" {
+				t.Fatalf("got %s", e.name)
+			}
+			changes++
+			var changed jobs.Changes
+			json.Unmarshal(e.payload, &changed)
+			for _, job := range changed.Jobs {
+				if job.Seq < newest[job.ID].Seq {
+					t.Fatalf("job %s went back from %d to %d", job.ID, newest[job.ID].Seq, job.Seq)
+				}
+				newest[job.ID] = job
+			}
+			done = 0
+			for _, job := range newest {
+				if job.State == jobs.Completed {
+					done++
+				}
+			}
+		}
+		if most := int(time.Since(begin)/listInterval) + 2; changes > most || changes < 5 {
+			t.Fatalf("got %d changes in %v, want 5 to %d", changes, time.Since(begin), most)
+		}
+		var ok events.OK
+		c.ask("jobs:unwatch", nil, &ok)
+		other.start(countArgs{To: 1})
+		time.Sleep(5 * time.Second)
+		c.ask("jobs:list", map[string]any{"state": "completed"}, &list)
+		if len(list.Jobs) != 21 || len(c.events) > 1 {
+			t.Fatalf("got %d jobs, and %d events after jobs:unwatch", len(list.Jobs), len(c.events))
+		}
+	})
+}
+
+func TestBadRequestsAreRefusedByName(t *testing.T) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
+		c := l.connect(t, "/jobs")
+		id := c.start(countArgs{To: 1})
+		for _, tt := range []struct {
+			event   string
+			payload any
+			code    string
+			words   string
+		}{
+			{"job:get", map[string]any{"id": "a.b"}, jobs.CodeBadRequest, "id"},
+			{"job:get", map[string]any{"id": "nope"}, jobs.CodeNotFound, ""},
+			{"job:get", map[string]any{"id": 7}, jobs.CodeBadRequest, "id"},
+			{"job:get", "x", jobs.CodeBadRequest, "object"},
+			{"job:subscribe", map[string]any{"id": "*"}, jobs.CodeBadRequest, "id"},
+			{"job:subscribe", map[string]any{"id": id, "replay": "most"}, jobs.CodeBadRequest, "replay"},
+			{"job:subscribe", map[string]any{"id": id, "limit": 1001}, jobs.CodeBadRequest, "limit"},
+			{"job:subscribe", map[string]any{"id": id, "logs": map[string]any{"tail": -1}}, jobs.CodeBadRequest, "logs"},
+			{"job:start", map[string]any{"kind": "nope"}, jobs.CodeBadRequest, "count"},
+			{"job:start", map[string]any{"kind": "count", "args": map[string]any{"too": 1}}, jobs.CodeBadRequest, "too"},
+			{"job:start", map[string]any{"kind": "count", "runAt": "2030-01-01T00:00:00Z"}, jobs.CodeBadRequest, "runAt"},
+			{"job:history", map[string]any{"id": id, "limit": 5000}, jobs.CodeBadRequest, "limit"},
+			{"jobs:list", map[string]any{"cursor": "%%"}, jobs.CodeBadRequest, "cursor"},
+			{"job:retry", map[string]any{"id": id}, jobs.CodeBadRequest, "job:retry"},
+		} {
+			var ack events.Refusal
+			c.ask(tt.event, tt.payload, &ack)
+			if ack.OK || ack.Error == nil || ack.Error.Code != tt.code {
+				t.Errorf("%s %v: got %+v, want code %s", tt.event, tt.payload, ack.Error, tt.code)
+				continue
+			}
+			if said, _ := json.Marshal(ack.Error); !strings.Contains(string(said), tt.words) {
+				t.Errorf("%s %v: %s does not name %q", tt.event, tt.payload, said, tt.words)
+			}
+		}
+	})
+}
+
+func TestOneSocketHoldsABoundedNumberOfFeeds(t *testing.T) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
+		c := l.connect(t, "/jobs")
+		var last events.Refusal
+		for range maxHeld + 1 {
+			id := c.start(countArgs{To: 100})
+			last = events.Refusal{}
+			c.ask("job:subscribe", map[string]any{"id": id, "replay": "none"}, &last)
+			if !last.OK {
+				break
+			}
+		}
+		if last.OK || last.Error.Code != jobs.CodeTooManyRequests {
+			t.Fatalf("got %+v, want too_many_requests", last.Error)
+		}
+	})
+}
