@@ -1,1 +1,121 @@
+// Package workers holds the kinds of job that this server runs, one file a kind: Checksum sums the
+// files under a directory, CSVProfile describes a CSV file. A worker only does its work and reports; it
+// does not know who started the job, who watches, or how either is connected.
+//
+// Files are read inside the roots of Config and nowhere else (see roots.go). Memory is bounded for any
+// input, except that Checksum holds the list of names it found, up to maxFiles.
+//
+// Checksum runs up to GOMAXPROCS readers, which have ended when its job has. Nothing else here starts a
+// goroutine.
 package workers
+
+import (
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"jobcast/jobs"
+)
+
+// Config configures the workers.
+type Config struct {
+	// Roots are the directories that jobs may read, with all that is under them. A relative path is
+	// tried in each, in this order. Empty means the working directory.
+	Roots []string
+}
+
+// All returns every kind of job of this package, ready to run.
+func All(cfg Config) []jobs.Worker {
+	rs := newRoots(cfg.Roots)
+	return append([]jobs.Worker{newChecksum(rs), newCSVProfile(rs)}, testKinds()...)
+}
+
+// reporter is the part of a *jobs.Run through which work tells how it goes. The tests have the other one.
+type reporter interface {
+	Progress(done, total float64, unit, message string)
+	Step(index, count int, name string)
+	Log(level slog.Level, text string, attrs ...slog.Attr)
+}
+
+var _ reporter = (*jobs.Run)(nil)
+
+// messageInterval is how long one message of progress stands at least. The engine stores every change of
+// a message, so that one for each of many small files would fill a job's log with them.
+const messageInterval = 500 * time.Millisecond
+
+// meter counts what is done and reports it. It may be used from any goroutine.
+type meter struct {
+	to   reporter
+	unit string
+
+	mu      sync.Mutex // protects what follows, and makes reports leave in the order of their counts
+	done    int64
+	total   int64 // 0: nobody knows
+	message string
+	changed time.Time // when message was last set
+}
+
+// add counts n units as done. message is asked for the text to show whenever a new one is due.
+func (m *meter) add(n int64, message func() string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.done += n
+	if now := time.Now(); now.Sub(m.changed) >= messageInterval {
+		m.changed, m.message = now, message()
+	}
+	m.report()
+}
+
+// correct changes the total after it was found to be wrong by n.
+func (m *meter) correct(n int64) {
+	if n == 0 {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.total += n
+	m.report()
+}
+
+// report must be called with mu held. A Run does not block, so this is no lock held over a slow call.
+func (m *meter) report() {
+	total := m.total
+	if total > 0 {
+		total = max(total, m.done)
+	}
+	m.to.Progress(float64(m.done), float64(total), m.unit, m.message)
+}
+
+// maxShown is the length in bytes of the longest name that show returns whole.
+const maxShown = 200
+
+// show returns a file's name as it may stand in a line of text: names are any bytes at all, and a line
+// must hold neither control characters nor bytes that are not UTF-8.
+func show(name string) string {
+	short := cut(name, maxShown)
+	for _, r := range short {
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
+			short = strconv.Quote(short)
+			break
+		}
+	}
+	if len(short) < len(name) && len(name) > maxShown {
+		short += "…"
+	}
+	return short
+}
+
+// cut returns the first limit bytes of s, or a little less where a character would be split.
+func cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	end := limit
+	for end > limit-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
+}

@@ -1,0 +1,125 @@
+package workers
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"jobcast/jobs"
+)
+
+// Checksum computes the SHA-256 of every regular file under a directory, several at once, and leaves
+// them in the artifact SHA256SUMS, which "sha256sum -c" reads in that directory. Symbolic links are not
+// followed. A file that cannot be read costs a line of the job's log, not the job.
+var Checksum = jobs.NewKind[ChecksumArgs, ChecksumResult]("checksum")
+
+// ChecksumArgs are the arguments of Checksum.
+type ChecksumArgs struct {
+	// Path is a directory, or a single file: absolute and inside of a root, or relative to one.
+	// Empty means the first root.
+	Path string `json:"path"`
+}
+
+// ChecksumResult is the result of Checksum.
+type ChecksumResult struct {
+	Files  int64 `json:"files"`  // how many files were summed
+	Bytes  int64 `json:"bytes"`  // how many bytes they hold together
+	Failed int64 `json:"failed"` // how many files and directories could not be read; the log names them
+}
+
+func newChecksum(rs roots) jobs.Worker {
+	check := func(_ context.Context, args ChecksumArgs) error {
+		p, err := findSummable(rs, args.Path)
+		if err != nil {
+			return refusal(err)
+		}
+		return p.Close()
+	}
+	run := func(ctx context.Context, r *jobs.Run, args ChecksumArgs) (ChecksumResult, error) {
+		p, err := findSummable(rs, args.Path)
+		if err != nil {
+			return ChecksumResult{}, failure(err)
+		}
+		defer p.Close()
+		sums, res, err := sumPlace(ctx, r, p)
+		if err != nil {
+			return ChecksumResult{}, err
+		}
+		w, err := r.Create("SHA256SUMS", "text/plain")
+		if err != nil {
+			return ChecksumResult{}, err
+		}
+		defer w.Abort()
+		if err := writeSums(ctx, w, sums); err != nil {
+			return ChecksumResult{}, err
+		}
+		return res, w.Close()
+	}
+	return Checksum.Worker(check, run)
+}
+
+// findSummable is roots.find for what Checksum can read.
+func findSummable(rs roots, path string) (place, error) {
+	p, err := rs.find(path)
+	if err != nil {
+		return place{}, err
+	}
+	if !p.info.IsDir() && !p.info.Mode().IsRegular() {
+		p.Close()
+		return place{}, pathError(fmt.Sprintf("%s is neither a directory nor a regular file. Give the path of one.", quote(path)))
+	}
+	return p, nil
+}
+
+// sumPlace does all the work of Checksum but its artifact.
+func sumPlace(ctx context.Context, to reporter, p place) ([]fileSum, ChecksumResult, error) {
+	dir, files := p.root, []fileSum(nil)
+	to.Step(1, 2, "Find files")
+	var failed int64
+	if p.info.IsDir() {
+		sub, err := p.root.OpenRoot(p.name)
+		if err != nil {
+			return nil, ChecksumResult{}, fmt.Errorf("open the directory: %w", err)
+		}
+		defer sub.Close()
+		// From here on a link cannot even lead out of the directory that was asked for.
+		dir = sub
+		f := finder{root: sub, to: to, count: meter{to: to, unit: "file"}}
+		if err := f.find(ctx); err != nil {
+			return nil, ChecksumResult{}, err
+		}
+		files, failed = f.files, f.failed
+	} else {
+		above, err := openAbove(p)
+		if err != nil {
+			return nil, ChecksumResult{}, fmt.Errorf("open the directory: %w", err)
+		}
+		defer above.Close()
+		dir = above
+		files = []fileSum{{name: filepath.Base(p.name), size: p.info.Size()}}
+	}
+
+	to.Step(2, 2, "Read")
+	s := summer{root: dir, to: to, files: files, read: meter{to: to, unit: "byte"}}
+	if err := s.sum(ctx); err != nil {
+		return nil, ChecksumResult{}, err
+	}
+	res := ChecksumResult{Failed: failed}
+	for _, f := range files {
+		if f.failed {
+			res.Failed++
+			continue
+		}
+		res.Files++
+		res.Bytes += f.size
+	}
+	if res.Failed > 0 {
+		to.Log(slog.LevelWarn, "Some files could not be read and are missing in SHA256SUMS", slog.Int64("failed", res.Failed))
+	}
+	return files, res, nil
+}
+
+// openAbove opens the directory that holds the place.
+func openAbove(p place) (*os.Root, error) { return p.root.OpenRoot(filepath.Dir(p.name)) }

@@ -1,0 +1,7 @@
+//go:build !testkinds
+
+package workers
+
+import "jobcast/jobs"
+
+func testKinds() []jobs.Worker { return nil }
