@@ -2,6 +2,7 @@
 
 const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const precise = new Intl.NumberFormat('en', { maximumSignificantDigits: 6 });
+const cents = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const dated = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
@@ -21,22 +22,22 @@ export function bytes(n) {
 }
 
 export const count = (n) => grouped.format(n);
-export const figure = (n) => (Number.isInteger(n) ? grouped.format(n) : precise.format(n));
+export const figure = (n) => (Number.isInteger(n) ? grouped : Math.abs(n) < 1000 ? precise : cents).format(n);
 
 export function plural(n, word) {
-  return `${grouped.format(n)} ${word}${n === 1 ? '' : 's'}`;
+  return `${grouped.format(n)} ${word}${n === 1 || word.endsWith('s') ? '' : 's'}`;
 }
 
 export function amount(n, unit) {
   if (isBytes(unit)) return bytes(n);
-  return unit ? `${grouped.format(n)} ${unit}` : grouped.format(n);
+  return unit ? plural(n, unit) : grouped.format(n);
 }
 
 export function rate(n, unit) {
   if (n === null || n === undefined || !Number.isFinite(n)) return '';
   if (isBytes(unit)) return `${bytes(n)}/s`;
   const value = n < 10 ? n.toFixed(1) : grouped.format(n);
-  return unit ? `${value} ${unit}/s` : `${value}/s`;
+  return unit ? `${value} ${unit.endsWith('s') ? unit : `${unit}s`}/s` : `${value}/s`;
 }
 
 /** A length of time in at most two parts: 4 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */
@@ -69,6 +70,9 @@ export const dateTime = (time) => dated.format(new Date(time));
 /** The last eight characters: in a ULID they are the random part, so they tell jobs apart. */
 export const shortId = (id) => (id.length > 12 ? id.slice(-8) : id);
 
+/** What a job works on, as its reader knows it: an upload without the server's random prefix. */
+export const subject = (args) => args?.path ?? args?.upload?.replace(/^[A-Z2-7]{26}-/, '') ?? '';
+
 /** 0 to 100, or null where nobody knows. */
 export function percentOf(job) {
   if (job.state === 'completed') return 100;
@@ -96,7 +100,7 @@ export function stateOf(job) {
 
 export const KINDS = {
   checksum: { title: 'Checksum', icon: 'hash', about: 'SHA-256 of every file in a directory' },
-  'csv.profile': { title: 'CSV profile', icon: 'table', about: 'Columns, types and figures of a CSV file' },
+  'csv.profile': { title: 'CSV profile', icon: 'table', about: 'Columns, types and figures' },
 };
 
 export const kindTitle = (kind) => KINDS[kind]?.title ?? kind;

@@ -191,6 +191,7 @@ export function jobView(app, id) {
   function draw() {
     show(loading, !job && !missing);
     show(absent, missing);
+    if (body.hidden && job && !missing) log.refresh(); // a hidden log cannot be scrolled
     show(body, job && !missing);
     if (missing) return drawMissing();
     if (!job) return;
@@ -222,7 +223,7 @@ export function jobView(app, id) {
     attr(chip, 'data-state', state);
     attr(hero, 'data-state', state);
     attr(node, 'data-state', job.state);
-    text(subject, job.args?.path ?? job.args?.upload ?? '');
+    text(subject, format.subject(job.args));
     show(subject, subject.textContent);
     app.title(`${job.state === 'running' && percent !== null ? `${format.percent(percent)} · ` : over ? `${job.state} · ` : ''}${name}`);
 
@@ -245,7 +246,7 @@ export function jobView(app, id) {
   function drawStep(step, complete) {
     show(steps, step);
     if (!step) return;
-    text(stepText, complete ? `All ${step.count} steps done` : `Step ${step.index} of ${step.count}: ${step.name}`);
+    text(stepText, complete ? `${step.count} of ${step.count} steps done` : `Step ${step.index} of ${step.count}: ${step.name}`);
     const dots = Math.min(step.count, 24);
     while (stepDots.childElementCount < dots) stepDots.append(h('i'));
     while (stepDots.childElementCount > dots) stepDots.lastElementChild.remove();

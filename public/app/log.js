@@ -228,6 +228,7 @@ export function logPanel(app, id) {
     ended() {
       text(nothing, 'This job wrote no log.');
     },
+    refresh: () => paint.mark(),
     stop: () => paint.stop(),
   };
 }

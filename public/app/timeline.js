@@ -17,6 +17,7 @@ export function timelinePanel() {
       number++;
       if (event.type === 'job.progress') addProgress(event);
       else {
+        if (group) drawGroup(group);
         group = null;
         list.append(row(event));
       }
