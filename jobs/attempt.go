@@ -326,6 +326,7 @@ func (a *attempt) end(typ EventType, data any, change func(*Job)) {
 // persist tries until it succeeds or there is nothing left to try.
 func (a *attempt) persist(try func() error) error {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		a.renew()
 		err := try()
 		if err == nil || a.gone(err) {
 			return err
@@ -334,6 +335,5 @@ func (a *attempt) persist(try func() error) error {
 		if !sleep(a.engine.base, wait) {
 			return err
 		}
-		a.renew()
 	}
 }

@@ -14,8 +14,9 @@ const (
 	maxLineBytes   = 16 << 10
 	maxFieldsBytes = 8 << 10
 	maxBufferBytes = 1 << 20 // lines that wait to be stored
-	chunkLines     = 64
 	chunkBytes     = 64 << 10
+	chunkLines     = 1000 // the contract's bound
+	flushLines     = 64   // that are not left waiting for logGap
 	logGap         = 200 * time.Millisecond
 )
 
@@ -51,7 +52,7 @@ func (b *logBuffer) due() time.Time {
 	switch {
 	case len(b.lines) == 0:
 		return time.Time{}
-	case len(b.lines) >= chunkLines || b.bytes >= chunkBytes:
+	case len(b.lines) >= flushLines || b.bytes >= chunkBytes:
 		return b.since
 	}
 	return b.since.Add(logGap)
@@ -143,5 +144,5 @@ func fieldOf(v slog.Value) any {
 			return json.RawMessage(encoded)
 		}
 	}
-	return cut(v.String(), maxFieldsBytes)
+	return strings.ToValidUTF8(v.String(), "\uFFFD")
 }

@@ -26,34 +26,39 @@ func (a *attempt) openLog(ctx context.Context) error {
 // lastLine is the number of a chunk's last line.
 func lastLine(c LogChunk) int64 { return c.Line + int64(len(c.Lines)) - 1 }
 
-// storeDue stores what is due by now.
+// storeDue stores what is due by now; but not more than one chunk of lines, so that a worker that
+// floods its log holds up neither the lease nor a cancel.
 func (a *attempt) storeDue() error {
-	return a.storeWhile(func(due time.Time) bool { return !due.IsZero() && !due.After(time.Now()) })
+	_, err := a.storeSome(func(due time.Time) bool { return !due.IsZero() && !due.After(time.Now()) })
+	return err
 }
 
 // storeAll stores everything that waits.
 func (a *attempt) storeAll() error {
-	return a.storeWhile(func(due time.Time) bool { return !due.IsZero() })
-}
-
-func (a *attempt) storeWhile(due func(time.Time) bool) error {
 	for {
-		a.run.mu.Lock()
-		progress, log := due(a.run.progress.due()), due(a.run.log.due())
-		a.run.mu.Unlock()
-		var err error
-		switch {
-		case log:
-			err = a.storeLines()
-		case progress:
-			err = a.storeProgress()
-		default:
-			return nil
-		}
-		if err != nil {
+		more, err := a.storeSome(func(due time.Time) bool { return !due.IsZero() })
+		if err != nil || !more {
 			return err
 		}
 	}
+}
+
+// storeSome reports whether there was anything to store.
+func (a *attempt) storeSome(due func(time.Time) bool) (bool, error) {
+	a.run.mu.Lock()
+	progress, log := due(a.run.progress.due()), due(a.run.log.due())
+	a.run.mu.Unlock()
+	if log {
+		if err := a.storeLines(); err != nil {
+			return true, err
+		}
+	}
+	if progress {
+		if err := a.storeProgress(); err != nil {
+			return true, err
+		}
+	}
+	return log || progress, nil
 }
 
 // storeProgress stores the steps that wait, or else the report. What cannot be stored waits on.

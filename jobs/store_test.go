@@ -7,6 +7,8 @@ import (
 	"iter"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 func (s *followCounter) Follow(ctx context.Context, id ID, after uint64) iter.Seq2[Record, error] {
@@ -139,4 +141,42 @@ func (l mortalLease) Done(ctx context.Context) error {
 
 func (l mortalLease) Release(ctx context.Context) error {
 	return l.store.write(func() error { return l.Lease.Release(ctx) })
+}
+
+// noExtendStore gives out one lease, which cannot be extended.
+type noExtendStore struct {
+	Store
+	given atomic.Bool
+}
+
+type noExtendLease struct{ Lease }
+
+func (s *noExtendStore) Lease(ctx context.Context) (Lease, error) {
+	if s.given.Swap(true) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	lease, err := s.Store.Lease(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return noExtendLease{lease}, nil
+}
+
+func (noExtendLease) Extend(context.Context) error { return errFlaky }
+
+// slowStore takes its time for every append.
+type slowStore struct {
+	Store
+	delay time.Duration
+}
+
+func (s *slowStore) Append(ctx context.Context, rec Record, after Position) (Position, error) {
+	time.Sleep(s.delay)
+	return s.Store.Append(ctx, rec, after)
+}
+
+func (s *slowStore) AppendLog(ctx context.Context, c LogChunk, after Position) (Position, error) {
+	time.Sleep(s.delay)
+	return s.Store.AppendLog(ctx, c, after)
 }
