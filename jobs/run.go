@@ -193,9 +193,9 @@ func (r *Run) notice(job *Job) {
 	}
 	r.mu.Lock()
 	news := !r.over && (!owned && !r.fenced || owned && !r.told)
-	if owned {
+	if news && owned {
 		r.told = true
-	} else {
+	} else if news {
 		r.fenced = true
 	}
 	r.mu.Unlock()

@@ -180,3 +180,18 @@ func (s *slowStore) AppendLog(ctx context.Context, c LogChunk, after Position) (
 	time.Sleep(s.delay)
 	return s.Store.AppendLog(ctx, c, after)
 }
+
+func (s *brokenIndex) Index(ctx context.Context) iter.Seq2[Record, error] {
+	s.opened++
+	if s.opened > 1 {
+		return s.Store.Index(ctx)
+	}
+	return func(yield func(Record, error) bool) {
+		for rec, err := range s.Store.Index(ctx) {
+			if !yield(rec, err) || rec.Event.JobID == "" {
+				break
+			}
+		}
+		yield(Record{}, errFlaky)
+	}
+}

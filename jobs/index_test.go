@@ -1,0 +1,187 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestListPagesAndFilters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := NewMemoryStore()
+		e := openEngine(t, store, "n1")
+		var ids []ID
+		for i := range 25 {
+			req := StartRequest{Kind: "count", ID: ID(fmt.Sprintf("job-%02d", i)), Args: encode(countArgs{N: 1})}
+			if i%5 == 0 {
+				req.Tags = []string{"user:42"}
+			}
+			if i == 7 {
+				req.Args = encode(countArgs{Do: "fail"})
+			}
+			if _, _, err := e.Start(t.Context(), req); err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, req.ID)
+			if i%2 == 0 {
+				time.Sleep(time.Second) // else the same moment: the id decides
+			}
+		}
+		time.Sleep(time.Minute)
+		slices.Reverse(ids)
+		closeEngine(t, e)
+		e = openEngine(t, store, "n2") // the order survives: it is in the records
+		defer closeEngine(t, e)
+		var got []ID
+		for q := (ListQuery{Limit: 10}); ; {
+			page, err := e.List(q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, job := range page.Jobs {
+				got = append(got, job.ID)
+				if job.Args != nil || job.Result != nil {
+					t.Errorf("%s comes with arguments or result", job.ID)
+				}
+			}
+			if page.Counts[Completed] != 24 || page.Counts[Failed] != 1 || len(page.Counts) != 6 {
+				t.Errorf("got counts %v", page.Counts)
+			}
+			if q.Cursor = page.Next; q.Cursor == "" {
+				break
+			}
+		}
+		if !slices.Equal(got, ids) {
+			t.Errorf("got %v, want %v", got, ids)
+		}
+		for _, c := range []struct {
+			q    ListQuery
+			want int
+		}{
+			{ListQuery{State: Failed}, 1}, {ListQuery{State: Queued}, 0}, {ListQuery{Tag: "user:42"}, 5}, {ListQuery{Kind: "count"}, 25},
+			{ListQuery{Kind: "coun"}, 0}, {ListQuery{Query: "JOB-1"}, 10}, {ListQuery{Query: "coun"}, 25}, {ListQuery{Query: "zz"}, 0},
+		} {
+			if page, err := e.List(c.q); err != nil || len(page.Jobs) != c.want || page.Jobs == nil || page.Next != "" {
+				t.Errorf("%+v: got %d, next %q, %v, want %d", c.q, len(page.Jobs), page.Next, err, c.want)
+			}
+		}
+		for _, q := range []ListQuery{{Limit: 201}, {Limit: -1}, {State: "odd"}, {Cursor: "!"}, {Cursor: "eA"}} {
+			if _, err := e.List(q); ProblemOf(err) == nil || ProblemOf(err).Code != CodeBadRequest {
+				t.Errorf("%+v: got %v, want bad_request", q, err)
+			}
+		}
+	})
+}
+
+func TestWatchYieldsTheNewestState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := NewMemoryStore()
+		e, other := openEngine(t, store, "n1"), openEngine(t, store, "n2")
+		defer closeEngine(t, e)
+		startCount(t, e, countArgs{N: 1})
+		time.Sleep(time.Minute)
+		changes := other.Watch(t.Context(), 500*time.Millisecond)
+		id := startCount(t, e, countArgs{N: 100, Gap: 100 * time.Millisecond})
+		var at []time.Time
+		for c, err := range changes {
+			if err != nil {
+				t.Fatal(err)
+			}
+			at = append(at, time.Now())
+			if len(c.Jobs) != 1 || c.Jobs[0].ID != id || c.Jobs[0].Result != nil {
+				t.Fatalf("got %d jobs, the first %+v", len(c.Jobs), c.Jobs[0])
+			}
+			if c.Jobs[0].State == Completed {
+				if c.Counts[Completed] != 2 || c.Counts[Running] != 0 {
+					t.Errorf("got counts %v", c.Counts)
+				}
+				break
+			}
+		}
+		for i := 1; i < len(at); i++ {
+			if gap := at[i].Sub(at[i-1]); gap < 500*time.Millisecond {
+				t.Errorf("got changes after %v, want at most one each 500ms", gap)
+			}
+		}
+		if n := len(at); n < 18 || n > 22 {
+			t.Errorf("got %d changes in 10 s, want about 20", n)
+		}
+		ended := make(chan error, 1)
+		go func() {
+			var last error
+			for _, err := range other.Watch(context.Background(), time.Second) {
+				last = err
+			}
+			ended <- last
+		}()
+		synctest.Wait()
+		closeEngine(t, other)
+		if err := <-ended; !errors.Is(err, ErrClosed) {
+			t.Errorf("when the engine closes: got %v, want ErrClosed", err)
+		}
+	})
+}
+
+func TestWatchBoundsAChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := openEngine(t, NewMemoryStore(), "n1")
+		defer closeEngine(t, e)
+		changes := e.Watch(t.Context(), time.Second)
+		for i := range 450 {
+			e.index.apply(Record{Event: Event{JobID: ID(fmt.Sprint(i))}, Job: Job{ID: ID(fmt.Sprint(i)), State: Completed, Seq: 1}})
+		}
+		seen, sizes := make(map[ID]bool), []int{}
+		for c := range changes {
+			sizes = append(sizes, len(c.Jobs))
+			for _, job := range c.Jobs {
+				seen[job.ID] = true
+			}
+			if len(seen) == 450 {
+				break
+			}
+		}
+		if fmt.Sprint(sizes) != "[200 200 50]" {
+			t.Errorf("got %v jobs in each change, want 200, 200, 50", sizes)
+		}
+	})
+}
+
+// brokenIndex ends the first index after it went live.
+type brokenIndex struct {
+	Store
+	opened int
+}
+
+func TestIndexIsReadAnewAfterAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &brokenIndex{Store: NewMemoryStore()}
+		e := openEngine(t, store, "n1")
+		defer closeEngine(t, e)
+		other := openEngine(t, store.Store, "n2")
+		id := startCount(t, other, countArgs{N: 1})
+		closeEngine(t, other)
+		time.Sleep(10 * time.Second)
+		if page, _ := e.List(ListQuery{}); store.opened != 2 || len(page.Jobs) != 1 || page.Jobs[0].ID != id {
+			t.Errorf("got %d jobs after reading the index %d times", len(page.Jobs), store.opened)
+		}
+	})
+}
+
+func BenchmarkIndexApply(b *testing.B) {
+	x := newIndex()
+	var recs []Record
+	for i := range 10_000 {
+		recs = append(recs, Record{Job: Job{ID: ID(fmt.Sprintf("%026d", i)), Seq: 1, State: Queued, CreatedAt: time.Unix(int64(i), 0)}})
+	}
+	x.load(recs)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		rec := recs[i%len(recs)]
+		rec.Job.Seq = uint64(i/len(recs) + 2)
+		x.apply(rec)
+	}
+}
