@@ -54,6 +54,9 @@ export function duration(ms) {
   return hours % 24 ? `${days} d ${hours % 24} h` : `${days} d`;
 }
 
+/** How long something took, once it is over: below 10 s a tenth of a second tells. */
+export const took = (ms) => (ms >= 950 && ms < 9950 ? `${(ms / 1000).toFixed(1)} s` : duration(ms));
+
 /** How long ago, roughly: just now, 40 s, 12 min, 5 h, 3 d. */
 export function ago(ms) {
   const s = Math.floor(Math.max(0, ms) / 1000);
@@ -71,7 +74,7 @@ export const dateTime = (time) => dated.format(new Date(time));
 export const shortId = (id) => (id.length > 12 ? id.slice(-8) : id);
 
 /** What a job works on, as its reader knows it: an upload without the server's random prefix. */
-export const subject = (args) => args?.path ?? args?.upload?.replace(/^[A-Z2-7]{26}-/, '') ?? '';
+export const subject = (args) => (args?.path === '.' ? './' : args?.path) ?? args?.upload?.replace(/^[A-Z2-7]{26}-/, '') ?? '';
 
 /** 0 to 100, or null where nobody knows. */
 export function percentOf(job) {

@@ -268,7 +268,7 @@ export function jobView(app, id) {
     show(figures.eta.node, !over);
     const from = Date.parse(job.startedAt ?? job.createdAt);
     const to = over ? Date.parse(job.finishedAt ?? job.createdAt) : now.wall;
-    figures.took.set(format.duration(Math.max(0, to - from)), over ? 'Took' : job.state === 'running' ? 'Running for' : 'Waiting for');
+    figures.took.set((over ? format.took : format.duration)(Math.max(0, to - from)), over ? 'Took' : job.state === 'running' ? 'Running for' : 'Waiting for');
     drawBar(line, job, left);
   }
 

@@ -237,7 +237,7 @@ function jobRow(first) {
 
 function ranFor(job) {
   if (!job.finishedAt || !job.startedAt) return '';
-  return `in ${format.duration(Date.parse(job.finishedAt) - Date.parse(job.startedAt))}`;
+  return `in ${format.took(Date.parse(job.finishedAt) - Date.parse(job.startedAt))}`;
 }
 
 /** One quiet line about a job: why it failed, what it does now, or how much it did. */

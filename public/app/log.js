@@ -167,7 +167,7 @@ export function logPanel(app, id) {
       return;
     }
     if (following) return;
-    if (hi < items.length) {
+    if (items.length - hi > STEP) {
       hi = Math.min(items.length, hi + STEP);
       lo = Math.max(0, hi - SHOWN);
       draw();
