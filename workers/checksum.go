@@ -3,8 +3,6 @@ package workers
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"os"
 	"path/filepath"
 
 	"jobcast/jobs"
@@ -75,34 +73,24 @@ func findSummable(rs roots, path string) (place, error) {
 
 // sumPlace does all the work of Checksum but its artifact.
 func sumPlace(ctx context.Context, to reporter, p place) ([]fileSum, ChecksumResult, error) {
-	dir, files := p.root, []fileSum(nil)
+	root, files, failed := p.root, []fileSum{{name: p.name, size: p.info.Size()}}, int64(0)
 	to.Step(1, 2, "Find files")
-	var failed int64
 	if p.info.IsDir() {
+		// From here on a link cannot even lead out of the directory that was asked for.
 		sub, err := p.root.OpenRoot(p.name)
 		if err != nil {
 			return nil, ChecksumResult{}, fmt.Errorf("open the directory: %w", err)
 		}
 		defer sub.Close()
-		// From here on a link cannot even lead out of the directory that was asked for.
-		dir = sub
-		f := finder{root: sub, to: to, count: meter{to: to, unit: "file"}}
+		f := finder{root: sub, to: to, found: meter{to: to, unit: "file"}}
 		if err := f.find(ctx); err != nil {
 			return nil, ChecksumResult{}, err
 		}
-		files, failed = f.files, f.failed
-	} else {
-		above, err := openAbove(p)
-		if err != nil {
-			return nil, ChecksumResult{}, fmt.Errorf("open the directory: %w", err)
-		}
-		defer above.Close()
-		dir = above
-		files = []fileSum{{name: filepath.Base(p.name), size: p.info.Size()}}
+		root, files, failed = sub, f.files, f.failed
 	}
 
 	to.Step(2, 2, "Read")
-	s := summer{root: dir, to: to, files: files, read: meter{to: to, unit: "byte"}}
+	s := summer{root: root, to: to, files: files, read: meter{to: to, unit: "byte"}}
 	if err := s.sum(ctx); err != nil {
 		return nil, ChecksumResult{}, err
 	}
@@ -115,11 +103,8 @@ func sumPlace(ctx context.Context, to reporter, p place) ([]fileSum, ChecksumRes
 		res.Files++
 		res.Bytes += f.size
 	}
-	if res.Failed > 0 {
-		to.Log(slog.LevelWarn, "Some files could not be read and are missing in SHA256SUMS", slog.Int64("failed", res.Failed))
+	if !p.info.IsDir() {
+		files[0].name = filepath.Base(p.name)
 	}
 	return files, res, nil
 }
-
-// openAbove opens the directory that holds the place.
-func openAbove(p place) (*os.Root, error) { return p.root.OpenRoot(filepath.Dir(p.name)) }
