@@ -9,7 +9,7 @@
 // An Engine runs one that reads the index of all jobs, one for upkeep (it mends what a crash left, and
 // removes old uploads), one for each slot of Config.Concurrency, which waits for a job and then writes
 // what its worker reports, one for each worker at work, and one for each job that someone on this node
-// follows. Close waits for all of them. FollowLogs runs one more for each reader, and waits for it.
+// follows. Close waits for all of them, in one more if its context may end first. FollowLogs runs one more for each reader, and waits for it.
 package jobs
 
 import (

@@ -15,6 +15,9 @@ const (
 	pageChunks  = 64 // read from the store at once
 )
 
+// errEnough ends a reading that its reader has broken off.
+var errEnough = errors.New("jobs: enough")
+
 // Get returns a job with its Args. The error is a *Problem.
 func (e *Engine) Get(ctx context.Context, id ID) (Job, error) {
 	job, err := e.snapshot(ctx, id)

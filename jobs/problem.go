@@ -109,6 +109,8 @@ func ProblemOf(err error) *Problem {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		p = NewProblem(CodeUnavailable, "the job store did not answer in time")
 		p.RetryAfterMs = 1000
+	case errors.Is(err, ErrFull):
+		p = NewProblem(CodeUnavailable, "the job store is full")
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		p = NewProblem(CodeUnavailable, "the disk is full")
 	default:

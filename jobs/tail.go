@@ -43,9 +43,6 @@ func (e *Engine) Follow(ctx context.Context, id ID, after uint64) iter.Seq2[Reco
 	}
 }
 
-// errEnough ends a reading that its reader has broken off.
-var errEnough = errors.New("jobs: enough")
-
 func (e *Engine) follow(ctx context.Context, id ID, after uint64, yield func(Record) bool) error {
 	if !id.Valid() {
 		return ErrNotFound
