@@ -14,7 +14,7 @@ let server, big;
 before(async () => {
   big = mkdtempSync(join(tmpdir(), "jobcast-big-"));
   writeFileSync(join(big, "zeros"), "");
-  truncateSync(join(big, "zeros"), 12e9);
+  truncateSync(join(big, "zeros"), 4e9);
   server = await Server.start({ roots: [big] });
 });
 after(async () => {
@@ -40,8 +40,10 @@ test(`${WATCHERS} watchers of one job see all of its events in order`, async () 
   const { id } = await server.startJob("checksum", { path: big });
   for (const w of watchers) {
     w.socket.emit("job:subscribe", { id, after: 0, replay: "all", limit: 1000 }, (ack) => {
-      assert.equal(ack.ok, true, JSON.stringify(ack));
-      assert.equal(w.seqs.length, 0, "nothing comes before the answer");
+      if (!ack.ok || w.seqs.length > 0) {
+        w.lost = ack.ok ? "an event came before the answer" : JSON.stringify(ack);
+        return;
+      }
       w.seqs.push(...ack.events.map((e) => e.seq));
       w.done ||= ack.done;
     });
@@ -50,7 +52,7 @@ test(`${WATCHERS} watchers of one job see all of its events in order`, async () 
   const log = (await server.history(id)).map((e) => e.seq);
   contiguous(log);
   for (const w of watchers) {
-    assert.equal(w.lost, null);
+    assert.equal(w.lost, null, server.output.slice(-2000));
     assert.deepEqual(w.seqs, log);
     w.socket.close();
   }
