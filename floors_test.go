@@ -27,6 +27,9 @@ var floors = map[string][]string{
 	"namespaces": {"events", "jobs", "socketio"},
 	"natsio":     {"jobs", "github.com/nats-io/"},
 
+	// The generator reads events as source.
+	"events/generate": {},
+
 	// Programs beside the server, for measuring and for the official suites.
 	"bench/":              {"engineio", "socketio", "github.com/googollee/go-socket.io", "github.com/googollee/go-socket.io/"},
 	"interop/suiteserver": {"engineio", "socketio"},

@@ -7,34 +7,67 @@ import (
 	"jobcast/socketio"
 )
 
+// JobsNamespace starts long jobs and shows them live. A job goes on without its page, and a page that
+// comes back goes on after the last event that it holds.
+var JobsNamespace = Namespace{
+	Path: "/jobs",
+	Client: []Message{
+		JobStart, JobSubscribe, JobUnsubscribe, JobGet, JobHistory, JobLogs, JobCancel,
+		JobsList, JobsWatch, JobsUnwatch,
+	},
+	Server: []Message{
+		JobQueued, JobStarted, JobProgress, JobStep, JobCancelling, JobCompleted, JobFailed, JobCancelled,
+		JobLog, JobsChanged,
+	},
+}
+
 // What a page asks of namespace /jobs. Each is acknowledged by its result, or by a Refusal.
 var (
-	JobStart       = socketio.NewCall[jobs.StartRequest, StartAck]("job:start")
-	JobSubscribe   = socketio.NewCall[SubscribeRequest, SubscribeAck]("job:subscribe")
+	// JobStart makes a job, or finds the one that already has the id or the idempotency key.
+	JobStart = socketio.NewCall[jobs.StartRequest, StartAck]("job:start")
+
+	// JobSubscribe is answered with what the page has missed; what follows comes as events.
+	JobSubscribe = socketio.NewCall[SubscribeRequest, SubscribeAck]("job:subscribe")
+
+	// JobUnsubscribe ends what JobSubscribe began. It is no error if nothing did.
 	JobUnsubscribe = socketio.NewCall[JobRef, OK]("job:unsubscribe")
-	JobGet         = socketio.NewCall[JobRef, JobAck]("job:get")
-	JobHistory     = socketio.NewCall[HistoryRequest, HistoryAck]("job:history")
-	JobLogs        = socketio.NewCall[LogsRequest, LogsAck]("job:logs")
-	JobCancel      = socketio.NewCall[jobs.CancelRequest, CancelAck]("job:cancel")
-	JobsList       = socketio.NewCall[jobs.ListQuery, ListAck]("jobs:list")
-	JobsWatch      = socketio.NewCall[jobs.ListQuery, ListAck]("jobs:watch")
-	JobsUnwatch    = socketio.NewCall[struct{}, OK]("jobs:unwatch")
+
+	// JobGet reads the newest snapshot of a job.
+	JobGet = socketio.NewCall[JobRef, JobAck]("job:get")
+
+	// JobHistory reads a part of a job's log, from any point.
+	JobHistory = socketio.NewCall[HistoryRequest, HistoryAck]("job:history")
+
+	// JobLogs reads a part of the text that a job wrote.
+	JobLogs = socketio.NewCall[LogsRequest, LogsAck]("job:logs")
+
+	// JobCancel asks a job to stop.
+	JobCancel = socketio.NewCall[jobs.CancelRequest, CancelAck]("job:cancel")
+
+	// JobsList reads a page of the list of jobs.
+	JobsList = socketio.NewCall[jobs.ListQuery, ListAck]("jobs:list")
+
+	// JobsWatch is JobsList, and from then on JobsChanged says what changes, at most twice a second.
+	JobsWatch = socketio.NewCall[jobs.ListQuery, ListAck]("jobs:watch")
+
+	// JobsUnwatch ends what JobsWatch began.
+	JobsUnwatch = socketio.NewCall[struct{}, OK]("jobs:unwatch")
 )
 
 // What the server says on namespace /jobs: the log of a job to those who subscribed to it, its text to
 // those who asked for it, and what has changed to those who watch the list.
 var (
-	JobQueued     = socketio.NewEvent[jobs.Event]("job:queued")
-	JobStarted    = socketio.NewEvent[jobs.Event]("job:started")
-	JobProgress   = socketio.NewEvent[jobs.Event]("job:progress")
-	JobStep       = socketio.NewEvent[jobs.Event]("job:step")
-	JobCancelling = socketio.NewEvent[jobs.Event]("job:cancelling")
-	JobCompleted  = socketio.NewEvent[jobs.Event]("job:completed")
-	JobFailed     = socketio.NewEvent[jobs.Event]("job:failed")
-	JobCancelled  = socketio.NewEvent[jobs.Event]("job:cancelled")
+	JobQueued     = socketio.NewEvent[jobs.Event]("job:queued")     // the job waits for a worker, at first or again
+	JobStarted    = socketio.NewEvent[jobs.Event]("job:started")    // an attempt has begun
+	JobProgress   = socketio.NewEvent[jobs.Event]("job:progress")   // data is the new progress
+	JobStep       = socketio.NewEvent[jobs.Event]("job:step")       // the job has gone on to its next part
+	JobCancelling = socketio.NewEvent[jobs.Event]("job:cancelling") // the worker was told to stop
+	JobCompleted  = socketio.NewEvent[jobs.Event]("job:completed")  // the last event of a job that is done
+	JobFailed     = socketio.NewEvent[jobs.Event]("job:failed")     // the last event of a job that cannot be done
+	JobCancelled  = socketio.NewEvent[jobs.Event]("job:cancelled")  // the last event of a job that was stopped
 
-	JobLog      = socketio.NewEvent[jobs.LogChunk]("job:log")
-	JobsChanged = socketio.NewEvent[jobs.Changes]("jobs:changed")
+	JobLog      = socketio.NewEvent[jobs.LogChunk]("job:log")     // lines of text, to those who asked for logs
+	JobsChanged = socketio.NewEvent[jobs.Changes]("jobs:changed") // to those who watch the list
 )
 
 // JobEvents has the Socket.IO event of each type of line in a job's log.
@@ -74,13 +107,26 @@ type StartAck struct {
 type SubscribeRequest struct {
 	ID     jobs.ID     `json:"id"`
 	After  uint64      `json:"after,omitempty"`  // the seq that the page holds
-	Replay string      `json:"replay,omitempty"` // all, tail or none; empty means tail
+	Replay Replay      `json:"replay,omitempty"` // empty means tail
 	Limit  *int        `json:"limit,omitempty"`  // events in the ack, 0 to 1,000; nil means 200
 	Logs   *LogsWanted `json:"logs,omitempty"`
 	Off    string      `json:"off,omitempty"` // reserved; ignored
 }
 
-// LogsWanted asks for a job's text: from after a line, or its newest lines.
+// Replay says which of the events that a page has missed are in the acknowledgement.
+type Replay string
+
+// All of them, oldest first; the newest ones that fit the limit; or none.
+const (
+	ReplayAll  Replay = "all"
+	ReplayTail Replay = "tail"
+	ReplayNone Replay = "none"
+)
+
+// LogsWanted asks for a job's text: from after a line, or its newest lines. True asks for the newest 200,
+// false for none.
+//
+//catalogue:or boolean
 type LogsWanted struct {
 	Off   bool  `json:"-"`               // the request said false
 	After int64 `json:"after,omitempty"` // the line that the page holds
@@ -106,7 +152,7 @@ type SubscribeAck struct {
 	Events    []jobs.Event   `json:"events"`
 	FirstSeq  uint64         `json:"firstSeq,omitempty"` // the oldest event still stored
 	LastSeq   uint64         `json:"lastSeq"`
-	Recovered bool           `json:"recovered"` // Events go on exactly after After; false: take Job as the new state
+	Recovered bool           `json:"recovered"` // the events go on exactly after what the page holds; false: take Job as the new state
 	HasMore   bool           `json:"hasMore"`
 	Done      bool           `json:"done"` // the job has had its last event
 	Log       *jobs.LogChunk `json:"log,omitempty"`
@@ -123,7 +169,7 @@ type HistoryRequest struct {
 type HistoryAck struct {
 	OK      bool         `json:"ok"`
 	Events  []jobs.Event `json:"events"`
-	LastSeq uint64       `json:"lastSeq"` // of Events, or After if there are none
+	LastSeq uint64       `json:"lastSeq"` // of Events, or that of the request if there are none
 	HasMore bool         `json:"hasMore"`
 }
 

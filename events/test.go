@@ -2,11 +2,18 @@ package events
 
 import "jobcast/socketio"
 
-// The events of namespace /testnamespace: the tutorial's background task, which says at once that it
-// has started, and five seconds later that it is done.
+// TestNamespace is the tutorial's background task, which says at once that it has started, and five
+// seconds later that it is done.
+var TestNamespace = Namespace{
+	Path:   "/testnamespace",
+	Client: []Message{RequestForResponse},
+	Server: []Message{Response},
+}
+
+// The events of namespace /testnamespace.
 var (
-	RequestForResponse = socketio.NewEvent[TaskRequest]("request_for_response")
-	Response           = socketio.NewEvent[TaskResponse]("response")
+	RequestForResponse = socketio.NewEvent[TaskRequest]("request_for_response") // starts a task
+	Response           = socketio.NewEvent[TaskResponse]("response")            // answers twice: when the task starts, and when it ends
 )
 
 // TaskRequest asks for the task.

@@ -26,5 +26,5 @@ func EncodeError(err error) any {
 	if problem.Code == jobs.CodeInternal {
 		slog.Error("a request failed", "err", err)
 	}
-	return events.Refusal{Error: problem}
+	return events.Refusal{Error: *problem}
 }

@@ -49,7 +49,7 @@ func (n *JobsNamespace) subscribe(ctx context.Context, s *socketio.Socket, req e
 
 func check(req events.SubscribeRequest) error {
 	switch req.Replay {
-	case "", "all", "tail", "none":
+	case "", events.ReplayAll, events.ReplayTail, events.ReplayNone:
 	default:
 		return jobs.BadRequest("/replay", "replay is all, tail or none")
 	}
@@ -76,11 +76,11 @@ func (n *JobsNamespace) missed(ctx context.Context, req events.SubscribeRequest)
 	if after > job.Seq {
 		after = 0 // another job's number, or another store's: begin anew
 	}
-	if req.Replay == "none" {
+	if req.Replay == events.ReplayNone {
 		limit = 0
 	}
 	from := after
-	if req.Replay != "all" && job.Seq-after > uint64(limit) {
+	if req.Replay != events.ReplayAll && job.Seq-after > uint64(limit) {
 		from = job.Seq - uint64(limit)
 	}
 
@@ -94,7 +94,7 @@ func (n *JobsNamespace) missed(ctx context.Context, req events.SubscribeRequest)
 			list = list[:len(list)-1]
 		}
 		if len(list) > 0 {
-			ack.Events, ack.LastSeq, ack.HasMore = list, list[len(list)-1].Seq, more && req.Replay == "all"
+			ack.Events, ack.LastSeq, ack.HasMore = list, list[len(list)-1].Seq, more && req.Replay == events.ReplayAll
 		}
 	}
 	first := job.Seq + 1 // of what the answer holds
