@@ -8,7 +8,7 @@ CLIENT := public/vendor/socket.io.min.js
 GO_FILES := $(shell find . -name '*.go' -not -path '*/node_modules/*') go.mod go.sum
 PAGES := $(shell find public -type f -not -path '*/vendor/*')
 
-.PHONY: run build test unit interop bench clean
+.PHONY: run build test unit types interop bench clean
 .DEFAULT_GOAL := build
 
 run: build
@@ -29,19 +29,27 @@ $(CLIENT): node_modules/.installed
 	cp node_modules/socket.io-client/dist/socket.io.min.js node_modules/socket.io-client/dist/socket.io.min.js.map public/vendor/
 	@touch $@
 
-test: unit interop
+test: unit types interop
 
 unit: $(CLIENT)
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these files:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
 	go test -race -timeout 20m ./...
 
+# The declarations that are made from events/, used with the stock client's types.
+examples/typescript/node_modules/.installed: examples/typescript/package.json examples/typescript/package-lock.json
+	cd examples/typescript && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+types: examples/typescript/node_modules/.installed
+	cd examples/typescript && npm run --silent build
+
 # Real clients against the real program: Node, and headless Chromium from the system's packages.
 interop/node_modules/.installed: interop/package.json interop/package-lock.json
 	cd interop && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-interop: bin/jobcast interop/node_modules/.installed
+interop: bin/jobcast types interop/node_modules/.installed
 	@interop/install-browser
 	go build -race -tags testkinds -trimpath -o bin/jobcast-test .
 	node --test --test-concurrency=1 interop/*.test.js
@@ -50,4 +58,4 @@ bench: bin/jobcast
 	bench/run
 
 clean:
-	rm -rf bin node_modules interop/node_modules public/vendor
+	rm -rf bin node_modules interop/node_modules examples/typescript/node_modules examples/typescript/build public/vendor
