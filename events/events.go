@@ -16,6 +16,7 @@ import "jobcast/jobs"
 // Namespace says who says what on one namespace. Every variable of this type is in the catalogue.
 type Namespace struct {
 	Path   string    // what a client connects to
+	Auth   any       // a value of the type that a client connects with; nil: none is read
 	Client []Message // what a client says
 	Server []Message // what the server says
 }

@@ -68,6 +68,9 @@ func (c *catalogue) asyncapi() []byte {
 			messages.add(id, m)
 			return ref(here + "/messages/" + id)
 		}
+		if n.auth != nil {
+			add("auth", payload(entries{{"name", "auth"}, {"title", "What a client connects with"}}, *n.auth))
+		}
 		refused := false
 		for _, side := range []struct {
 			action, prefix string

@@ -21,6 +21,7 @@ type namespace struct {
 	path   string
 	title  string // begins the names of its declarations, such as Jobs
 	doc    string
+	auth   *shape // what a client connects with, if it is read
 	client []*message
 	server []*message
 }
@@ -35,14 +36,15 @@ type message struct {
 	refused bool // the answer may be the catalogue's refusal instead
 }
 
-// catalogue finds every variable of type Namespace, and what it lists.
-func (s *source) catalogue() (*catalogue, error) {
-	of, ok := s.pkg.Scope().Lookup("Namespace").(*types.TypeName)
-	if !ok {
-		return nil, fmt.Errorf("%s declares no Namespace", s.pkg.Path())
-	}
-	values := map[*types.Var]ast.Expr{} // what the package's variables begin as
-	var names []*ast.Ident
+// A variable is one of the package, and what it begins as.
+type variable struct {
+	*types.Var
+	name  *ast.Ident
+	value ast.Expr
+}
+
+// variables are those of the package that begin as something, in the order of the source.
+func (s *source) variables() (all []variable) {
 	for _, f := range s.files {
 		for _, decl := range f.Decls {
 			gen, ok := decl.(*ast.GenDecl)
@@ -50,115 +52,76 @@ func (s *source) catalogue() (*catalogue, error) {
 				continue
 			}
 			for _, spec := range gen.Specs {
-				if spec, ok := spec.(*ast.ValueSpec); ok && len(spec.Values) == len(spec.Names) {
-					for i, name := range spec.Names {
-						if v, ok := s.info.Defs[name].(*types.Var); ok {
-							values[v] = spec.Values[i]
-							names = append(names, name)
-						}
+				spec, ok := spec.(*ast.ValueSpec)
+				if !ok || len(spec.Values) != len(spec.Names) {
+					continue
+				}
+				for i, name := range spec.Names {
+					if v, ok := s.info.Defs[name].(*types.Var); ok {
+						all = append(all, variable{v, name, spec.Values[i]})
 					}
 				}
 			}
 		}
 	}
+	return all
+}
 
-	r := newReader(s)
+// catalogue finds every variable of type Namespace, and what it lists.
+func (s *source) catalogue() (*catalogue, error) {
+	of, ok := s.pkg.Scope().Lookup("Namespace").(*types.TypeName)
+	if !ok {
+		return nil, fmt.Errorf("%s declares no Namespace", s.pkg.Path())
+	}
 	refusal, ok := s.pkg.Scope().Lookup("Refusal").(*types.TypeName)
 	if !ok {
 		return nil, fmt.Errorf("%s declares no Refusal", s.pkg.Path())
 	}
+	r := newReader(s)
 	r.refused = refusal.Type()
-	c := &catalogue{}
-	listed := map[*types.Var]bool{}
-	var found []*ast.Ident
-	for _, name := range names {
-		if v := s.info.Defs[name].(*types.Var); types.Identical(v.Type(), of.Type()) {
-			found = append(found, name)
-		}
-	}
-	for v, value := range values { // first, because comments and types mention them
-		if wire, args, ok := s.event(v, value); ok {
+	vars := map[types.Object]variable{}
+	var events, namespaces []variable
+	for _, v := range s.variables() {
+		vars[v.Var] = v
+		if wire, args, ok := s.event(v); ok {
+			events = append(events, v)
 			r.words[v.Name()] = "`" + wire + "`"
 			if len(args) == 2 {
 				r.results = append(r.results, args[1])
 			}
+		} else if types.Identical(v.Type(), of.Type()) {
+			namespaces = append(namespaces, v)
 		}
 	}
-	type pending struct {
-		n   *namespace
-		lit *ast.CompositeLit
-	}
-	var todo []pending
-	for _, name := range found {
-		v := s.info.Defs[name].(*types.Var)
-		lit, ok := values[v].(*ast.CompositeLit)
+
+	c := &catalogue{}
+	literals := map[*namespace]*ast.CompositeLit{}
+	for _, v := range namespaces {
+		lit, ok := v.value.(*ast.CompositeLit)
 		if !ok {
-			return nil, s.errorf(name, "%s must be written out as Namespace{…}", v.Name())
+			return nil, s.errorf(v.name, "%s must be written out as Namespace{…}", v.Name())
 		}
-		n := &namespace{}
-		for _, e := range lit.Elts {
-			if kv, ok := e.(*ast.KeyValueExpr); ok && kv.Key.(*ast.Ident).Name == "Path" {
-				if tv := s.info.Types[kv.Value]; tv.Value != nil {
-					n.path = constant.StringVal(tv.Value)
-				}
-			}
-		}
+		n := &namespace{path: s.path(lit)}
 		if !strings.HasPrefix(n.path, "/") {
-			return nil, s.errorf(name, "%s needs a Path that begins with a slash", v.Name())
+			return nil, s.errorf(v.name, "%s needs a Path that begins with a slash", v.Name())
 		}
 		n.title = title(n.path)
-		n.doc = r.words.in(s.comments[v].text, v.Name(), "`"+n.path+"`")
-		c.namespaces = append(c.namespaces, n)
-		todo = append(todo, pending{n, lit})
+		n.doc = r.words.in(s.comments[v.Var].text, v.Name(), "`"+n.path+"`")
+		c.namespaces, literals[n] = append(c.namespaces, n), lit
 	}
-	slices.SortStableFunc(todo, func(a, b pending) int { return strings.Compare(a.n.path, b.n.path) })
-	slices.SortStableFunc(c.namespaces, func(a, b *namespace) int { return strings.Compare(a.path, b.path) })
+	slices.SortFunc(c.namespaces, func(a, b *namespace) int { return strings.Compare(a.path, b.path) })
+	listed := map[types.Object]bool{}
 	for i, n := range c.namespaces {
 		if i > 0 && c.namespaces[i-1].path == n.path {
 			return nil, fmt.Errorf("two namespaces have the path %s", n.path)
 		}
-	}
-	for _, p := range todo {
-		for _, e := range p.lit.Elts {
-			kv, ok := e.(*ast.KeyValueExpr)
-			if !ok {
-				return nil, s.errorf(e, "a Namespace is written with the names of its fields")
-			}
-			side := kv.Key.(*ast.Ident).Name
-			if side != "Client" && side != "Server" {
-				continue
-			}
-			list, ok := kv.Value.(*ast.CompositeLit)
-			if !ok {
-				return nil, s.errorf(kv.Value, "%s must be written out as a list", side)
-			}
-			for _, e := range list.Elts {
-				id, ok := e.(*ast.Ident)
-				if !ok {
-					return nil, s.errorf(e, "%s lists variables of this package", side)
-				}
-				v, _ := s.info.Uses[id].(*types.Var)
-				m, err := s.message(r, v, values[v])
-				if err != nil {
-					return nil, s.errorf(e, "%w", err)
-				}
-				listed[v] = true
-				m.refused = m.answer != nil && side == "Client"
-				into := &p.n.client
-				if side == "Server" {
-					into = &p.n.server
-				}
-				if slices.ContainsFunc(*into, func(o *message) bool { return o.name == m.name }) {
-					return nil, s.errorf(e, "%s says %s twice", side, m.name)
-				}
-				*into = append(*into, m)
-			}
+		if err := s.fill(n, literals[n], r, vars, listed); err != nil {
+			return nil, err
 		}
 	}
-	for _, name := range names {
-		v := s.info.Defs[name].(*types.Var)
-		if _, _, ok := s.event(v, values[v]); ok && !listed[v] {
-			return nil, s.errorf(name, "%s is in no Namespace", v.Name())
+	for _, v := range events {
+		if !listed[v.Var] {
+			return nil, s.errorf(v.name, "%s is in no Namespace", v.Name())
 		}
 	}
 	c.refusal = r.shape(r.refused).ref
@@ -166,16 +129,74 @@ func (s *source) catalogue() (*catalogue, error) {
 	return c, r.err
 }
 
+// path is the Path of a Namespace; it is empty if that is no constant.
+func (s *source) path(lit *ast.CompositeLit) string {
+	for _, e := range lit.Elts {
+		if kv, ok := e.(*ast.KeyValueExpr); ok && kv.Key.(*ast.Ident).Name == "Path" {
+			if tv := s.info.Types[kv.Value]; tv.Value != nil {
+				return constant.StringVal(tv.Value)
+			}
+		}
+	}
+	return ""
+}
+
+// fill reads the other fields of a Namespace, and marks the events that it lists.
+func (s *source) fill(n *namespace, lit *ast.CompositeLit, r *reader, vars map[types.Object]variable, listed map[types.Object]bool) error {
+	for _, e := range lit.Elts {
+		kv, ok := e.(*ast.KeyValueExpr)
+		if !ok {
+			return s.errorf(e, "a Namespace is written with the names of its fields")
+		}
+		side := kv.Key.(*ast.Ident).Name
+		into := &n.client
+		switch side {
+		case "Auth":
+			if !s.info.Types[kv.Value].IsNil() {
+				auth := r.shape(s.info.TypeOf(kv.Value))
+				n.auth = &auth
+			}
+			continue
+		case "Server":
+			into = &n.server
+		case "Client":
+		default:
+			continue
+		}
+		list, ok := kv.Value.(*ast.CompositeLit)
+		if !ok {
+			return s.errorf(kv.Value, "%s must be written out as a list", side)
+		}
+		for _, e := range list.Elts {
+			id, ok := e.(*ast.Ident)
+			if !ok {
+				return s.errorf(e, "%s lists variables of this package", side)
+			}
+			m, err := s.message(r, vars[s.info.Uses[id]])
+			if err != nil {
+				return s.errorf(e, "%w", err)
+			}
+			if slices.ContainsFunc(*into, func(o *message) bool { return o.name == m.name }) {
+				return s.errorf(e, "%s says %s twice", side, m.name)
+			}
+			m.refused = m.answer != nil && side == "Client"
+			*into = append(*into, m)
+			listed[s.info.Uses[id]] = true
+		}
+	}
+	return nil
+}
+
 // event tells whether v is an Event or a Call, and returns its name on the wire and its types.
-func (s *source) event(v *types.Var, value ast.Expr) (wire string, args []types.Type, ok bool) {
-	if v == nil {
+func (s *source) event(v variable) (wire string, args []types.Type, ok bool) {
+	if v.Var == nil {
 		return "", nil, false
 	}
 	t, ok := types.Unalias(v.Type()).(*types.Named)
 	if !ok || t.Obj().Pkg() == nil || t.Obj().Pkg().Path() != s.module+"/socketio" || t.Obj().Name() != "Event" && t.Obj().Name() != "Call" {
 		return "", nil, false
 	}
-	call, ok := value.(*ast.CallExpr)
+	call, ok := v.value.(*ast.CallExpr)
 	if !ok || len(call.Args) != 1 || s.info.Types[call.Args[0]].Value == nil {
 		return "", nil, false
 	}
@@ -185,12 +206,12 @@ func (s *source) event(v *types.Var, value ast.Expr) (wire string, args []types.
 	return constant.StringVal(s.info.Types[call.Args[0]].Value), args, true
 }
 
-func (s *source) message(r *reader, v *types.Var, value ast.Expr) (*message, error) {
-	wire, args, ok := s.event(v, value)
+func (s *source) message(r *reader, v variable) (*message, error) {
+	wire, args, ok := s.event(v)
 	if !ok {
 		return nil, fmt.Errorf("only what NewEvent or NewCall of a constant name returns can be listed")
 	}
-	m := &message{id: v.Name(), name: wire, doc: r.words.in(s.comments[v].text, v.Name(), "`"+wire+"`"), payload: r.shape(args[0])}
+	m := &message{id: v.Name(), name: wire, doc: r.words.in(s.comments[v.Var].text, v.Name(), "`"+wire+"`"), payload: r.shape(args[0])}
 	if len(args) == 2 {
 		answer := r.shape(args[1])
 		m.answer = &answer

@@ -80,6 +80,9 @@ func TestEverything(t *testing.T) {
 func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct{ body, want string }{
 		"event in no namespace": {`var A = socketio.NewEvent[int]("a")`, "a.go:11:5: A is in no Namespace"},
+		"no names of fields":    {`var N = Namespace{"/", nil, nil}`, "N needs a Path"},
+		"not written out":       {"func f() Namespace { return Namespace{} }\nvar N = f()", "N must be written out as Namespace{…}"},
+		"list not written out":  {"var l []Message\nvar N = Namespace{Path: \"/\", Server: l}", "Server must be written out as a list"},
 		"no path":               {`var N = Namespace{}`, "N needs a Path that begins with a slash"},
 		"one path twice":        {"var N = Namespace{Path: \"/a\"}\nvar M = Namespace{Path: \"/a\"}", "two namespaces have the path /a"},
 		"said twice":            {"var A, B = socketio.NewEvent[int](\"a\"), socketio.NewEvent[int](\"a\")\nvar N = Namespace{Path: \"/\", Client: []Message{A, B}}", "Client says a twice"},

@@ -14,6 +14,9 @@ func (c *catalogue) markdown() []byte {
 		if n.doc != "" {
 			fmt.Fprintf(&b, "\n%s\n", mdText(n.doc))
 		}
+		if n.auth != nil {
+			fmt.Fprintf(&b, "\nA client connects with `auth`: %s.\n", argument(*n.auth))
+		}
 		for _, side := range []struct {
 			title    string
 			messages []*message

@@ -21,7 +21,11 @@ func (c *catalogue) typescript() []byte {
 		tsDoc(&b, "", n.doc+"\n\nWhat the server says.")
 		tsMap(&b, c, serverSays(n), n.server)
 		b.WriteString("\n")
-		tsDoc(&b, "", n.doc+"\n\nWhat a client says.")
+		auth := ""
+		if n.auth != nil {
+			auth = " It connects with auth: " + tsType(*n.auth, "") + "."
+		}
+		tsDoc(&b, "", n.doc+"\n\nWhat a client says."+auth)
 		tsMap(&b, c, clientSays(n), n.client)
 	}
 	for _, t := range c.types {
