@@ -111,8 +111,12 @@ func (f *Files) SaveUpload(name string, r io.Reader, max int64) (upload string, 
 	n, err := io.Copy(tmp, io.LimitReader(r, max))
 	if err == nil && n == max {
 		// One byte more tells the end of the upload from the end of the limit.
-		if more, _ := io.CopyN(io.Discard, r, 1); more > 0 {
+		var more int64
+		if more, err = io.CopyN(io.Discard, r, 1); more > 0 {
 			return "", 0, NewProblem(CodeTooLarge, fmt.Sprintf("an upload may have at most %d bytes", max))
+		}
+		if err == io.EOF {
+			err = nil
 		}
 	}
 	if err != nil {

@@ -84,6 +84,7 @@ func TestRefusedUploadLeavesNothing(t *testing.T) {
 	}{
 		{"big", strings.NewReader("12345"), CodeTooLarge},
 		{"cut", io.MultiReader(strings.NewReader("1"), iotest.ErrReader(io.ErrUnexpectedEOF)), CodeInternal},
+		{"cut at the limit", io.MultiReader(strings.NewReader("1234"), iotest.ErrReader(io.ErrUnexpectedEOF)), CodeInternal},
 		{"full", io.MultiReader(strings.NewReader("1"), iotest.ErrReader(&os.PathError{Op: "write", Err: syscall.ENOSPC})), CodeUnavailable},
 		{"", nil, CodeBadRequest}, {"..", nil, CodeBadRequest}, {"a/b", nil, CodeBadRequest}, {`a\b`, nil, CodeBadRequest},
 		{"a\nb", nil, CodeBadRequest}, {"a\x7fb", nil, CodeBadRequest}, {"\xff", nil, CodeBadRequest}, {strings.Repeat("x", 201), nil, CodeBadRequest},
