@@ -1,0 +1,151 @@
+package workers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+
+	"jobcast/jobs"
+)
+
+// CSVProfile reads a CSV file once and describes its columns: types, empty and different values, and
+// figures. The rows that do not fit are counted, and the first of them listed. The file must be UTF-8;
+// its first row is the header; the delimiter, one of comma, semicolon, tab and bar, is found out. The
+// artifact profile.json has the result in full. A file that is not CSV fails the job with type NotCSV.
+var CSVProfile = jobs.NewKind[CSVArgs, CSVResult]("csv.profile")
+
+// CSVArgs are the arguments of CSVProfile. Exactly one must be given.
+type CSVArgs struct {
+	Upload string `json:"upload,omitempty"` // the name that an upload was given by the server
+	Path   string `json:"path,omitempty"`   // a file: absolute and inside of a root, or relative to one
+}
+
+// CSVResult is the result of CSVProfile.
+type CSVResult struct {
+	Rows        int64    `json:"rows"`        // below the header, without blank lines; misfits are among them
+	Bytes       int64    `json:"bytes"`       // of the file
+	Delimiter   string   `json:"delimiter"`   // between two fields
+	Columns     []Column `json:"columns"`     // at most 2,000, in the order of the file
+	MisfitCount int64    `json:"misfitCount"` // rows that are broken, and single values of a wrong type
+	Misfits     []Misfit `json:"misfits"`     // the first 100, by line
+	Shortened   bool     `json:"shortened,omitempty"`
+	// Shortened says that values were cut or left out to fit a result: profile.json has them.
+}
+
+// Column describes one column. A row that is broken counts in none.
+type Column struct {
+	Name     string `json:"name"` // as in the header, cut to 100 bytes; may be empty or there twice
+	Type     Type   `json:"type"`
+	Empty    int64  `json:"empty"`    // how many values are empty, or only spaces
+	Distinct int64  `json:"distinct"` // how many different values there are, without the empty one
+
+	// DistinctEstimated says that Distinct is an estimate, about 1 % off: there are more than 10,000
+	// different values, or, in a file with many columns, more than fit in memory.
+	DistinctEstimated bool `json:"distinctEstimated,omitempty"`
+
+	// Min and Max are numbers for Integer and Number, else strings, cut to 100 bytes: the earliest and
+	// the latest Date and Datetime, the first and the last String by bytes. Boolean has none.
+	Min  json.RawMessage `json:"min,omitempty"`
+	Max  json.RawMessage `json:"max,omitempty"`
+	Mean *float64        `json:"mean,omitempty"` // of Integer and Number
+}
+
+// Misfit is a row, or one value of it, that does not fit.
+type Misfit struct {
+	Line   int64  `json:"line"`             // from 1, in the file; where the row starts
+	Column string `json:"column,omitempty"` // of the value; without it, the whole row is meant
+	Reason string `json:"reason"`           // goes on after "Line 7"
+}
+
+func newCSVProfile(rs roots) jobs.Worker {
+	check := func(_ context.Context, args CSVArgs) error {
+		if (args.Upload == "") == (args.Path == "") {
+			return jobs.BadRequest("", "Give either upload, the name of an uploaded file, or path, a file on the server.")
+		}
+		if args.Upload != "" {
+			return checkUpload(args.Upload)
+		}
+		p, err := findCSV(rs, args.Path)
+		if err != nil {
+			return refusal(err)
+		}
+		return p.Close()
+	}
+	run := func(ctx context.Context, r *jobs.Run, args CSVArgs) (CSVResult, error) {
+		src, size, err := openCSV(rs, r, args)
+		if err != nil {
+			return CSVResult{}, err
+		}
+		defer src.Close()
+		res, err := profileCSV(ctx, r, src, size)
+		if err != nil {
+			return CSVResult{}, err
+		}
+		if err := writeProfile(r, res); err != nil {
+			return CSVResult{}, err
+		}
+		return shorten(res), nil
+	}
+	return CSVProfile.Worker(check, run)
+}
+
+var uploadPattern = regexp.MustCompile(`^[0-9A-Z]{26}-.`)
+
+// checkUpload refuses what cannot be an upload's name. Whether there is one shows when the job runs.
+func checkUpload(name string) error {
+	if !uploadPattern.MatchString(name) {
+		return jobs.BadRequest("/args/upload", fmt.Sprintf("%s is not the name of an upload. Give the one that the server answered with.", quote(name)))
+	}
+	return nil
+}
+
+// findCSV is roots.find for a single file.
+func findCSV(rs roots, path string) (place, error) {
+	p, err := rs.find(path)
+	if err != nil {
+		return place{}, err
+	}
+	if !p.info.Mode().IsRegular() {
+		p.Close()
+		return place{}, pathError(fmt.Sprintf("%s is not a regular file. Give the path of one.", quote(path)))
+	}
+	return p, nil
+}
+
+// openCSV opens what the arguments stand for, and says how many bytes it has.
+func openCSV(rs roots, r *jobs.Run, args CSVArgs) (io.ReadCloser, int64, error) {
+	if args.Upload != "" {
+		up, err := r.Upload(args.Upload)
+		if err != nil {
+			return nil, 0, &jobs.Error{Type: "BadUpload", Message: fmt.Sprintf("The upload %s cannot be opened: %v. Upload the file again.", quote(args.Upload), jobs.ProblemOf(err))}
+		}
+		return up, up.Size, nil
+	}
+	p, err := findCSV(rs, args.Path)
+	if err != nil {
+		return nil, 0, failure(err)
+	}
+	defer p.Close()
+	f, info, err := openFile(p.root, p.name)
+	if err != nil {
+		return nil, 0, fmt.Errorf("open the file: %w", err)
+	}
+	return f, info.Size(), nil
+}
+
+func writeProfile(r *jobs.Run, res CSVResult) error {
+	w, err := r.Create("profile.json", "application/json")
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(res); err != nil {
+		return err
+	}
+	return w.Close()
+}

@@ -1,0 +1,267 @@
+package workers
+
+import (
+	"bytes"
+	"encoding/json"
+	"hash/maphash"
+	"math"
+	"strconv"
+
+	"github.com/axiomhq/hyperloglog"
+)
+
+const (
+	// maxExact is how many distinct values of a column are counted exactly, if memory allows.
+	maxExact = 10_000
+	// maxSetBytes bounds what the exact sets of all columns take together: 64 full ones. A column that
+	// finds nothing left estimates from there on.
+	maxSetBytes = 8 << 20
+	// maxValue is the length in bytes that a value is cut to.
+	maxValue = 100
+)
+
+// csvLimits is what the columns of one file share, so that two thousand of them stay in bounds too.
+type csvLimits struct {
+	seed      maphash.Seed // made for each job: nobody can craft values that collide
+	setBytes  int          // left for exact sets
+	textBytes int          // left for the text of misfits
+	keep      int          // how many misfits are kept of each class of a column
+	precision uint8        // of an estimate: 2^precision bytes
+}
+
+func newCSVLimits(columns int) *csvLimits {
+	l := &csvLimits{seed: maphash.MakeSeed(), setBytes: maxSetBytes, textBytes: 1 << 20, precision: 14}
+	if columns > 500 {
+		l.precision = 12
+	}
+	l.keep = min(maxMisfits, max(8, 100_000/(columns*int(classes))))
+	return l
+}
+
+// distinct counts different values by their hashes, of 64 bits: that two of 10,000 collide happens once in
+// 300 billion columns. Past its bounds it becomes an estimate, which is off by 1 or 2 %.
+type distinct struct {
+	slots  []uint64 // open addressing; 0 is free
+	count  int
+	sketch *hyperloglog.Sketch // in place of slots
+}
+
+func (d *distinct) add(hash uint64, limits *csvLimits) {
+	if d.sketch != nil {
+		d.sketch.InsertHash(hash)
+		return
+	}
+	if hash == 0 {
+		hash = 1
+	}
+	if 4*d.count >= 3*len(d.slots) && !d.grow(limits) {
+		d.estimate(limits)
+		d.sketch.InsertHash(hash)
+		return
+	}
+	mask := uint64(len(d.slots) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		switch d.slots[i] {
+		case hash:
+			return
+		case 0:
+			if d.count == maxExact {
+				d.estimate(limits)
+				d.sketch.InsertHash(hash)
+				return
+			}
+			d.slots[i] = hash
+			d.count++
+			return
+		}
+	}
+}
+
+// grow doubles the set, and reports whether there was room for that.
+func (d *distinct) grow(limits *csvLimits) bool {
+	size := max(16, 2*len(d.slots))
+	need := 8 * (size - len(d.slots))
+	if need > limits.setBytes {
+		return false
+	}
+	limits.setBytes -= need
+	old := d.slots
+	d.slots = make([]uint64, size)
+	mask := uint64(size - 1)
+	for _, hash := range old {
+		if hash == 0 {
+			continue
+		}
+		i := hash & mask
+		for d.slots[i] != 0 {
+			i = (i + 1) & mask
+		}
+		d.slots[i] = hash
+	}
+	return true
+}
+
+func (d *distinct) estimate(limits *csvLimits) {
+	sketch, err := hyperloglog.NewSketch(limits.precision, false)
+	if err != nil {
+		panic(err) // precision is a constant of ours
+	}
+	for _, hash := range d.slots {
+		if hash != 0 {
+			sketch.InsertHash(hash)
+		}
+	}
+	limits.setBytes += 8 * len(d.slots)
+	d.sketch, d.slots = sketch, nil
+}
+
+func (d *distinct) total() (n int64, estimated bool) {
+	if d.sketch != nil {
+		return int64(d.sketch.Estimate()), true
+	}
+	return int64(d.count), false
+}
+
+// columnState is what is known of a column so far. Its type is known at the end only, so that it keeps
+// what each type will need.
+type columnState struct {
+	counts   [classes]int64
+	distinct distinct
+
+	minWhole, maxWhole int64   // of integers
+	minNum, maxNum     float64 // of numbers and integers
+	sum, lost          float64 // of the same; lost is what rounding took (Neumaier's summation)
+
+	minAt, maxAt         instant // of dates and datetimes
+	minAtText, maxAtText string
+
+	minText, maxText []byte // of everything, cut to maxValue
+
+	first [classes][]spot // where each class was met first
+}
+
+// spot is where a value was met that will be a misfit if its class does not fit the type.
+type spot struct {
+	line int64
+	text string
+}
+
+// maxSpotText is the length in bytes that the text of a misfit is cut to.
+const maxSpotText = 40
+
+func (c *columnState) add(b []byte, line int64, limits *csvLimits) {
+	v := parseValue(b)
+	c.counts[v.class]++
+	if v.class == classEmpty {
+		return
+	}
+	if spots := c.first[v.class]; len(spots) < limits.keep {
+		c.first[v.class] = append(spots, spot{line, limits.text(b)})
+	}
+	c.distinct.add(maphash.Bytes(limits.seed, b), limits)
+	c.addText(b)
+	switch v.class {
+	case classInteger:
+		if c.counts[classInteger] == 1 {
+			c.minWhole, c.maxWhole = v.whole, v.whole
+		}
+		c.minWhole, c.maxWhole = min(c.minWhole, v.whole), max(c.maxWhole, v.whole)
+		c.addNumber(v.num)
+	case classNumber:
+		c.addNumber(v.num)
+	case classDate, classDatetime:
+		only := c.counts[classDate]+c.counts[classDatetime] == 1
+		if only || v.at.before(c.minAt) {
+			c.minAt, c.minAtText = v.at, string(bytes.TrimSpace(b))
+		}
+		if only || c.maxAt.before(v.at) {
+			c.maxAt, c.maxAtText = v.at, string(bytes.TrimSpace(b))
+		}
+	}
+}
+
+func (l *csvLimits) text(b []byte) string {
+	if l.textBytes < maxSpotText {
+		return ""
+	}
+	text := show(cut(string(b[:min(len(b), maxSpotText+4)]), maxSpotText))
+	if len(b) > maxSpotText {
+		text += "…"
+	}
+	l.textBytes -= len(text)
+	return text
+}
+
+func (c *columnState) addNumber(v float64) {
+	if n := c.counts[classInteger] + c.counts[classNumber]; n == 1 {
+		c.minNum, c.maxNum = v, v
+	}
+	c.minNum, c.maxNum = min(c.minNum, v), max(c.maxNum, v)
+	sum := c.sum + v
+	if math.Abs(c.sum) >= math.Abs(v) {
+		c.lost += c.sum - sum + v
+	} else {
+		c.lost += v - sum + c.sum
+	}
+	c.sum = sum
+}
+
+func (c *columnState) addText(b []byte) {
+	if len(b) > maxValue {
+		b = b[:maxValue]
+		b = b[:len(b)-partialRune(b)]
+	}
+	if c.minText == nil {
+		c.minText, c.maxText = append([]byte{}, b...), append([]byte{}, b...)
+		return
+	}
+	if bytes.Compare(b, c.minText) < 0 {
+		c.minText = append(c.minText[:0], b...)
+	} else if bytes.Compare(b, c.maxText) > 0 {
+		c.maxText = append(c.maxText[:0], b...)
+	}
+}
+
+// column is the column as it stands in the result.
+func (c *columnState) column(name string) (Column, [classes]bool) {
+	typ, fits := inferType(&c.counts)
+	col := Column{Name: cut(name, maxValue), Type: typ, Empty: c.counts[classEmpty]}
+	col.Distinct, col.DistinctEstimated = c.distinct.total()
+	switch typ {
+	case Integer:
+		col.Min, col.Max = json.RawMessage(strconv.FormatInt(c.minWhole, 10)), json.RawMessage(strconv.FormatInt(c.maxWhole, 10))
+		col.Mean = c.mean()
+	case Number:
+		col.Min, col.Max, col.Mean = jsonNumber(c.minNum), jsonNumber(c.maxNum), c.mean()
+	case Date, Datetime:
+		col.Min, col.Max = jsonText(c.minAtText), jsonText(c.maxAtText)
+	case String:
+		col.Min, col.Max = jsonText(string(c.minText)), jsonText(string(c.maxText))
+	}
+	return col, fits
+}
+
+// mean is nil where the sum is beyond what a float64 holds.
+func (c *columnState) mean() *float64 {
+	mean := (c.sum + c.lost) / float64(c.counts[classInteger]+c.counts[classNumber])
+	if math.IsNaN(mean) || math.IsInf(mean, 0) {
+		return nil
+	}
+	return &mean
+}
+
+func jsonNumber(v float64) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil // not finite, which parseNumber excludes
+	}
+	return b
+}
+
+func jsonText(s string) json.RawMessage {
+	b, err := json.Marshal(cut(s, maxValue))
+	if err != nil {
+		return nil
+	}
+	return b
+}
