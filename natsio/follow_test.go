@@ -44,10 +44,18 @@ func TestFollowFillsGaps(t *testing.T) {
 	}
 	ctx := within(t)
 	pos := grow(t, s, "a", 1, 10, 0)
-	var group sync.WaitGroup
+	var group, following sync.WaitGroup
+	following.Add(5)
 	for i := range 5 {
-		group.Go(func() { wantFrom(ctx, t, s, "a", uint64(i), last, nil) })
+		group.Go(func() {
+			wantFrom(ctx, t, s, "a", uint64(i), last, func(seq uint64) {
+				if seq == 10 {
+					following.Done()
+				}
+			})
+		})
 	}
+	following.Wait()
 	stop := make(chan struct{})
 	var writer sync.WaitGroup
 	writer.Go(func() {

@@ -35,7 +35,7 @@ func (j *journal[T]) append(ctx context.Context, id jobs.ID, v T, after jobs.Pos
 
 func (j *journal[T]) decode(e entry) (v T, err error) {
 	if err = json.Unmarshal(e.data, &v); err != nil {
-		err = fmt.Errorf("natsio: decode entry %d of %s: %w", e.pos, j.stream, err)
+		err = fmt.Errorf("natsio: decode an entry of %s: %w", j.stream, err)
 	}
 	return v, err
 }
@@ -122,13 +122,11 @@ func (j *journal[T]) read(ctx context.Context, id jobs.ID, after uint64, limit i
 	}
 	var values []T
 	for more := true; more && len(values) < limit; {
-		var entries []entry
-		entries, more, err = j.store.getBatch(ctx, j.stream, subject, pos+1, limit-len(values)+skippable)
+		b, err := j.store.getBatch(ctx, j.stream, subject, pos+1, limit-len(values)+skippable)
 		if err != nil {
 			return nil, j.store.failed("read", err)
 		}
-		for _, e := range entries {
-			pos = e.pos
+		for _, e := range b.entries {
 			v, err := j.decode(e)
 			if err != nil {
 				return nil, err
@@ -137,6 +135,7 @@ func (j *journal[T]) read(ctx context.Context, id jobs.ID, after uint64, limit i
 				values = append(values, v)
 			}
 		}
+		pos, more = b.last, b.more
 	}
 	return values, nil
 }

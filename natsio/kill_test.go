@@ -1,3 +1,5 @@
+//go:build unix
+
 package natsio
 
 import (
@@ -7,20 +9,32 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"jobcast/jobs"
 )
 
-// killDir names the directory for a child process that is to be killed.
-const killDir = "NATSIO_TEST_KILL_DIR"
+// The directory for a child process that is to be killed, or that cannot write large files.
+const (
+	killDir  = "NATSIO_TEST_KILL_DIR"
+	smallDir = "NATSIO_TEST_SMALL_DIR"
+)
 
 const killJobs = 8
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(killDir); dir != "" {
 		if err := writeUntilKilled(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if dir := os.Getenv(smallDir); dir != "" {
+		if err := writeUntilBroken(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -128,4 +142,64 @@ func TestKillLosesNothing(t *testing.T) {
 	} else if took := time.Since(began); took > jobs.LeaseTime/3 {
 		t.Errorf("the job that the killed process held was free after %v, want at once", took)
 	}
+}
+
+// writeUntilBroken reports the last record it could append to a disk that takes no file above 256 KiB.
+func writeUntilBroken(dir string) error {
+	limit := syscall.Rlimit{Cur: 256 << 10, Max: 256 << 10}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		return err
+	}
+	ctx := context.Background()
+	s, err := Open(ctx, Config{Dir: dir})
+	if err != nil {
+		return err
+	}
+	if err := s.Ready(); err != nil {
+		return err
+	}
+	var pos jobs.Position
+	var seq uint64
+	for err == nil {
+		seq++
+		pos, err = s.Append(ctx, record("a", seq), pos)
+	}
+	fmt.Println(seq - 1)
+	if !errors.Is(err, ErrBroken) {
+		return fmt.Errorf("append %d: got %w, want ErrBroken", seq, err)
+	}
+	began := time.Now()
+	if _, err := s.Append(ctx, record("b", 1), 0); !errors.Is(err, ErrBroken) || time.Since(began) > askAgainTime/2 {
+		return fmt.Errorf("append after that: got %w after %v, want ErrBroken at once", err, time.Since(began))
+	}
+	if err := s.Ready(); !errors.Is(err, ErrBroken) {
+		return fmt.Errorf("ready: got %w, want ErrBroken", err)
+	}
+	if rec, _, err := s.Last(ctx, "a"); err != nil || rec.Event.Seq != seq-1 {
+		return fmt.Errorf("last: got seq %d, %w, want %d", rec.Event.Seq, err, seq-1)
+	}
+	return s.Close()
+}
+
+// TestFullDiskIsReported has a disk fail while it is written to, and mends it.
+func TestFullDiskIsReported(t *testing.T) {
+	dir := t.TempDir()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), smallDir+"="+dir)
+	var stderr strings.Builder
+	child.Stderr = &stderr
+	out, err := child.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, stderr.String())
+	}
+	var acked uint64
+	if _, err := fmt.Sscan(string(out), &acked); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, Config{Dir: dir})
+	rec, pos, err := s.Last(t.Context(), "a")
+	if err != nil || rec.Event.Seq < acked {
+		t.Errorf("got seq %d, %v, want at least the acknowledged %d", rec.Event.Seq, err, acked)
+	}
+	grow(t, s, "a", rec.Event.Seq+1, rec.Event.Seq+500, pos)
 }

@@ -18,20 +18,20 @@ import (
 
 // entry is one message of a stream.
 type entry struct {
-	pos  uint64 // its sequence number in the stream
+	pos  uint64 // its sequence number in the stream; zero where it was not asked for
 	prev uint64 // that of the message before it in its subject; set only on a live message
 	data []byte
 }
 
-// The server's codes for what is not in the client library's list.
+// The codes of the refusals that mean something to us.
 const (
-	codeStoreFailed  = jetstream.ErrorCode(server.JSStreamStoreFailedF)
+	codeBound        = jetstream.ErrorCode(server.JSStreamStoreFailedF) // a bound of the stream
 	codeOutOfRoom    = jetstream.ErrorCode(server.JSInsufficientResourcesErr)
 	codeWrongLast    = jetstream.JSErrCodeStreamWrongLastSequence
 	codeWrongLastToo = jetstream.JSErrCodeStreamWrongLastSequenceConstant
 )
 
-// errUnknown is returned by publish when no answer came.
+// errUnknown is returned by publish when no answer came in time.
 var errUnknown = errors.New("nobody knows whether it was stored")
 
 // put stores a message if the newest of its subject is at after, and returns its position. Otherwise it
@@ -44,14 +44,22 @@ func (s *Store) put(ctx context.Context, stream, subject string, data []byte, af
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
+	if why := s.broken.Load(); why != nil {
+		return 0, *why
+	}
 	// A write that has begun is waited for, whatever becomes of ctx: else its outcome would be unknown.
 	ctx = context.WithoutCancel(ctx)
-	pos, err := s.publish(ctx, subject, data, after)
+	pos, err := s.publish(ctx, subject, data, after, askAgainTime)
 	if !errors.Is(err, errUnknown) {
 		return pos, err
 	}
+	// The server gives no answer at all when it could not write, and takes nothing more.
+	if err := s.health(); err != nil {
+		s.broken.CompareAndSwap(nil, &err)
+		return 0, err
+	}
 	lost := err
-	pos, err = s.publish(ctx, subject, data, after)
+	pos, err = s.publish(ctx, subject, data, after, answerTime)
 	if !errors.Is(err, jobs.ErrConflict) {
 		return pos, err
 	}
@@ -65,9 +73,22 @@ func (s *Store) put(ctx context.Context, stream, subject string, data []byte, af
 	return 0, lost
 }
 
+// health returns ErrBroken when the server could not read or write a stream.
+func (s *Store) health() error {
+	select {
+	case <-s.done:
+		return jobs.ErrClosed
+	default:
+	}
+	if h := s.srv.Healthz(&server.HealthzOptions{}); h.Error != "" {
+		return fmt.Errorf("%w: %s", ErrBroken, h.Error)
+	}
+	return nil
+}
+
 // publish does what put does, once.
-func (s *Store) publish(ctx context.Context, subject string, data []byte, after uint64) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+func (s *Store) publish(ctx context.Context, subject string, data []byte, after uint64, limit time.Duration) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	ack, err := s.js.Publish(ctx, subject, data, jetstream.WithExpectLastSequencePerSubject(after))
 	if err == nil && s.hooks.loseAck != nil && s.hooks.loseAck() {
@@ -78,27 +99,16 @@ func (s *Store) publish(ctx context.Context, subject string, data []byte, after 
 	}
 	refused, ok := errors.AsType[*jetstream.APIError](err)
 	if !ok {
-		switch {
-		case errors.Is(err, nats.ErrMaxPayload):
+		if errors.Is(err, nats.ErrMaxPayload) {
 			return 0, err
-		case errors.Is(err, jetstream.ErrNoStreamResponse):
-			return 0, fmt.Errorf("%w: %w", ErrBroken, err)
 		}
 		return 0, fmt.Errorf("%w: %w", errUnknown, err)
 	}
 	switch refused.ErrorCode {
 	case codeWrongLast, codeWrongLastToo:
 		return 0, jobs.ErrConflict
-	case codeOutOfRoom:
+	case codeBound, codeOutOfRoom:
 		return 0, fmt.Errorf("%w: %w", ErrFull, err)
-	case codeStoreFailed:
-		// One code for a bound that was reached and for a disk that failed; only the text tells them
-		// apart, which is that of an error the server exports.
-		if refused.Description == server.ErrMaxBytes.Error() {
-			return 0, fmt.Errorf("%w: %w", ErrFull, err)
-		}
-		s.broken.CompareAndSwap(nil, &refused.Description)
-		return 0, fmt.Errorf("%w: %w", ErrBroken, err)
 	}
 	return 0, err
 }
@@ -134,6 +144,7 @@ type getRequest struct {
 	Subject  string `json:"next_by_subj,omitempty"`
 	Batch    int    `json:"batch,omitempty"`
 	MaxBytes int    `json:"max_bytes,omitempty"`
+	NoHeader bool   `json:"no_hdr,omitempty"`
 }
 
 const (
@@ -175,27 +186,35 @@ func (s *Store) getOne(ctx context.Context, api string, body []byte) (entry, err
 	}
 }
 
-// getBatch returns messages of a subject, from a position on, oldest first, and whether there are more.
-// An empty subject means the whole stream.
-func (s *Store) getBatch(ctx context.Context, stream, subject string, from uint64, limit int) (entries []entry, more bool, err error) {
+// batch is part of a subject, or of a stream.
+type batch struct {
+	entries []entry
+	last    uint64 // the position of the newest of them
+	more    bool   // there are more after it
+}
+
+// getBatch returns messages of a subject from a position on, oldest first. An empty subject means the
+// whole stream; only then does each entry say where it lies, as headers are a third of the work.
+func (s *Store) getBatch(ctx context.Context, stream, subject string, from uint64, limit int) (batch, error) {
+	b := batch{last: from - 1}
 	if err := ctx.Err(); err != nil {
-		return nil, false, err
+		return b, err
 	}
 	limit = min(limit, maxBatch)
-	body, err := json.Marshal(getRequest{Seq: from, Subject: subject, Batch: limit, MaxBytes: maxBatchBytes})
+	body, err := json.Marshal(getRequest{Seq: from, Subject: subject, Batch: limit, MaxBytes: maxBatchBytes, NoHeader: subject != ""})
 	if err != nil {
-		return nil, false, err
+		return b, err
 	}
 	// There is room for the whole answer, so none of it is dropped.
 	answers := make(chan *nats.Msg, limit+1)
 	inbox := s.read.NewInbox()
 	sub, err := s.read.ChanSubscribe(inbox, answers)
 	if err != nil {
-		return nil, false, err
+		return b, err
 	}
 	defer sub.Unsubscribe()
 	if err := s.read.PublishRequest(getAPI+stream, inbox, body); err != nil {
-		return nil, false, err
+		return b, err
 	}
 	timer := time.NewTimer(answerTime)
 	defer timer.Stop()
@@ -204,21 +223,23 @@ func (s *Store) getBatch(ctx context.Context, stream, subject string, from uint6
 		select {
 		case m = <-answers:
 		case <-ctx.Done():
-			return nil, false, ctx.Err()
+			return b, ctx.Err()
 		case <-s.done:
-			return nil, false, jobs.ErrClosed
+			return b, jobs.ErrClosed
 		case <-timer.C:
-			return nil, false, nats.ErrTimeout
+			return b, nats.ErrTimeout
 		}
 		switch m.Header.Get("Status") {
 		case "":
-			entries = append(entries, newEntry(m))
+			b.entries = append(b.entries, newEntry(m))
 		case "204": // the end of the batch
-			return entries, m.Header.Get(numPending) != "0", nil
+			b.last = number(m, jetstream.LastSequenceHeader)
+			b.more = number(m, numPending) > 0
+			return b, nil
 		case "404":
-			return entries, false, nil
+			return b, nil
 		default:
-			return nil, false, statusError(m)
+			return b, statusError(m)
 		}
 	}
 }

@@ -65,7 +65,7 @@ type Store struct {
 	logs   journal[jobs.LogChunk]
 	queue  queue
 
-	broken atomic.Pointer[string] // why nothing can be written any more
+	broken atomic.Pointer[error] // why nothing can be written any more
 
 	done    chan struct{} // closed by Close
 	closing sync.Once
@@ -122,6 +122,10 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	}()
 	if s.srv, err = startServer(cfg.Dir, every, cfg.Logger); err != nil {
 		return nil, fmt.Errorf("natsio: start the NATS server in %s: %w", cfg.Dir, err)
+	}
+	// A stream whose files are damaged is left out by the server, and would be made anew: empty.
+	if err := s.health(); err != nil {
+		return nil, err
 	}
 	for _, c := range []struct {
 		name string
@@ -222,18 +226,11 @@ func (s *Store) Close() error {
 // SyncMode says when what is written is synced to the disk: "always", or such as "every 1s".
 func (s *Store) SyncMode() string { return s.sync }
 
-// Ready returns nil while the store can read and write. It asks nobody and does not block.
+// Ready returns nil while the store can read and write, and else ErrBroken, jobs.ErrClosed, or that a
+// connection is being made anew. It looks into the server, and waits for nobody.
 func (s *Store) Ready() error {
-	select {
-	case <-s.done:
-		return jobs.ErrClosed
-	default:
-	}
-	if why := s.broken.Load(); why != nil {
-		return fmt.Errorf("%w: %s", ErrBroken, *why)
-	}
-	if !s.srv.JetStreamEnabled() {
-		return fmt.Errorf("%w: JetStream has shut down", ErrBroken)
+	if err := s.health(); err != nil {
+		return err
 	}
 	for _, conn := range []*nats.Conn{s.ask, s.read, s.live} {
 		if !conn.IsConnected() {
@@ -249,7 +246,7 @@ func (s *Store) failed(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	for _, told := range []error{jobs.ErrConflict, jobs.ErrNotFound} {
+	for _, told := range []error{jobs.ErrConflict, jobs.ErrNotFound, jobs.ErrClosed} {
 		if errors.Is(err, told) {
 			return told
 		}

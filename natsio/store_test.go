@@ -132,6 +132,33 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestOpenRefusesDamagedStream must not begin with an empty log where there was one.
+func TestOpenRefusesDamagedStream(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, Config{Dir: dir})
+	grow(t, s, "a", 1, 3, 0)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "jetstream", "$G", "streams", eventStream, "meta.inf")
+	whole, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, whole[:len(whole)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), Config{Dir: dir}); !errors.Is(err, ErrBroken) || !strings.Contains(err.Error(), eventStream) {
+		t.Errorf("got %v, want ErrBroken and %s", err, eventStream)
+	}
+	if err := os.WriteFile(name, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if rec, _, err := open(t, Config{Dir: dir}).Last(t.Context(), "a"); err != nil || rec.Event.Seq != 3 {
+		t.Errorf("mended: got seq %d, %v, want 3", rec.Event.Seq, err)
+	}
+}
+
 func TestOpenRefusesForbiddenDirectory(t *testing.T) {
 	if os.Getuid() == 0 {
 		// For root nothing is forbidden, except to write where the system keeps what it knows of itself.

@@ -45,6 +45,8 @@ const (
 	// answerTime is how long we wait for the server in our own process, which answers in microseconds,
 	// or, where it must sync to a slow disk first, in milliseconds.
 	answerTime = 10 * time.Second
+	// askAgainTime is when we ask what became of a write that is not answered.
+	askAgainTime = time.Second
 )
 
 func streams(maxBytes int64) []jetstream.StreamConfig {

@@ -3,6 +3,7 @@ package natsio
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -37,13 +38,13 @@ func (t *tail) run(ctx context.Context) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	woken := t.store.woken()
 	t.backlog = make(chan *nats.Msg, liveBacklog)
 	if t.sub, err = t.store.live.ChanSubscribe(t.live, t.backlog); err != nil {
 		return err
 	}
 	defer t.sub.Unsubscribe()
-	// The stream must not be read before the server knows that we listen.
-	if err := t.store.live.FlushTimeout(answerTime); err != nil {
+	if err := t.listening(ctx, woken); err != nil {
 		return err
 	}
 	if t.last, err = t.start(ctx); err != nil {
@@ -51,7 +52,7 @@ func (t *tail) run(ctx context.Context) (err error) {
 	}
 	for {
 		// From here on, what is lost is read the next time round.
-		woken := t.store.woken()
+		woken = t.store.woken()
 		dropped, err := t.sub.Dropped()
 		if err != nil {
 			return err
@@ -65,20 +66,41 @@ func (t *tail) run(ctx context.Context) (err error) {
 	}
 }
 
+// listening returns when the server knows that we listen. The stream must not be read before.
+func (t *tail) listening(ctx context.Context, woken <-chan struct{}) error {
+	lost := t.store.live.FlushTimeout(answerTime)
+	if lost == nil {
+		return nil
+	}
+	// The connection takes our subscription along when it comes back.
+	timer := time.NewTimer(answerTime)
+	defer timer.Stop()
+	select {
+	case <-woken:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.store.done:
+		return jobs.ErrClosed
+	case <-timer.C:
+		return lost
+	}
+}
+
 // replay yields what the stream has after the last entry seen.
 func (t *tail) replay(ctx context.Context) error {
 	for {
-		entries, more, err := t.store.getBatch(ctx, t.stream, t.subject, t.last+1, maxBatch)
+		b, err := t.store.getBatch(ctx, t.stream, t.subject, t.last+1, maxBatch)
 		if err != nil {
 			return err
 		}
-		for _, e := range entries {
-			t.last = e.pos
+		for _, e := range b.entries {
 			if err := t.yield(e); err != nil {
 				return err
 			}
 		}
-		if !more {
+		t.last = b.last
+		if !b.more {
 			return nil
 		}
 	}
