@@ -52,7 +52,7 @@ test(`${WATCHERS} watchers of one job see all of its events in order`, async () 
   const log = (await server.history(id)).map((e) => e.seq);
   contiguous(log);
   for (const w of watchers) {
-    assert.equal(w.lost, null, server.output.slice(-2000));
+    assert.equal(w.lost, null, `the server said: ${server.output.slice(0, 3000)}`);
     assert.deepEqual(w.seqs, log);
     w.socket.close();
   }

@@ -35,12 +35,49 @@ const retryFeed = time.Second
 // nothing more can come. It is Engine.Follow, or Engine.FollowLogs, with what to do with an entry.
 type source func(ctx context.Context, after int64) iter.Seq2[entry, error]
 
-// An entry is one step of a feed: the position that its reader then holds, the job after it where that
-// is known, and how it is emitted.
+// An entry is one step of a feed: the position that its reader then holds, what came, and how it is
+// emitted. It has an event and the job after it, or a chunk of text.
 type entry struct {
-	last int64
-	job  jobs.Job
-	emit func(to socketio.Emitter) error
+	last  int64
+	job   jobs.Job
+	event jobs.Event
+	text  jobs.LogChunk
+	emit  func(to socketio.Emitter) error
+}
+
+// past is the newest part of what a feed has brought, so that the next watchers need not ask the store.
+// It holds keptEvents or keptLines at the most; the oldest go first.
+type past struct {
+	oldest uint64       // the first event that the store held when the feed began
+	events []jobs.Event // contiguous, up to the feed's position
+	text   jobs.LogChunk
+}
+
+const (
+	keptEvents = 2 * maxReplay
+	keptLines  = 2 * maxReplay
+)
+
+func (p *past) add(e entry) {
+	if e.event.Seq > 0 {
+		if n := len(p.events); n > 0 && p.events[n-1].Seq+1 != e.event.Seq {
+			p.events = nil // the store has let go of some
+		}
+		if p.events = append(p.events, e.event); len(p.events) > keptEvents {
+			p.events = slices.Clone(p.events[len(p.events)-maxReplay:])
+		}
+	}
+	if len(e.text.Lines) > 0 {
+		if len(p.text.Lines) == 0 || lastLine(p.text)+1 != e.text.Line {
+			p.text = jobs.LogChunk{Line: e.text.Line}
+		}
+		p.text.JobID, p.text.Attempt = e.text.JobID, e.text.Attempt
+		if p.text.Lines = append(p.text.Lines, e.text.Lines...); len(p.text.Lines) > keptLines {
+			gone := len(p.text.Lines) - maxReplay
+			p.text.Line += int64(gone)
+			p.text.Lines = slices.Clone(p.text.Lines[gone:])
+		}
+	}
 }
 
 // A feed hands what one source brings to the room of its watchers, on one goroutine however many they
@@ -53,15 +90,16 @@ type feed struct {
 
 	mu    sync.Mutex // protects the fields below; held while outboxes are filled, which never blocks
 	now   entry      // what the watchers hold
+	past  past
 	ended bool
 }
 
 // join makes s a watcher, if first agrees to what the others hold: what first emits is followed by what
 // comes after that.
-func (f *feed) join(s *socketio.Socket, first func(now entry) bool) bool {
+func (f *feed) join(s *socketio.Socket, first func(now entry, p past) bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !first(f.now) {
+	if !first(f.now, f.past) {
 		return false
 	}
 	if !f.ended {
@@ -73,7 +111,9 @@ func (f *feed) join(s *socketio.Socket, first func(now entry) bool) bool {
 func (f *feed) put(e entry, to socketio.Emitter) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	e.job.Args = f.now.job.Args // a record has none
 	f.now = e
+	f.past.add(e)
 	return e.emit(to)
 }
 
@@ -98,9 +138,10 @@ func newFeeds(ns *socketio.Namespace, log *slog.Logger) *feeds {
 	return fs
 }
 
-// hold returns the feed about topic, and starts it at from if there is none yet. s holds it until it
-// lets go, or the feed ends. It returns nil if s holds maxHeld already.
-func (fs *feeds) hold(topic string, s *socketio.Socket, from entry, src source) *feed {
+// hold returns the feed about topic, and starts it at from, of which past is known, if there is none yet.
+// s holds it until it lets go, or the feed ends. It returns nil if s holds maxHeld already, or if src is
+// nil and there is no such feed.
+func (fs *feeds) hold(topic string, s *socketio.Socket, from entry, known past, src source) *feed {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if f := fs.held[s][topic]; f != nil {
@@ -111,8 +152,11 @@ func (fs *feeds) hold(topic string, s *socketio.Socket, from entry, src source) 
 	}
 	f := fs.by[topic]
 	if f == nil {
+		if src == nil {
+			return nil
+		}
 		fs.made++
-		f = &feed{room: topic + "#" + strconv.Itoa(fs.made), now: from, holders: map[*socketio.Socket]bool{}}
+		f = &feed{room: topic + "#" + strconv.Itoa(fs.made), now: from, past: known, holders: map[*socketio.Socket]bool{}}
 		fs.by[topic] = f
 		var ctx context.Context
 		ctx, f.cancel = context.WithCancel(fs.ctx)

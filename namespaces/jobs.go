@@ -82,7 +82,7 @@ func (n *JobsNamespace) start(ctx context.Context, s *socketio.Socket, req jobs.
 }
 
 func (n *JobsNamespace) unsubscribe(_ context.Context, s *socketio.Socket, req events.JobRef) (events.OK, error) {
-	n.feeds.letGo(s, eventTopic(req.ID), logTopic(req.ID))
+	n.letGo(s, req.ID)
 	return events.OK{OK: true}, nil
 }
 

@@ -193,6 +193,62 @@ func TestSubscribeAfterANumberGoesOnExactlyThere(t *testing.T) {
 	})
 }
 
+// The second watcher is answered out of what the feed holds, and the fourth asks for more than that.
+func TestLaterWatchersAreAnsweredAsTheFirst(t *testing.T) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
+		c := l.connect(t, "/jobs")
+		id := c.start(countArgs{To: 30})
+		time.Sleep(10500 * time.Millisecond)
+		request := map[string]any{"id": id, "limit": 3, "logs": map[string]any{"tail": 2}}
+		var first events.SubscribeAck
+		c.ask("job:subscribe", request, &first)
+		time.Sleep(5 * time.Second) // the feed goes on
+		for i, want := range []struct {
+			request map[string]any
+			events  int
+			lines   int
+			more    bool
+		}{
+			{map[string]any{"id": id, "limit": 3, "logs": map[string]any{"tail": 2}}, 3, 2, false},
+			{map[string]any{"id": id, "after": first.LastSeq, "logs": map[string]any{"after": first.Log.Line + 1}}, 6, 5, false},
+			{map[string]any{"id": id, "replay": "all", "logs": map[string]any{"tail": 100}}, 19, 16, false},
+			{map[string]any{"id": id, "replay": "all", "after": first.LastSeq, "limit": 2, "logs": false}, 2, 0, true},
+			{map[string]any{"id": id, "replay": "none"}, 0, 0, false},
+		} {
+			other := l.connect(t, "/jobs")
+			var ack events.SubscribeAck
+			other.ask("job:subscribe", want.request, &ack)
+			lines := 0
+			if ack.Log != nil {
+				lines = len(ack.Log.Lines)
+			}
+			if len(ack.Events) != want.events || lines != want.lines || ack.HasMore != want.more || ack.FirstSeq != 1 || string(ack.Job.Args) != `{"to":30}` {
+				t.Errorf("watcher %d: got %d events, %d lines, more %t, first %d, args %s; want %d, %d, %t",
+					i, len(ack.Events), lines, ack.HasMore, ack.FirstSeq, ack.Job.Args, want.events, want.lines, want.more)
+			}
+			if newest := min(15+int64(i), 16); lines > 0 && lastLine(*ack.Log) != newest { // each watcher stays a second
+				t.Errorf("watcher %d: got lines to %d, want %d", i, lastLine(*ack.Log), newest)
+			}
+			if !ack.HasMore {
+				at := ack.LastSeq
+				for {
+					e := other.next()
+					if e.name == "job:log" {
+						continue
+					}
+					var got jobs.Event
+					json.Unmarshal(e.payload, &got)
+					if got.Prev != at {
+						t.Fatalf("watcher %d: got seq %d prev %d after %d", i, got.Seq, got.Prev, at)
+					}
+					break
+				}
+			}
+			other.conn.Close()
+		}
+	})
+}
+
 func TestTextIsWatchedWithoutAHole(t *testing.T) {
 	bubble(t, func(t *testing.T, l *pipeListener) {
 		c := l.connect(t, "/jobs")

@@ -3,6 +3,7 @@
 package namespaces
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"strings"
@@ -24,7 +25,7 @@ func EncodeError(err error) any {
 		problem = jobs.BadRequest(pointer, payload.Error())
 	}
 	if problem.Code == jobs.CodeInternal {
-		slog.Error("a request failed", "err", err)
+		slog.Error("a request failed", "err", cmp.Or(errors.Unwrap(problem), err))
 	}
 	return events.Refusal{Error: *problem}
 }
