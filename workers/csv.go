@@ -36,20 +36,20 @@ type CSVResult struct {
 
 // Column describes one column. A row that is broken counts in none.
 type Column struct {
-	Name     string `json:"name"` // as in the header, cut to 100 bytes; may be empty or there twice
-	Type     Type   `json:"type"`
-	Empty    int64  `json:"empty"`    // how many values are empty, or only spaces
-	Distinct int64  `json:"distinct"` // how many different values there are, without the empty one
+	Name     string     `json:"name"` // as in the header, cut to 100 bytes; may be empty or there twice
+	Type     ColumnType `json:"type"`
+	Empty    int64      `json:"empty"`    // how many values are empty, or only spaces
+	Distinct int64      `json:"distinct"` // how many different values there are, without the empty one
 
 	// DistinctEstimated says that Distinct is an estimate, about 1 % off: there are more than 10,000
 	// different values, or, in a file with many columns, more than fit in memory.
 	DistinctEstimated bool `json:"distinctEstimated,omitempty"`
 
-	// Min and Max are numbers for Integer and Number, else strings, cut to 100 bytes: the earliest and
-	// the latest Date and Datetime, the first and the last String by bytes. Boolean has none.
+	// Min and Max are numbers for TypeInteger and TypeNumber, else strings, cut to 100 bytes: the earliest and
+	// the latest date and datetime, the first and the last string by bytes. TypeBoolean has none.
 	Min  json.RawMessage `json:"min,omitempty"`
 	Max  json.RawMessage `json:"max,omitempty"`
-	Mean *float64        `json:"mean,omitempty"` // of Integer and Number
+	Mean *float64        `json:"mean,omitempty"` // of TypeInteger and TypeNumber
 }
 
 // Misfit is a row, or one value of it, that does not fit.

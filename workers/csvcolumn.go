@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"math"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/axiomhq/hyperloglog"
 )
@@ -180,11 +181,12 @@ func (c *columnState) add(b []byte, line int64, limits *csvLimits) {
 	}
 }
 
+// text is the start of a value as it may stand in a line of text, or "" when enough of them are kept.
 func (l *csvLimits) text(b []byte) string {
 	if l.textBytes < maxSpotText {
 		return ""
 	}
-	text := show(cut(string(b[:min(len(b), maxSpotText+4)]), maxSpotText))
+	text := strconv.Quote(cut(string(b[:min(len(b), maxSpotText+utf8.UTFMax)]), maxSpotText))
 	if len(b) > maxSpotText {
 		text += "…"
 	}
@@ -228,14 +230,14 @@ func (c *columnState) column(name string) (Column, [classes]bool) {
 	col := Column{Name: cut(name, maxValue), Type: typ, Empty: c.counts[classEmpty]}
 	col.Distinct, col.DistinctEstimated = c.distinct.total()
 	switch typ {
-	case Integer:
+	case TypeInteger:
 		col.Min, col.Max = json.RawMessage(strconv.FormatInt(c.minWhole, 10)), json.RawMessage(strconv.FormatInt(c.maxWhole, 10))
 		col.Mean = c.mean()
-	case Number:
+	case TypeNumber:
 		col.Min, col.Max, col.Mean = jsonNumber(c.minNum), jsonNumber(c.maxNum), c.mean()
-	case Date, Datetime:
+	case TypeDate, TypeDatetime:
 		col.Min, col.Max = jsonText(c.minAtText), jsonText(c.maxAtText)
-	case String:
+	case TypeString:
 		col.Min, col.Max = jsonText(string(c.minText)), jsonText(string(c.maxText))
 	}
 	return col, fits

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"unicode/utf8"
 
 	"jobcast/jobs"
 )
@@ -15,7 +16,7 @@ const (
 	// maxColumns bounds the memory of a job: a file with more ends it with an error.
 	maxColumns = 2000
 	// maxMisfits is how many misfits a result lists. They are the first ones of the file, but where there
-	// are more than about 160 columns: fewer are then kept of each.
+	// are more than 142 columns: fewer are then kept of each.
 	maxMisfits = 100
 	// maxMisfitLogs is how many misfits of a kind are logged.
 	maxMisfitLogs = 10
@@ -78,7 +79,7 @@ func (p *csvProfile) header(ctx context.Context, r *csvReader) error {
 	}
 	for _, f := range rec.fields {
 		// A longer name is not worth its memory; it is cut anyway where it is shown.
-		p.names = append(p.names, cut(string(f[:min(len(f), maxValue+4)]), maxValue))
+		p.names = append(p.names, cut(string(f[:min(len(f), maxValue+utf8.UTFMax)]), maxValue))
 	}
 	r.keep = len(p.names)
 	p.limits = newCSVLimits(len(p.names))
@@ -144,7 +145,7 @@ func (p *csvProfile) result() CSVResult {
 	slices.SortFunc(wrong, func(a, b place) int {
 		return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.column, b.column))
 	})
-	res.Misfits = p.misfits
+	res.Misfits = append([]Misfit{}, p.misfits...) // not nil, which would be null
 	for n, w := range wrong[:min(len(wrong), maxMisfits)] {
 		col := &res.Columns[w.column]
 		name := show(cut(col.Name, maxSpotText))

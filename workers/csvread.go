@@ -33,6 +33,9 @@ type csvReader struct {
 	read  func(n int) // told about bytes as they are read
 	limit int64       // how many bytes src may give
 
+	window int // maxRecord; the tests have a smaller one
+	chunk  int // readChunk, likewise
+
 	delimiter byte
 	keep      int // how many fields of a record are kept; the others are only counted
 
@@ -59,15 +62,17 @@ type csvRecord struct {
 }
 
 func newCSVReader(src io.Reader, limit int64, read func(n int)) *csvReader {
-	return &csvReader{src: src, limit: limit, read: read, buf: make([]byte, maxRecord+readChunk), line: 1}
+	r := &csvReader{src: src, limit: limit, read: read, window: maxRecord, chunk: readChunk, line: 1}
+	r.buf = make([]byte, r.window+r.chunk)
+	return r
 }
 
 // next returns the next record. The error is io.EOF after the last one, ctx's, the file's, or a NotCSV.
 func (r *csvReader) next(ctx context.Context) (csvRecord, error) {
 	for {
-		// A record is parsed out of at most maxRecord bytes, so that what comes of it does not depend on
+		// A record is parsed out of at most window bytes, so that what comes of it does not depend on
 		// how the file happened to lie in the buffer.
-		data := r.buf[r.pos:min(r.end, r.pos+maxRecord)]
+		data := r.buf[r.pos:min(r.end, r.pos+r.window)]
 		r.last = r.eof && r.pos+len(data) == r.end
 		rec := csvRecord{line: r.line}
 		if n := r.parse(data, &rec); n > 0 {
@@ -78,7 +83,7 @@ func (r *csvReader) next(ctx context.Context) (csvRecord, error) {
 			return rec, nil
 		}
 		switch {
-		case len(data) == maxRecord && !r.last:
+		case r.pos+len(data) < r.end:
 			return r.skip(ctx)
 		case r.eof:
 			return csvRecord{}, io.EOF
@@ -96,7 +101,7 @@ func (r *csvReader) advance(n int) {
 	r.pos += n
 }
 
-// skip gets over a record that does not end within maxRecord bytes. If a quoted field is what makes it so
+// skip gets over a record that does not end within window bytes. If a quoted field is what makes it so
 // long, its quote is taken for a stray one, and reading goes on with the line below it.
 func (r *csvReader) skip(ctx context.Context) (csvRecord, error) {
 	rec := csvRecord{line: r.line, problem: tooLong}
@@ -109,7 +114,7 @@ func (r *csvReader) skip(ctx context.Context) (csvRecord, error) {
 			r.advance(i + 1)
 			return rec, nil
 		}
-		r.pos = r.end
+		r.pos = r.checked // which is end, or before a character that has not come in whole
 		if r.eof {
 			return rec, nil
 		}
@@ -309,14 +314,14 @@ func trimCR(line []byte) []byte {
 	return line
 }
 
-// fill reads up to readChunk bytes more. At the end of the file it sets eof.
+// fill reads up to chunk bytes more. At the end of the file it sets eof.
 func (r *csvReader) fill(ctx context.Context) error {
 	copy(r.buf, r.buf[r.pos:r.end])
 	r.end -= r.pos
 	r.checked -= r.pos
 	r.quote = max(0, r.quote-r.pos)
 	r.pos = 0
-	for room := min(r.end+readChunk, len(r.buf)); r.end < room; {
+	for room := min(r.end+r.chunk, len(r.buf)); r.end < room; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

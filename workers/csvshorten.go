@@ -5,40 +5,47 @@ import (
 	"slices"
 )
 
-// maxCSVResult is the length in bytes that the result is kept under, as JSON. The job's snapshot has it.
-const maxCSVResult = 128 << 10
+// maxCSVResult is the length in bytes that a result is kept under, as JSON: the job's snapshot has it.
+const maxCSVResult = 192 << 10
 
-// shorten makes a result of many columns small enough, by cutting text first and then leaving figures
-// out. Counts and types always stay.
-func shorten(res CSVResult) CSVResult {
-	for _, limit := range []int{0, 40, 16, 4} {
-		short := res
-		if limit > 0 {
-			short = cutResult(res, limit)
-		}
-		if b, err := json.Marshal(short); err == nil && len(b) <= maxCSVResult || limit == 4 {
-			return short
-		}
-	}
-	return res
+// A cutting is how much of a result is left.
+type cutting struct {
+	name, value int // bytes; without a value, min, max and mean are left out
+	misfits     int
 }
 
-// cutResult cuts names and values to limit bytes. Under 10 it leaves the values out.
-func cutResult(res CSVResult, limit int) CSVResult {
+// cuttings are tried in this order. The last keeps 2,000 columns of any names under what a result may
+// have.
+var cuttings = []cutting{{60, 40, 100}, {40, 16, 60}, {32, 0, 60}, {16, 0, 40}, {4, 0, 10}}
+
+// shorten makes a result of many columns small enough, by cutting text and then leaving figures out.
+// Counts and types always stay.
+func shorten(res CSVResult) CSVResult {
+	short := res
+	for _, c := range cuttings {
+		if b, err := json.Marshal(short); err == nil && len(b) <= maxCSVResult {
+			return short
+		}
+		short = c.of(res)
+	}
+	return short
+}
+
+func (c cutting) of(res CSVResult) CSVResult {
 	res.Shortened = true
 	res.Columns = slices.Clone(res.Columns)
 	for i := range res.Columns {
-		c := &res.Columns[i]
-		c.Name = cut(c.Name, limit)
-		c.Min, c.Max = cutValue(c.Min, limit), cutValue(c.Max, limit)
-		if limit < 10 {
-			c.Min, c.Max, c.Mean = nil, nil, nil
+		col := &res.Columns[i]
+		col.Name = cut(col.Name, c.name)
+		if c.value == 0 {
+			col.Min, col.Max, col.Mean = nil, nil, nil
+		} else {
+			col.Min, col.Max = cutValue(col.Min, c.value), cutValue(col.Max, c.value)
 		}
 	}
-	res.Misfits = slices.Clone(res.Misfits[:min(len(res.Misfits), limit)])
+	res.Misfits = slices.Clone(res.Misfits[:min(len(res.Misfits), c.misfits)])
 	for i := range res.Misfits {
-		m := &res.Misfits[i]
-		m.Column = cut(m.Column, limit)
+		res.Misfits[i].Column = cut(res.Misfits[i].Column, c.name)
 	}
 	return res
 }

@@ -6,19 +6,20 @@ import (
 	"strconv"
 )
 
-// Type is the type of a column: the one that the most of its values have, and of two the narrower. At
-// least 95 % of the values that are not empty must have it, or the column is a String. Spaces around a
-// value do not count, and one of only spaces is empty. An Integer is a Number too, and a Date a Datetime.
-type Type string
+// ColumnType is the type of a column: the one that fits the most of its values, and of two the narrower.
+// It must fit at least 95 % of the values that are not empty, or the column is a TypeString; the values
+// that it does not fit are misfits. Spaces around a value do not count, and one of only spaces is empty.
+// An integer is a number too, and a date is a datetime.
+type ColumnType string
 
 const (
-	Integer  Type = "integer"  // up to 18 digits, the first not 0 (but for 0 itself), perhaps with a minus
-	Number   Type = "number"   // digits with a decimal point, perhaps with an exponent
-	Boolean  Type = "boolean"  // true, false, yes, no, in any case
-	Date     Type = "date"     // 2006-01-02, and the day must exist
-	Datetime Type = "datetime" // 2006-01-02T15:04:05.999Z; a space for the T; seconds and zone may be missing
-	String   Type = "string"   // anything
-	Empty    Type = "empty"    // no value at all
+	TypeInteger  ColumnType = "integer"  // up to 18 digits, the first not 0 (but for 0 itself), perhaps with a minus
+	TypeNumber   ColumnType = "number"   // digits with a decimal point, perhaps with an exponent
+	TypeBoolean  ColumnType = "boolean"  // true, false, yes, no, in any case
+	TypeDate     ColumnType = "date"     // 2006-01-02, and the day must exist
+	TypeDatetime ColumnType = "datetime" // 2006-01-02T15:04:05.999Z; a space for the T; seconds and zone may be missing
+	TypeString   ColumnType = "string"   // anything
+	TypeEmpty    ColumnType = "empty"    // no value at all
 )
 
 // class is what one value looks like.
@@ -37,18 +38,18 @@ const (
 
 // typeClasses has what fits each type, narrower types first.
 var typeClasses = []struct {
-	typ  Type
+	typ  ColumnType
 	fits []class
 }{
-	{Integer, []class{classInteger}},
-	{Number, []class{classInteger, classNumber}},
-	{Boolean, []class{classBoolean}},
-	{Date, []class{classDate}},
-	{Datetime, []class{classDate, classDatetime}},
+	{TypeInteger, []class{classInteger}},
+	{TypeNumber, []class{classInteger, classNumber}},
+	{TypeBoolean, []class{classBoolean}},
+	{TypeDate, []class{classDate}},
+	{TypeDatetime, []class{classDate, classDatetime}},
 }
 
 // inferType returns the type of a column with so many values of each class, and whether a class fits.
-func inferType(counts *[classes]int64) (Type, [classes]bool) {
+func inferType(counts *[classes]int64) (ColumnType, [classes]bool) {
 	var values int64
 	for c := classInteger; c < classes; c++ {
 		values += counts[c]
@@ -58,9 +59,9 @@ func inferType(counts *[classes]int64) (Type, [classes]bool) {
 		all[c] = true
 	}
 	if values == 0 {
-		return Empty, all
+		return TypeEmpty, all
 	}
-	typ, best, fits := String, int64(0), all
+	typ, best, fits := TypeString, int64(0), all
 	for _, t := range typeClasses {
 		n, these := int64(0), [classes]bool{classEmpty: true}
 		for _, c := range t.fits {
