@@ -35,7 +35,7 @@ const (
 var errUnknown = errors.New("nobody knows whether it was stored")
 
 // put stores a message if the newest of its subject is at after, and returns its position. Otherwise it
-// returns jobs.ErrConflict; its other errors are ErrFull, ErrBroken, and errUnknown if the server is gone.
+// returns jobs.ErrConflict; its other errors are jobs.ErrFull, ErrBroken, and errUnknown if the server is gone.
 //
 // A message whose answer is lost is sent again. The newest message alone could not tell what became of
 // it, as it may still be on its way; but the server takes only one of the two, and refuses the second
@@ -108,7 +108,7 @@ func (s *Store) publish(ctx context.Context, subject string, data []byte, after 
 	case codeWrongLast, codeWrongLastToo:
 		return 0, jobs.ErrConflict
 	case codeBound, codeOutOfRoom:
-		return 0, fmt.Errorf("%w: %w", ErrFull, err)
+		return 0, fmt.Errorf("%w: %w", jobs.ErrFull, err)
 	}
 	return 0, err
 }

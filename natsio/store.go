@@ -24,12 +24,10 @@ import (
 var (
 	// ErrInUse is returned by Open when another process, or another Store, holds the directory.
 	ErrInUse = errors.New("natsio: the directory is in use by another process")
-	// ErrFull is returned by what adds to the store when Config.MaxBytes is reached. Removing jobs
-	// makes room.
-	ErrFull = errors.New("natsio: the store is full")
-	// ErrBroken is returned when the files could not be written, as when the disk is full. The store
-	// can still be read, but takes nothing more until it is opened again.
-	ErrBroken = errors.New("natsio: the store's files cannot be written")
+	// ErrBroken is returned when the files could not be written, as when the disk is full: what is stored
+	// can still be read, but nothing more is taken until the store is opened again. Open returns it when
+	// they could not be read.
+	ErrBroken = errors.New("natsio: the store's files cannot be read or written")
 )
 
 // Config configures a Store. Dir must be set.
@@ -40,7 +38,7 @@ type Config struct {
 	// duration. Empty means "1s". A process that dies loses nothing either way; a machine that dies
 	// loses what was written since.
 	Sync string
-	// MaxBytes bounds the log of events: a full one refuses events (ErrFull), and new jobs a sixteenth
+	// MaxBytes bounds the log of events: a full one refuses events (jobs.ErrFull), and new jobs a sixteenth
 	// before that, so that those under way can end. Zero means 10 GiB. The same bound holds for the
 	// jobs' text, whose oldest lines then go, and for their arguments.
 	MaxBytes int64
@@ -263,7 +261,7 @@ func eventKey(rec *jobs.Record) uint64     { return rec.Event.Seq }
 func chunkKey(chunk *jobs.LogChunk) uint64 { return uint64(chunk.Line) + uint64(len(chunk.Lines)) - 1 }
 
 // Append implements jobs.Store. Once begun it is not broken off when ctx ends, so that its outcome is
-// always known. It can also return ErrFull and ErrBroken.
+// always known. It can also return jobs.ErrFull and ErrBroken.
 func (s *Store) Append(ctx context.Context, rec jobs.Record, after jobs.Position) (jobs.Position, error) {
 	if after == 0 {
 		if err := s.roomForJob(ctx); err != nil {
@@ -273,14 +271,14 @@ func (s *Store) Append(ctx context.Context, rec jobs.Record, after jobs.Position
 	return s.events.append(ctx, rec.Event.JobID, rec, after)
 }
 
-// roomForJob returns ErrFull when what room is left is needed for the jobs that have begun.
+// roomForJob returns jobs.ErrFull when what room is left is needed for the jobs that have begun.
 func (s *Store) roomForJob(ctx context.Context) error {
 	state, err := s.state(ctx, eventStream)
 	if err != nil {
 		return err
 	}
 	if state.Bytes > uint64(s.maxBytes-s.maxBytes/16) {
-		return ErrFull
+		return jobs.ErrFull
 	}
 	return nil
 }

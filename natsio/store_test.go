@@ -314,7 +314,7 @@ func TestFullStoreRefusesEvents(t *testing.T) {
 		n++
 		_, err = s.Append(ctx, record(jobs.ID(fmt.Sprint("new", n)), 1), 0)
 	}
-	if !errors.Is(err, ErrFull) {
+	if !errors.Is(err, jobs.ErrFull) {
 		t.Fatalf("new job %d: got %v, want ErrFull", n, err)
 	}
 	seq, at := uint64(1), pos
@@ -323,7 +323,7 @@ func TestFullStoreRefusesEvents(t *testing.T) {
 			seq++
 		}
 	}
-	if !errors.Is(err, ErrFull) || seq < 10 {
+	if !errors.Is(err, jobs.ErrFull) || seq < 10 {
 		t.Errorf("event %d of a job under way: got %v, want ErrFull after more of them", seq+1, err)
 	}
 	recs, err := s.Read(ctx, "old", 0, 1000)
