@@ -111,6 +111,8 @@ func ProblemOf(err error) *Problem {
 		p.RetryAfterMs = 1000
 	case errors.Is(err, ErrFull):
 		p = NewProblem(CodeUnavailable, "the job store is full")
+	case errors.Is(err, ErrBroken):
+		p = NewProblem(CodeUnavailable, "the job store cannot use its disk; whoever runs the server must look at it")
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		p = NewProblem(CodeUnavailable, "the disk is full")
 	default:

@@ -21,6 +21,7 @@ func TestProblemOf(t *testing.T) {
 		{ErrConflict, CodeConflict, 409},
 		{ErrClosed, CodeUnavailable, 503},
 		{fmt.Errorf("append: %w", ErrFull), CodeUnavailable, 503},
+		{fmt.Errorf("append: %w", ErrBroken), CodeUnavailable, 503},
 		{context.Canceled, CodeUnavailable, 503},
 		{fmt.Errorf("x: %w", context.DeadlineExceeded), CodeUnavailable, 503},
 		{errors.New("password is hunter2"), CodeInternal, 500},

@@ -13,6 +13,7 @@ var (
 	ErrConflict = errors.New("jobs: the log has grown since it was read")
 	ErrClosed   = errors.New("jobs: store is closed")
 	ErrFull     = errors.New("jobs: store is full") // it takes no new jobs until some are removed
+	ErrBroken   = errors.New("jobs: store cannot read or write its files")
 )
 
 // A Record is one event and the job's snapshot after it, stored together: a job's state is its newest

@@ -32,7 +32,7 @@ const (
 )
 
 // errUnknown is returned by publish when no answer came in time.
-var errUnknown = errors.New("nobody knows whether it was stored")
+var errUnknown = fmt.Errorf("nobody knows whether it was stored: %w", context.DeadlineExceeded)
 
 // put stores a message if the newest of its subject is at after, and returns its position. Otherwise it
 // returns jobs.ErrConflict; its other errors are jobs.ErrFull, ErrBroken, and errUnknown if the server is gone.
@@ -227,7 +227,7 @@ func (s *Store) getBatch(ctx context.Context, stream, subject string, from uint6
 		case <-s.done:
 			return b, jobs.ErrClosed
 		case <-timer.C:
-			return b, nats.ErrTimeout
+			return b, context.DeadlineExceeded
 		}
 		switch m.Header.Get("Status") {
 		case "":

@@ -27,7 +27,7 @@ var (
 	// ErrBroken is returned when the files could not be written, as when the disk is full: what is stored
 	// can still be read, but nothing more is taken until the store is opened again. Open returns it when
 	// they could not be read.
-	ErrBroken = errors.New("natsio: the store's files cannot be read or written")
+	ErrBroken = fmt.Errorf("natsio: the store's files cannot be read or written: %w", jobs.ErrBroken)
 )
 
 // Config configures a Store. Dir must be set.
