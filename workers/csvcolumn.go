@@ -47,6 +47,8 @@ type distinct struct {
 	sketch *hyperloglog.Sketch // in place of slots
 }
 
+func hashValue(limits *csvLimits, b []byte) uint64 { return maphash.Bytes(limits.seed, b) }
+
 func (d *distinct) add(hash uint64, limits *csvLimits) {
 	if d.sketch != nil {
 		d.sketch.InsertHash(hash)
@@ -159,7 +161,7 @@ func (c *columnState) add(b []byte, line int64, limits *csvLimits) {
 	if spots := c.first[v.class]; len(spots) < limits.keep {
 		c.first[v.class] = append(spots, spot{line, limits.text(b)})
 	}
-	c.distinct.add(maphash.Bytes(limits.seed, b), limits)
+	c.distinct.add(hashValue(limits, b), limits)
 	c.addText(b)
 	switch v.class {
 	case classInteger:
@@ -173,10 +175,10 @@ func (c *columnState) add(b []byte, line int64, limits *csvLimits) {
 	case classDate, classDatetime:
 		only := c.counts[classDate]+c.counts[classDatetime] == 1
 		if only || v.at.before(c.minAt) {
-			c.minAt, c.minAtText = v.at, string(bytes.TrimSpace(b))
+			c.minAt, c.minAtText = v.at, string(trimSpaces(b))
 		}
 		if only || c.maxAt.before(v.at) {
-			c.maxAt, c.maxAtText = v.at, string(bytes.TrimSpace(b))
+			c.maxAt, c.maxAtText = v.at, string(trimSpaces(b))
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package workers
 
 import (
-	"bytes"
 	"math"
 	"strconv"
 )
@@ -96,13 +95,8 @@ const maxTyped = 48
 
 // parseValue finds out what a value looks like.
 func parseValue(b []byte) parsed {
-	if len(b) == 0 {
+	if b = trimSpaces(b); len(b) == 0 {
 		return parsed{class: classEmpty}
-	}
-	if b[0] <= ' ' || b[len(b)-1] <= ' ' {
-		if b = bytes.TrimSpace(b); len(b) == 0 {
-			return parsed{class: classEmpty}
-		}
 	}
 	if len(b) > maxTyped {
 		return parsed{class: classString}
@@ -119,6 +113,17 @@ func parseValue(b []byte) parsed {
 		return parsed{class: classBoolean}
 	}
 	return parsed{class: classString}
+}
+
+// trimSpaces takes ASCII spaces and control characters off both ends.
+func trimSpaces(b []byte) []byte {
+	for len(b) > 0 && b[0] <= ' ' {
+		b = b[1:]
+	}
+	for len(b) > 0 && b[len(b)-1] <= ' ' {
+		b = b[:len(b)-1]
+	}
+	return b
 }
 
 func isBoolean(b []byte) bool {
