@@ -39,7 +39,7 @@ function csvProfile(result) {
         h('th', { scope: 'row' }, column.name || '(no name)'),
         h('td', {}, h('span', { class: 'type mono', 'data-type': column.type }, column.type ?? '')),
         numeric(value(column.empty)),
-        numeric(`${value(column.distinct)}${column.distinctCapped || column.approximate ? '+' : ''}`),
+        numeric(`${column.distinctEstimated ? '≈ ' : ''}${value(column.distinct)}`),
         numeric(value(column.min)), numeric(value(column.max)), numeric(value(column.mean)))))));
   const parts = [tiles(['Rows', Number.isFinite(result.rows) ? format.count(result.rows) : null], ['Columns', format.count(columns.length)],
     ['Size', Number.isFinite(result.bytes) ? format.bytes(result.bytes) : null], ['Rows that do not fit', format.count(wrong), wrong ? 'bad' : null]), table];
