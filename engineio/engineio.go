@@ -1,4 +1,4 @@
-// Package engineio implements Engine.IO sessions (engine.io-protocol, revision 4): one session for each
+// Package engineio implements Engine.IO sessions (engine.io-protocol, revisions 4 and 3): one session for each
 // client, over HTTP long polling, over WebSocket (RFC 6455), and across the upgrade between them. It knows
 // nothing of namespaces, events or acknowledgements; it carries messages, keeps the heartbeat and bounds
 // what waits.
@@ -85,6 +85,9 @@ type Config struct {
 	// Origins are the foreign origins that may connect, such as "https://example.com". "*" allows every
 	// origin. The server's own origin, and requests without an Origin field, are always allowed.
 	Origins []string
+	// DisableRevision3 refuses clients of the third revision, such as socket.io.js 1.x and 2.x, with code 5.
+	// Zero means that they are served beside the others.
+	DisableRevision3 bool
 	// AllowRequest, if set, may refuse a handshake; the client sees the error's text with code 4.
 	AllowRequest func(*http.Request) error
 	// Accept is called for every new session, before its OPEN packet can reach the client, and gives

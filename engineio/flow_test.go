@@ -401,7 +401,7 @@ func TestMountedAnywhereOverTLS(t *testing.T) {
 	(<-sessions).session.Close(ForcedClose)
 
 	tlsConfig := ts.Client().Transport.(*http.Transport).TLSClientConfig
-	e := &env{t: t, dial: func() (net.Conn, error) { return tls.Dial("tcp", ts.Listener.Addr().String(), tlsConfig) }}
+	e := &env{t: t, eio: "4", dial: func() (net.Conn, error) { return tls.Dial("tcp", ts.Listener.Addr().String(), tlsConfig) }}
 	c := e.webSocketAt("/deep/down/socket.io/" + webSocketQuery)
 	defer c.close()
 	c.text()

@@ -3,6 +3,7 @@ package engineio
 import (
 	"encoding/base64"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gobwas/ws"
 
@@ -11,46 +12,51 @@ import (
 
 // A Frame is one message, encoded once and shared by any number of sessions. It is immutable.
 type Frame struct {
-	// head is what stands before data on a WebSocket: the header, then the type if it is text.
+	// head is what stands before data on a WebSocket: the header, then the type if that form of it has one.
 	head    [ws.MaxHeaderSize]byte
 	headLen uint8
 	op      ws.OpCode
 	typ     parser.Type
 	data    []byte
 
-	// base64 is the polling form of a binary message, made when the first polling session needs it.
-	once   sync.Once
-	base64 []byte
+	others atomic.Pointer[forms] // of a binary message, once one of them is needed
+}
+
+// forms are the forms of a binary message beside that of a WebSocket of revision 4. Each is made when the
+// first session needs it.
+type forms struct {
+	base64Once, typedOnce, base64FrameOnce sync.Once
+
+	base64      []byte // in a payload of text, without what precedes it
+	typed       *Frame // on a WebSocket of revision 3: with its type
+	base64Frame *Frame // the same for a client that wants no binary
 }
 
 // NewFrame encodes m. The frame keeps m.Data, which must not change afterwards.
 func NewFrame(m Message) *Frame {
 	if m.Binary {
-		return newFrame(ws.OpBinary, parser.Message, m.Data)
+		return newFrame(ws.OpBinary, parser.Message, nil, m.Data)
 	}
-	return newFrame(ws.OpText, parser.Message, m.Data)
+	return newPacket(parser.Packet{Type: parser.Message, Data: m.Data})
 }
 
-// newPacket returns the frame of a packet that is not a message.
-func newPacket(p parser.Packet) *Frame { return newFrame(ws.OpText, p.Type, p.Data) }
+// newPacket returns the frame of a packet of text.
+func newPacket(p parser.Packet) *Frame {
+	return newFrame(ws.OpText, p.Type, []byte{byte(p.Type)}, p.Data)
+}
 
 // newControl returns a control frame of WebSocket. It has no polling form.
-func newControl(op ws.OpCode, data []byte) *Frame { return newFrame(op, 0, data) }
+func newControl(op ws.OpCode, data []byte) *Frame { return newFrame(op, 0, nil, data) }
 
-func newFrame(op ws.OpCode, t parser.Type, data []byte) *Frame {
+// newFrame returns a frame that has prefix, two bytes at most, before its data on a WebSocket.
+func newFrame(op ws.OpCode, t parser.Type, prefix, data []byte) *Frame {
 	f := &Frame{op: op, typ: t, data: data}
-	h := ws.Header{Fin: true, OpCode: op, Length: int64(len(data))}
-	if op == ws.OpText {
-		h.Length++
-	}
-	// The header is encoded in place; a server does not mask, so there is room for the type.
+	h := ws.Header{Fin: true, OpCode: op, Length: int64(len(prefix) + len(data))}
+	// The header is encoded in place; a server does not mask, so there is room for the prefix.
 	if err := ws.WriteHeaderBuffer((*frameHead)(f), h, f.head[:]); err != nil {
 		panic(err) // the buffer is long enough and the length not negative
 	}
-	if op == ws.OpText {
-		f.head[f.headLen] = byte(t)
-		f.headLen++
-	}
+	f.headLen += uint8(copy(f.head[f.headLen:], prefix))
 	return f
 }
 
@@ -79,14 +85,40 @@ func (f *Frame) appendFrom(dst []byte, off int) []byte {
 
 func appendFitting(dst, p []byte) []byte { return append(dst, p[:min(len(p), cap(dst)-len(dst))]...) }
 
-// appendPolling appends the form that the frame has in a payload.
-func (f *Frame) appendPolling(dst []byte) []byte {
-	if f.op == ws.OpBinary {
-		f.once.Do(func() {
-			f.base64 = parser.AppendPacket(make([]byte, 0, 1+base64.StdEncoding.EncodedLen(len(f.data))),
-				parser.Packet{Type: f.typ, Binary: true, Data: f.data})
-		})
-		return append(dst, f.base64...)
+// packet is what the frame has in a payload.
+func (f *Frame) packet() parser.Packet {
+	return parser.Packet{Type: f.typ, Binary: f.op == ws.OpBinary, Data: f.data}
+}
+
+func (f *Frame) forms() *forms {
+	if o := f.others.Load(); o != nil {
+		return o
 	}
-	return parser.AppendPacket(dst, parser.Packet{Type: f.typ, Data: f.data})
+	f.others.CompareAndSwap(nil, new(forms))
+	return f.others.Load()
+}
+
+// base64 is the data of a binary message in base64.
+func (f *Frame) base64() []byte {
+	o := f.forms()
+	o.base64Once.Do(func() { o.base64 = base64.StdEncoding.AppendEncode(nil, f.data) })
+	return o.base64
+}
+
+// typed is a binary message as a WebSocket of revision 3 has it (engine.io-protocol v3, "Packet").
+func (f *Frame) typed() *Frame {
+	o := f.forms()
+	o.typedOnce.Do(func() {
+		o.typed = newFrame(ws.OpBinary, f.typ, []byte{byte(f.typ - '0')}, f.data)
+	})
+	return o.typed
+}
+
+// inBase64 is a binary message on a WebSocket of revision 3 that carries text only.
+func (f *Frame) inBase64() *Frame {
+	o := f.forms()
+	o.base64FrameOnce.Do(func() {
+		o.base64Frame = newFrame(ws.OpText, f.typ, []byte(parser.Base64HeadV3), f.base64())
+	})
+	return o.base64Frame
 }

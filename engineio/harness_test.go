@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -16,13 +17,17 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf16"
 
 	"github.com/gobwas/ws"
+
+	"jobcast/engineio/parser"
 )
 
 // An env is a server behind net/http, and a client.
 type env struct {
 	t      *testing.T
+	eio    string // the revision that the client speaks
 	server *Server
 	http   *http.Server
 	client *http.Client
@@ -36,29 +41,48 @@ const (
 	loopbackPatience = 50 * time.Millisecond
 )
 
-// inBubble runs f in a bubble of fake time, with a server that is reached through pipes. A goroutine that
-// the server leaves behind fails the test.
+// eachRevision runs f for a client of each revision that the server speaks.
+func eachRevision(t *testing.T, cfg Config, f func(t *testing.T, eio string)) {
+	t.Helper()
+	t.Run("revision 4", func(t *testing.T) { f(t, "4") })
+	if !cfg.DisableRevision3 {
+		t.Run("revision 3", func(t *testing.T) { f(t, "3") })
+	}
+}
+
+// inBubble runs f in a bubble of fake time, with a server that is reached through pipes, once for each
+// revision. A goroutine that the server leaves behind fails the test.
 func inBubble(t *testing.T, cfg Config, f func(*env)) {
+	t.Helper()
+	eachRevision(t, cfg, func(t *testing.T, eio string) { inBubbleWith(t, eio, cfg, f) })
+}
+
+func inBubbleWith(t *testing.T, eio string, cfg Config, f func(*env)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
 		e := newEnv(t, cfg, l, l.dial)
-		e.patience = bubblePatience
+		e.eio, e.patience = eio, bubblePatience
 		defer e.close()
 		f(e)
 	})
 }
 
 // onLoopback runs f with a server that is reached over TCP, where connections are read and written
-// without blocking.
+// without blocking, once for each revision.
 func onLoopback(t *testing.T, cfg Config, f func(*env)) {
+	t.Helper()
+	eachRevision(t, cfg, func(t *testing.T, eio string) { onLoopbackWith(t, eio, cfg, f) })
+}
+
+func onLoopbackWith(t *testing.T, eio string, cfg Config, f func(*env)) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	e := newEnv(t, cfg, l, func() (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) })
-	e.patience = loopbackPatience
+	e.eio, e.patience = eio, loopbackPatience
 	defer e.close()
 	f(e)
 }
@@ -126,7 +150,15 @@ func (r *recorder) Closed(reason Reason) { r.closed <- reason }
 // accepting returns a configuration whose sessions arrive on the channel.
 func accepting(cfg Config) (Config, <-chan *recorder) {
 	ch := make(chan *recorder, 100)
+	var mu sync.Mutex
+	var last *Server
 	cfg.Accept = func(s *Session) Handler {
+		mu.Lock()
+		defer mu.Unlock()
+		for last != s.server && len(ch) > 0 {
+			<-ch // of a server before this one
+		}
+		last = s.server
 		r := newRecorder(s)
 		ch <- r
 		return r
@@ -136,7 +168,10 @@ func accepting(cfg Config) (Config, <-chan *recorder) {
 
 const base = "http://engine.test/engine.io/"
 
-// do sends a request and returns the answer with its body.
+// query gives a query of revision 4 the number of the client's.
+func (e *env) query(query string) string { return strings.Replace(query, "EIO=4", "EIO="+e.eio, 1) }
+
+// do sends a request and returns the answer with its body. Payloads are written as in revision 4.
 func (e *env) do(method, query, body string, header ...string) (*http.Response, string) {
 	e.t.Helper()
 	return e.doContext(context.Background(), method, query, body, header...)
@@ -144,7 +179,10 @@ func (e *env) do(method, query, body string, header ...string) (*http.Response, 
 
 func (e *env) doContext(ctx context.Context, method, query, body string, header ...string) (*http.Response, string) {
 	e.t.Helper()
-	r, err := http.NewRequestWithContext(ctx, method, base+query, strings.NewReader(body))
+	if e.eio == "3" && body != "" {
+		body = toRevision3(body)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, base+e.query(query), strings.NewReader(body))
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -166,7 +204,40 @@ func (e *env) doContext(ctx context.Context, method, query, body string, header 
 	if err != nil {
 		e.t.Errorf("%s %s: %v", method, query, err)
 	}
+	if e.eio == "3" && method == "GET" && resp.StatusCode == http.StatusOK {
+		return resp, fromRevision3(e.t, resp.Header.Get("Content-Type"), answer)
+	}
 	return resp, string(answer)
+}
+
+// toRevision3 writes a payload of revision 4 as one of revision 3.
+func toRevision3(payload string) string {
+	var b strings.Builder
+	for p := range strings.SplitSeq(payload, "\x1e") {
+		if base64, ok := strings.CutPrefix(p, "b"); ok {
+			p = "b4" + base64
+		}
+		fmt.Fprintf(&b, "%d:%s", len(utf16.Encode([]rune(p))), p)
+	}
+	return b.String()
+}
+
+// fromRevision3 is the inverse.
+func fromRevision3(t *testing.T, contentType string, payload []byte) string {
+	t.Helper()
+	packets := parser.PacketsV3
+	if contentType == "application/octet-stream" {
+		packets = parser.BinaryPacketsV3
+	}
+	var all []parser.Packet
+	for p, err := range packets(payload) {
+		if err != nil {
+			t.Errorf("answer %q: %v", payload, err)
+			break
+		}
+		all = append(all, p)
+	}
+	return string(parser.AppendPayload(nil, all...))
 }
 
 // handshake is what the OPEN packet tells.
@@ -243,7 +314,7 @@ func (e *env) tryWebSocketAt(target string) (*wsClient, error) {
 		return nil, err
 	}
 	conn.SetDeadline(time.Now().Add(time.Minute)) // lest a test hangs
-	_, err = io.WriteString(conn, "GET "+target+" HTTP/1.1\r\nHost: engine.test\r\nConnection: keep-alive, Upgrade\r\n"+
+	_, err = io.WriteString(conn, "GET "+e.query(target)+" HTTP/1.1\r\nHost: engine.test\r\nConnection: keep-alive, Upgrade\r\n"+
 		"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ import (
 )
 
 func TestRefusals(t *testing.T) {
-	cfg := Config{AllowRequest: func(r *http.Request) error {
+	cfg := Config{DisableRevision3: true, AllowRequest: func(r *http.Request) error {
 		if r.URL.Query().Get("token") == "bad" {
 			return errors.New("token is bad")
 		}
@@ -141,7 +141,7 @@ func TestOrigins(t *testing.T) {
 }
 
 func TestAnswersHaveTheReferencesFields(t *testing.T) {
-	inBubble(t, Config{}, func(e *env) {
+	inBubble(t, Config{DisableRevision3: true}, func(e *env) {
 		check := func(resp *http.Response, contentType string) {
 			e.t.Helper()
 			if got := resp.Header.Get("Content-Type"); got != contentType {
@@ -165,7 +165,7 @@ func TestAnswersHaveTheReferencesFields(t *testing.T) {
 }
 
 func TestPostOverLimitKeepsSession(t *testing.T) {
-	inBubble(t, Config{MaxPayloadBytes: 1000}, func(e *env) {
+	inBubble(t, Config{MaxPayloadBytes: 1000, DisableRevision3: true}, func(e *env) {
 		sid := e.open()
 		query := pollingQuery + "&sid=" + sid
 		if resp, body := e.do("POST", query, "4"+strings.Repeat("x", 1000)); resp.StatusCode != 413 || body != "" {
@@ -195,7 +195,7 @@ func TestPostOverLimitKeepsSession(t *testing.T) {
 }
 
 func TestBinaryPostClosesSession(t *testing.T) {
-	cfg, sessions := accepting(Config{})
+	cfg, sessions := accepting(Config{DisableRevision3: true})
 	inBubble(t, cfg, func(e *env) {
 		sid := e.open()
 		resp, _ := e.do("POST", pollingQuery+"&sid="+sid, "4hello", "Content-Type", "application/octet-stream")
@@ -220,7 +220,7 @@ func TestDuplicatePostClosesSession(t *testing.T) {
 		sid := e.open()
 		body, w := io.Pipe()
 		first := e.async(func() {
-			resp, err := e.client.Post(base+pollingQuery+"&sid="+sid, "text/plain", body)
+			resp, err := e.client.Post(base+e.query(pollingQuery)+"&sid="+sid, "text/plain", body)
 			if err == nil {
 				resp.Body.Close()
 			}
@@ -255,6 +255,10 @@ func TestReasons(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg, sessions := accepting(Config{})
 			inBubble(t, cfg, func(e *env) {
+				tt := tt
+				if e.eio == "3" {
+					tt.payload = strings.Replace(tt.payload, "\x1e2", "\x1e3", 1) // the wrong direction is the other one
+				}
 				sid := e.open()
 				poll := e.async(func() { e.wantPoll(sid, 200, tt.poll) })
 				synctest.Wait()
@@ -313,7 +317,7 @@ func TestSilentClientIsDropped(t *testing.T) {
 
 // The client counts from ping to ping, so they come on time whenever the pongs do.
 func TestPingsAreOnTime(t *testing.T) {
-	cfg, sessions := accepting(Config{PingInterval: 10 * time.Second, PingTimeout: 8 * time.Second})
+	cfg, sessions := accepting(Config{PingInterval: 10 * time.Second, PingTimeout: 8 * time.Second, DisableRevision3: true})
 	inBubble(t, cfg, func(e *env) {
 		start := time.Now()
 		c, _ := e.openWebSocket()

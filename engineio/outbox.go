@@ -1,7 +1,5 @@
 package engineio
 
-import "jobcast/engineio/parser"
-
 // An outbox holds the frames of one session that have not left, in order. It is guarded by its session's
 // lock. Its bound is Config.MaxQueueBytes; a session that would pass it is closed as SlowConsumer.
 type outbox struct {
@@ -98,13 +96,18 @@ func (o *outbox) reset() {
 }
 
 // takePayload empties the outbox into a payload of HTTP long polling that is appended to dst.
-func (o *outbox) takePayload(dst []byte) []byte {
-	for i, f := range o.frames[o.first:] {
-		if i > 0 {
-			dst = append(dst, parser.Separator)
-		}
-		dst = f.appendPolling(dst)
-	}
+func (o *outbox) takePayload(rev revision, dst []byte) (payload []byte, contentType string) {
+	payload, contentType = rev.appendPayload(dst, o.frames[o.first:])
 	o.reset()
-	return dst
+	return payload, contentType
+}
+
+// toWebSocket gives the frames, which have waited for a poll, the form that they have on a WebSocket.
+func (o *outbox) toWebSocket(rev revision) {
+	o.bytes = 0
+	for i, f := range o.frames[o.first:] {
+		f = rev.frame(f)
+		o.frames[o.first+i] = f
+		o.bytes += f.Len()
+	}
 }

@@ -16,7 +16,12 @@ type poll struct {
 
 	// The fields below are guarded by Session.mu.
 	late   bool   // it came after the probe's pong
-	answer []byte // not nil once someone else than the GET's goroutine has decided
+	answer *Frame // not nil once someone else than the GET's goroutine has decided
+	// overtaken: it came at the same time as the packet that ended polling. It gets what it would have got
+	// a moment later, a refusal.
+	overtaken bool
+
+	contentType string // of the answer; used by the GET's goroutine
 }
 
 // signal makes the GET's goroutine look again.
@@ -28,21 +33,13 @@ func (p *poll) signal() {
 }
 
 // answerLocked ends the poll that waits for s, if there is one.
-func (s *Session) answerLocked(answer []byte) {
+func (s *Session) answerLocked(answer *Frame) {
 	if p := s.poll; p != nil {
 		s.poll = nil
 		p.answer = answer
 		p.signal()
 	}
 }
-
-var (
-	noopAnswer  = []byte{byte(parser.Noop)}
-	closeAnswer = []byte{byte(parser.Close)}
-	// overtaken is the answer to a poll that came at the same time as the packet that ended polling: what
-	// it would have got a moment later, a refusal.
-	overtaken = []byte{}
-)
 
 // servePoll answers a GET with what is queued, and waits while nothing is.
 func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
@@ -62,7 +59,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 			s.server.refuse(w, r, errBadRequest)
 			return
 		default:
-			s.server.respond(w, contentText, *body)
+			s.server.respond(w, p.contentType, *body)
 			putBuffer(body)
 			return
 		}
@@ -113,21 +110,26 @@ func (s *Session) pollAnswer(p *poll, noopDue bool) (body *[]byte, probed bool, 
 		return nil, s.probed, end
 	}
 	body = getBuffer()
+	answer := p.answer
 	switch {
-	case p.answer != nil:
-		*body = append(*body, p.answer...)
+	case answer != nil && p.overtaken:
 		return body, false, end
+	case answer != nil:
 	case !s.out.empty():
-		*body = s.out.takePayload(*body)
+		s.poll = nil
+		*body, p.contentType = s.out.takePayload(s.rev, *body)
+		return body, false, end
 	case closing:
 		// In a payload of its own: the reference client acts on a CLOSE before it has looked at the
 		// messages that came in the same payload.
-		*body = append(*body, closeAnswer...)
+		s.poll = nil
+		answer = closePacket
 		end = s.overLocked(end)
 	default:
-		*body = append(*body, noopAnswer...)
+		s.poll = nil
+		answer = noopPacket
 	}
-	s.poll = nil
+	*body, p.contentType = s.rev.appendPayload(*body, []*Frame{answer})
 	return body, false, end
 }
 
@@ -150,8 +152,9 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		s.server.refuse(w, r, errBadRequest)
 		return
 	}
-	if t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); t == "application/octet-stream" {
-		s.fail(TransportError, 0) // a binary payload is of revision 3
+	contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if !s.rev.takesBody(contentType) {
+		s.fail(TransportError, 0)
 		s.endPost()
 		s.server.refuse(w, r, errBadRequest)
 		return
@@ -174,7 +177,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		s.server.refuse(w, r, errBadRequest)
 		return
 	}
-	ok := s.deliverPayload(*buf)
+	ok := s.deliverPayload(*buf, contentType)
 	s.endPost()
 	if !ok {
 		s.server.refuse(w, r, errBadRequest)
@@ -239,7 +242,7 @@ func (s *Session) readPost(w http.ResponseWriter, r *http.Request, buf *[]byte) 
 
 // deliverPayload delivers the packets of a payload in order. It returns false if they are not the
 // session's any more because it has been upgraded.
-func (s *Session) deliverPayload(payload []byte) bool {
+func (s *Session) deliverPayload(payload []byte, contentType string) bool {
 	if !s.begin(nil) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -247,7 +250,7 @@ func (s *Session) deliverPayload(payload []byte) bool {
 		return s.ws == nil
 	}
 	defer s.end()
-	for p, err := range parser.Packets(payload) {
+	for p, err := range s.rev.packets(payload, contentType) {
 		if err != nil {
 			s.fail(ParseError, 0)
 			break

@@ -18,6 +18,9 @@ const (
 	contentText = "text/plain; charset=UTF-8"
 	contentHTML = "text/html" // what the reference answers a POST with; some browsers offer others for download
 	contentJSON = "application/json"
+
+	contentBinary = "application/octet-stream"
+	contentScript = "text/javascript; charset=UTF-8"
 )
 
 // A refusal is the answer to a request that is not served, in the reference server's words.
@@ -53,9 +56,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e refusal) {
 	write(w, e.status, contentJSON, body)
 }
 
-// checkOrigin sets the CORS fields of the answer, and refuses a foreign origin that is not configured.
-func (s *Server) checkOrigin(w http.ResponseWriter, r *http.Request) (refusal, bool) {
-	origin := r.Header.Get("Origin")
+// checkOrigin sets the CORS fields of the answer to a request of that origin, and refuses a foreign one
+// that is not configured.
+func (s *Server) checkOrigin(w http.ResponseWriter, r *http.Request, origin string) (refusal, bool) {
 	if origin == "" {
 		return refusal{}, true
 	}

@@ -75,7 +75,9 @@ func setDefault[T int | time.Duration](field *T, value T) {
 
 // ServeHTTP answers a handshake, a poll, a post, a WebSocket upgrade or a CORS preflight.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if e, ok := s.checkOrigin(w, r); !ok {
+	query := r.URL.Query()
+	rev, spoken := s.revision(query)
+	if e, ok := s.checkOrigin(w, r, rev.origin(r)); !ok {
 		s.refuse(w, r, e)
 		return
 	}
@@ -83,7 +85,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		preflight(w, r)
 		return
 	}
-	query := r.URL.Query()
 	transport := query.Get("transport")
 	if transport != transportPolling && transport != transportWebSocket {
 		s.refuse(w, r, errTransport)
@@ -99,7 +100,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, errMethod)
 	case upgrade != (transport == transportWebSocket), upgrade && !checkUpgrade(r):
 		s.refuse(w, r, errBadRequest)
-	case query.Get("EIO") != revision:
+	case !spoken:
 		s.refuse(w, r, errRevision)
 	default:
 		if s.cfg.AllowRequest != nil {
@@ -108,7 +109,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
-		s.serveHandshake(w, r, query)
+		s.serveHandshake(w, r, query, rev)
 	}
 }
 
@@ -119,7 +120,7 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid string
 	switch {
 	case session == nil:
 		s.refuse(w, r, errSession)
-	case query.Get("EIO") != revision, upgrade != (query.Get("transport") == transportWebSocket):
+	case revisionNumber(query) != session.rev.number(), upgrade != (query.Get("transport") == transportWebSocket):
 		s.refuse(w, r, errBadRequest)
 	case upgrade && !checkUpgrade(r):
 		s.refuse(w, r, errBadRequest)
@@ -135,8 +136,8 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid string
 }
 
 // serveHandshake opens a session.
-func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query url.Values) {
-	session, e := s.open(r, query)
+func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query url.Values, rev revision) {
+	session, e := s.open(r, query, rev)
 	if session == nil {
 		w.Header().Set("Retry-After", "5")
 		s.refuse(w, r, e)
@@ -154,7 +155,8 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query ur
 			s.refuse(w, r, refusal{http.StatusInternalServerError, errBadRequest.code, "Internal error"})
 			return
 		}
-		s.respond(w, contentText, parser.AppendPacket(nil, hello.Packet()))
+		body, contentType := rev.appendPayload(nil, []*Frame{newPacket(rev.open(hello))})
+		s.respond(w, contentType, body)
 		return
 	}
 	c, ahead, err := s.upgradeConn(w, r)
@@ -165,7 +167,7 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query ur
 	}
 	session.mu.Lock()
 	session.ws, c.transport = c, true
-	session.out.push(newPacket(hello.Packet()))
+	session.out.push(newPacket(rev.open(hello)))
 	if session.state.Load() != stateOpen { // the server was closed meanwhile
 		session.out.push(closeFrame(closeCode(session.reason), string(session.reason)))
 	}
@@ -206,12 +208,13 @@ func (s *Server) enter() bool {
 }
 
 // open registers a new session for the request.
-func (s *Server) open(r *http.Request, query url.Values) (*Session, refusal) {
+func (s *Server) open(r *http.Request, query url.Values, rev revision) (*Session, refusal) {
 	var random [15]byte
 	rand.Read(random[:]) // never fails
 	session := &Session{
 		server: s,
 		id:     base64.RawURLEncoding.EncodeToString(random[:]),
+		rev:    rev,
 		handshake: &Handshake{
 			Header:     r.Header.Clone(),
 			Query:      query,

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"jobcast/engineio/parser"
 )
 
 // A Session is one client.
@@ -17,6 +19,7 @@ import (
 type Session struct {
 	server    *Server
 	id        string
+	rev       revision
 	handshake *Handshake
 	handler   Handler // set before the first delivery
 
@@ -81,6 +84,9 @@ func (s *Session) ID() string { return s.id }
 // Handshake is what is kept of the request that opened the session.
 func (s *Session) Handshake() *Handshake { return s.handshake }
 
+// Revision is the revision of the protocol that the client speaks: 4, or 3.
+func (s *Session) Revision() int { return int(s.rev.number()[0] - '0') }
+
 // Transport is the transport in use: "polling" or "websocket".
 func (s *Session) Transport() string {
 	s.mu.Lock()
@@ -107,7 +113,7 @@ func (s *Session) Send(frames ...*Frame) error {
 		s.finish(end)
 		return ErrSlow
 	}
-	s.out.push(frames...)
+	s.pushLocked(frames)
 	s.wakeLocked()
 	s.mu.Unlock()
 	return nil
@@ -124,9 +130,21 @@ func (s *Session) SendVolatile(frames ...*Frame) bool {
 	if s.blockedLocked() {
 		return false
 	}
-	s.out.push(frames...)
+	s.pushLocked(frames)
 	s.wakeLocked()
 	return true
+}
+
+// pushLocked queues the frames in the form that they leave in, or in the only one there is until a poll
+// takes them.
+func (s *Session) pushLocked(frames []*Frame) {
+	if s.ws == nil {
+		s.out.push(frames...)
+		return
+	}
+	for _, f := range frames {
+		s.out.push(s.rev.frame(f))
+	}
 }
 
 // volatileSlack is how many bytes may wait on a connection of which nobody can tell whether the peer
@@ -240,11 +258,11 @@ func (s *Session) closeLocked(reason Reason, code ws.StatusCode, keep bool) endi
 
 // farewell is the answer to a GET that waits when the session fails. A client that has said goodbye gets
 // a NOOP.
-func farewell(reason Reason) []byte {
+func farewell(reason Reason) *Frame {
 	if reason == TransportClose {
-		return noopAnswer
+		return noopPacket
 	}
-	return closeAnswer
+	return closePacket
 }
 
 // overLocked ends at once a session that is closing.
@@ -279,7 +297,7 @@ func (s *Session) begin(transport *wsConn) bool {
 		return false
 	}
 	s.delivering = true
-	s.heartbeat.heardLocked(s)
+	s.rev.heardLocked(s)
 	return true
 }
 
@@ -312,6 +330,22 @@ func (s *Session) end() {
 	}
 }
 
+// receive acts on a packet from the client. The caller has claimed the handler. It returns false if the
+// session has ended.
+func (s *Session) receive(p parser.Packet) bool {
+	switch p.Type {
+	case parser.Message:
+		s.deliver(Message{Binary: p.Binary, Data: p.Data})
+		return s.state.Load() == stateOpen
+	case parser.Ping, parser.Pong:
+		return s.rev.beat(s, p.Type)
+	case parser.Close:
+		s.fail(TransportClose, ws.StatusNormalClosure)
+		return false
+	}
+	return true // OPEN, UPGRADE and NOOP mean nothing here
+}
+
 // deliver calls the handler. The caller has claimed it with begin.
 func (s *Session) deliver(m Message) {
 	if s.state.Load() != stateOpen {
@@ -342,7 +376,7 @@ func (s *Session) accept() bool {
 	}
 	s.mu.Lock()
 	if s.state.Load() == stateOpen {
-		s.heartbeat.startLocked(s)
+		s.rev.startLocked(s)
 	}
 	s.mu.Unlock()
 	s.end()

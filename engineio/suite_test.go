@@ -11,9 +11,11 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// suiteConfig is the contract of the protocol's official test suite.
-func suiteConfig() Config {
-	return Config{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond, MaxPayloadBytes: 1e6}
+// suiteConfig is the contract of the protocol's official test suites. That of revision 4 takes a request
+// that names no revision for a mistake.
+func suiteConfig(eio string) Config {
+	return Config{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond, MaxPayloadBytes: 1e6,
+		DisableRevision3: eio == "4"}
 }
 
 const (
@@ -21,25 +23,17 @@ const (
 	webSocketQuery = "?EIO=4&transport=websocket"
 )
 
-// TestProtocol has the titles of the protocol's official test suite, so that the two can be laid side by
+// TestProtocol4 has the titles of the protocol's official test suite, so that the two can be laid side by
 // side. Each test runs in fake time over pipes, and over TCP.
-func TestProtocol(t *testing.T) {
-	type test struct {
-		title string
-		f     func(*env)
-	}
-	type group struct {
-		title string
-		tests []test
-	}
-	groups := []group{
+func TestProtocol4(t *testing.T) {
+	runSuite(t, "4", 25, []group{
 		{"handshake/HTTP long-polling", []test{
 			{"successfully opens a session", func(e *env) {
 				resp, body := e.do("GET", pollingQuery, "")
 				if resp.StatusCode != 200 {
 					e.t.Errorf("got status %d, want 200", resp.StatusCode)
 				}
-				checkHandshake(e.t, body, "websocket")
+				checkHandshake(e, body, "websocket")
 			}},
 			{"fails with an invalid 'EIO' query parameter", func(e *env) {
 				e.wantStatus("GET", "?transport=polling", 400)
@@ -58,7 +52,7 @@ func TestProtocol(t *testing.T) {
 			{"successfully opens a session", func(e *env) {
 				c := e.webSocket(webSocketQuery)
 				defer c.close()
-				checkHandshake(e.t, c.text())
+				checkHandshake(e, c.text())
 			}},
 			{"fails with an invalid 'EIO' query parameter", func(e *env) {
 				e.wantNoWebSocket("?transport=websocket")
@@ -135,7 +129,7 @@ func TestProtocol(t *testing.T) {
 			}},
 			{"closes the session upon ping timeout", func(e *env) {
 				sid := e.open()
-				time.Sleep(suiteConfig().PingInterval + suiteConfig().PingTimeout)
+				time.Sleep(suiteConfig("4").PingInterval + suiteConfig("4").PingTimeout)
 				e.wantPoll(sid, 400, "")
 			}},
 		}},
@@ -200,28 +194,47 @@ func TestProtocol(t *testing.T) {
 				c.wantText("4hello")
 			}},
 		}},
-	}
-	count := 0
+	})
+}
+
+// A group is some of a suite's tests.
+type group struct {
+	title string
+	tests []test
+}
+
+type test struct {
+	title string
+	f     func(*env)
+}
+
+func runSuite(t *testing.T, eio string, want int, groups []group) {
+	cfg, count := suiteConfig(eio), 0
 	for _, g := range groups {
 		for _, tt := range g.tests {
 			count++
 			name := g.title + "/" + tt.title
-			t.Run(name+"/pipe", func(t *testing.T) { inBubble(t, suiteConfig(), tt.f) })
+			t.Run(name+"/pipe", func(t *testing.T) { inBubbleWith(t, eio, cfg, tt.f) })
 			t.Run(name+"/tcp", func(t *testing.T) {
 				t.Parallel()
-				onLoopback(t, suiteConfig(), tt.f)
+				onLoopbackWith(t, eio, cfg, tt.f)
 			})
 		}
 	}
-	if count != 25 {
-		t.Errorf("got %d tests, want the suite's 25", count)
+	if count != want {
+		t.Errorf("got %d tests, want the suite's %d", count, want)
 	}
 }
 
-func checkHandshake(t *testing.T, packet string, upgrades ...string) {
+func checkHandshake(e *env, packet string, upgrades ...string) {
+	t := e.t
 	t.Helper()
 	h := parseOpen(t, packet)
-	if len(h.SID) != 20 || h.PingInterval != 300 || h.PingTimeout != 200 || h.MaxPayload != 1e6 ||
+	want, maxPayload := []string{"maxPayload", "pingInterval", "pingTimeout", "sid", "upgrades"}, 1_000_000
+	if e.eio == "3" {
+		want, maxPayload = want[1:], 0
+	}
+	if len(h.SID) != 20 || h.PingInterval != 300 || h.PingTimeout != 200 || h.MaxPayload != maxPayload ||
 		!slices.Equal(h.Upgrades, upgrades) {
 		t.Errorf("got %+v, want an id of 20 characters, the upgrades %q, and the configured limits", h, upgrades)
 	}
@@ -229,7 +242,6 @@ func checkHandshake(t *testing.T, packet string, upgrades ...string) {
 	if err := json.Unmarshal([]byte(packet[1:]), &fields); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"maxPayload", "pingInterval", "pingTimeout", "sid", "upgrades"}
 	if got := slices.Sorted(maps.Keys(fields)); !slices.Equal(got, want) || fields["upgrades"] == nil {
 		t.Errorf("got fields %q, want %q", got, want)
 	}
@@ -266,7 +278,7 @@ func (e *env) abortPoll(sid string) {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	if _, err := io.WriteString(conn, "GET /engine.io/"+pollingQuery+"&sid="+sid+" HTTP/1.1\r\nHost: engine.test\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "GET /engine.io/"+e.query(pollingQuery)+"&sid="+sid+" HTTP/1.1\r\nHost: engine.test\r\n\r\n"); err != nil {
 		e.t.Fatal(err)
 	}
 	time.Sleep(50 * time.Millisecond)

@@ -72,11 +72,11 @@ func (s *Session) upgrade(c *wsConn) bool {
 	}
 	s.probe, s.probed = nil, false
 	s.ws, c.transport = c, true
+	s.out.toWebSocket(s.rev)
 	if s.poll != nil && s.poll.late {
-		s.answerLocked(overtaken)
-	} else {
-		s.answerLocked(noopAnswer)
+		s.poll.overtaken = true
 	}
+	s.answerLocked(noopPacket)
 	var handover chan struct{}
 	if s.delivering {
 		handover = make(chan struct{})

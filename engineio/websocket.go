@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
-
-	"jobcast/engineio/parser"
 )
 
 // A wsConn is a WebSocket: the transport of its session, or one that may become it. It belongs to the
@@ -105,13 +103,10 @@ func (c *wsConn) receive(s *Session, p []byte, scratch *headerScratch) {
 
 // packet acts on a message of the session's transport.
 func (c *wsConn) packet(s *Session, m wsMessage) {
-	p := parser.Packet{Type: parser.Message, Binary: true, Data: m.data}
-	if m.op == ws.OpText {
-		var err error
-		if p, err = parser.DecodeText(m.data); err != nil {
-			s.fail(ParseError, ws.StatusInvalidFramePayloadData)
-			return
-		}
+	p, err := s.rev.decode(m.op == ws.OpBinary, m.data)
+	if err != nil {
+		s.fail(ParseError, ws.StatusInvalidFramePayloadData)
+		return
 	}
 	s.receive(p)
 }

@@ -278,7 +278,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, listen: listener{make(chan net.Conn), make(chan struct{})}}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	w.server = socketio.New(socketio.Config{
-		Engine:         engineio.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond},
+		Engine:         engineio.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond, DisableRevision3: true},
 		ConnectTimeout: time.Second,
 		Logger:         log,
 	})

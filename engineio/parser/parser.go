@@ -1,5 +1,6 @@
-// Package parser turns bytes into Engine.IO packets and back (engine.io-protocol v4, "Packet encoding").
-// It knows nothing of sessions, transports or time, and starts no goroutine.
+// Package parser turns bytes into Engine.IO packets and back (engine.io-protocol v4, "Packet encoding", and
+// v3, "Encoding": the names that end in V3). It knows nothing of sessions, transports or time, and starts
+// no goroutine.
 package parser
 
 import (
@@ -30,8 +31,8 @@ const (
 // Separator stands between the packets of a payload.
 const Separator = 0x1e
 
-// binaryMark precedes the base64 of a binary message in a payload, in place of a type.
-const binaryMark = 'b'
+// BinaryMark precedes the base64 of a binary message in a payload, in place of a type.
+const BinaryMark = 'b'
 
 // Errors of the decoders.
 var (
@@ -79,7 +80,7 @@ func Packets(payload []byte) iter.Seq2[Packet, error] {
 }
 
 func decodeElement(p []byte) (Packet, error) {
-	if len(p) > 0 && p[0] == binaryMark {
+	if len(p) > 0 && p[0] == BinaryMark {
 		// Decoding overwrites the text from behind the mark on: four characters are read before the
 		// three bytes that they become are written.
 		n, err := base64.StdEncoding.Decode(p[1:], p[1:])
@@ -98,7 +99,7 @@ func decodeElement(p []byte) (Packet, error) {
 // AppendPacket appends the form that p has in a payload.
 func AppendPacket(dst []byte, p Packet) []byte {
 	if p.Binary {
-		dst = append(dst, binaryMark)
+		dst = append(dst, BinaryMark)
 		return base64.StdEncoding.AppendEncode(dst, p.Data)
 	}
 	dst = append(dst, byte(p.Type))
@@ -122,7 +123,7 @@ type Handshake struct {
 	Upgrades     []string // the transports that the session may be upgraded to
 	PingInterval time.Duration
 	PingTimeout  time.Duration
-	MaxPayload   int // bytes
+	MaxPayload   int // bytes; zero leaves it out
 }
 
 // Packet returns the OPEN packet that carries h.
@@ -136,7 +137,7 @@ func (h Handshake) Packet() Packet {
 		Upgrades     []string `json:"upgrades"`
 		PingInterval int64    `json:"pingInterval"`
 		PingTimeout  int64    `json:"pingTimeout"`
-		MaxPayload   int      `json:"maxPayload"`
+		MaxPayload   int      `json:"maxPayload,omitempty"`
 	}{h.SID, upgrades, h.PingInterval.Milliseconds(), h.PingTimeout.Milliseconds(), h.MaxPayload})
 	if err != nil {
 		panic(err) // strings and integers always marshal

@@ -21,10 +21,12 @@ import (
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:3000", "`address` to listen on")
+	old := flag.Bool("revision3", false, "serve clients of revision 3 too, as its suite expects; that of revision 4 "+
+		"takes a request that names no revision for a mistake")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *listen); err != nil {
+	if err := run(ctx, *listen, *old); err != nil {
 		slog.Error("suiteserver", "err", err)
 		os.Exit(1)
 	}
@@ -37,8 +39,15 @@ type suite struct {
 	close   func(context.Context) error
 }
 
-func run(ctx context.Context, listen string) error {
-	suites := []suite{engineSuite(), socketSuite()}
+func run(ctx context.Context, listen string, old bool) error {
+	cfg := engineio.Config{
+		PingInterval:     300 * time.Millisecond,
+		PingTimeout:      200 * time.Millisecond,
+		MaxPayloadBytes:  1e6,
+		Origins:          []string{"*"},
+		DisableRevision3: !old,
+	}
+	suites := []suite{engineSuite(cfg), socketSuite(cfg)}
 
 	mux := http.NewServeMux()
 	for _, s := range suites {
@@ -70,18 +79,8 @@ func run(ctx context.Context, listen string) error {
 	return err
 }
 
-// engineConfig holds the limits that the suites count on.
-func engineConfig() engineio.Config {
-	return engineio.Config{
-		PingInterval:    300 * time.Millisecond,
-		PingTimeout:     200 * time.Millisecond,
-		MaxPayloadBytes: 1e6,
-		Origins:         []string{"*"},
-	}
-}
-
-func engineSuite() suite {
-	cfg := engineConfig()
+// engineSuite sends every message back. cfg holds the limits that the suites count on.
+func engineSuite(cfg engineio.Config) suite {
 	cfg.Accept = func(s *engineio.Session) engineio.Handler { return echo{s} }
 	server := engineio.NewServer(cfg)
 	return suite{"/engine.io/", server, server.Close}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"jobcast/engineio"
 	"jobcast/socketio"
 )
 
@@ -17,8 +18,8 @@ var (
 
 // socketSuite tells every socket its credentials, and sends what it gets back, as an event or as an
 // acknowledgement.
-func socketSuite() suite {
-	server := socketio.New(socketio.Config{Engine: engineConfig(), ConnectTimeout: time.Second})
+func socketSuite(cfg engineio.Config) suite {
+	server := socketio.New(socketio.Config{Engine: cfg, ConnectTimeout: time.Second})
 	for _, name := range []string{"/", "/custom"} {
 		ns := server.Of(name)
 		ns.OnConnect(func(_ context.Context, s *socketio.Socket) {

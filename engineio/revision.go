@@ -1,0 +1,81 @@
+package engineio
+
+import (
+	"iter"
+	"net/http"
+	"net/url"
+	"time"
+
+	"jobcast/engineio/parser"
+)
+
+// A revision holds all that the two revisions of the protocol do differently. It is chosen once for a
+// session, and is immutable.
+type revision interface {
+	// number is the value of EIO in every request.
+	number() string
+	// origin is that of the page that a request comes from, as far as the request must tell it; "" if it
+	// need not.
+	origin(r *http.Request) string
+	// open returns the OPEN packet.
+	open(h parser.Handshake) parser.Packet
+
+	// takesBody reports whether a POST may have a body of that type.
+	takesBody(contentType string) bool
+	// packets yields the packets of such a body. It decodes in place and stops after the first error.
+	packets(body []byte, contentType string) iter.Seq2[parser.Packet, error]
+	// appendPayload appends the answer to a poll.
+	appendPayload(dst []byte, frames []*Frame) (payload []byte, contentType string)
+
+	// decode decodes a message of a WebSocket, in place.
+	decode(binary bool, p []byte) (parser.Packet, error)
+	// frame returns the form that f has on a WebSocket.
+	frame(f *Frame) *Frame
+
+	// startLocked starts the heartbeat.
+	startLocked(s *Session)
+	// heardLocked notes that the client has sent something.
+	heardLocked(s *Session)
+	// dueLocked is called when the heartbeat's deadline has passed.
+	dueLocked(s *Session, now time.Time) ending
+	// beat acts on a ping or a pong. It returns false if the session has ended.
+	beat(s *Session, t parser.Type) bool
+}
+
+var (
+	_ revision = revision4{}
+	_ revision = (*revision3)(nil)
+)
+
+// revisionNumber is the number of the revision that a request is made in. Where nothing says so it is the
+// third, whose clients need not (engine.io-protocol v3, "URLs").
+func revisionNumber(query url.Values) string {
+	if eio := query.Get("EIO"); eio != "" {
+		return eio
+	}
+	return number3
+}
+
+// revision returns the revision of a new session, or false if this server does not speak it.
+func (s *Server) revision(query url.Values) (revision, bool) {
+	switch revisionNumber(query) {
+	case number4:
+		return revision4{}, true
+	case number3:
+		if !s.cfg.DisableRevision3 {
+			return newRevision3(query), true
+		}
+	}
+	return revision4{}, false
+}
+
+var (
+	pingFrame   = newPacket(parser.Packet{Type: parser.Ping})
+	pongFrame   = newPacket(parser.Packet{Type: parser.Pong})
+	noopPacket  = newPacket(parser.Packet{Type: parser.Noop})
+	closePacket = newPacket(parser.Packet{Type: parser.Close})
+	probePong   = newPacket(parser.Packet{Type: parser.Pong, Data: []byte(probeData)})
+)
+
+// probeData is in the ping and the pong of an upgrade.
+const probeData = "probe"

@@ -1,0 +1,193 @@
+package engineio
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+
+	"jobcast/engineio/parser"
+)
+
+// revision3 is engine.io-protocol v3, which socket.io.js 1.x and 2.x speak.
+type revision3 struct {
+	base64 bool   // the client takes no binary
+	jsonp  string // what precedes a payload that is a script; "" for other clients
+}
+
+const number3 = "3"
+
+// newRevision3 chooses the forms that a client gets (engine.io-protocol v3, "URLs").
+func newRevision3(query url.Values) *revision3 {
+	r := &revision3{base64: query.Get("b64") != ""}
+	if query.Has("j") {
+		index := strings.Map(func(c rune) rune {
+			if c < '0' || c > '9' {
+				return -1
+			}
+			return c
+		}, query.Get("j"))
+		r.jsonp, r.base64 = "___eio["+index+"](", true
+	}
+	return r
+}
+
+func (*revision3) number() string { return number3 }
+
+// origin makes up for what JSONP leaves out. A page gets a script of any origin without asking, cookies
+// included, and the request names the page in its Referer, if anywhere.
+func (r *revision3) origin(req *http.Request) string {
+	origin := req.Header.Get("Origin")
+	if origin != "" || r.jsonp == "" {
+		return origin
+	}
+	switch req.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return ""
+	}
+	u, err := url.Parse(req.Referer())
+	if err != nil || u.Host == "" {
+		return "null" // as a browser says it
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// open leaves out what the revision does not know.
+func (*revision3) open(h parser.Handshake) parser.Packet {
+	h.MaxPayload = 0
+	return h.Packet()
+}
+
+func (*revision3) takesBody(string) bool { return true }
+
+func (r *revision3) packets(body []byte, contentType string) iter.Seq2[parser.Packet, error] {
+	switch {
+	case r.jsonp != "":
+		payload, err := formPayload(body)
+		if err != nil {
+			return func(yield func(parser.Packet, error) bool) { yield(parser.Packet{}, err) }
+		}
+		return parser.PacketsV3(payload)
+	case contentType == contentBinary:
+		return parser.BinaryPacketsV3(body)
+	}
+	return parser.PacketsV3(body)
+}
+
+// formPayload is the payload in the form that a client of JSONP posts. Browsers change line feeds in a
+// form, so a line feed is written as \n, and what was \n before as \\n.
+func formPayload(body []byte) ([]byte, error) {
+	var field []byte
+	for f := range bytes.SplitSeq(body, []byte{'&'}) {
+		if value, ok := bytes.CutPrefix(f, []byte("d=")); ok {
+			field = value
+			break
+		}
+	}
+	value, err := url.QueryUnescape(string(field))
+	if err != nil {
+		return nil, fmt.Errorf("form of a payload: %w", err)
+	}
+	payload := make([]byte, 0, len(value))
+	for i := 0; i < len(value); i++ {
+		switch rest := value[i:]; {
+		case strings.HasPrefix(rest, `\\n`):
+			payload = append(payload, `\n`...)
+			i += 2
+		case strings.HasPrefix(rest, `\n`):
+			payload = append(payload, '\n')
+			i++
+		default:
+			payload = append(payload, value[i])
+		}
+	}
+	return payload, nil
+}
+
+// appendPayload makes a binary payload where it may and text would not do. That is also so for text
+// outside ASCII: in a payload of text socket.io.js 1.x expects it to be UTF-8 twice over, 2.x does not,
+// and the requests do not tell them apart.
+func (r *revision3) appendPayload(dst []byte, frames []*Frame) ([]byte, string) {
+	if !r.base64 && slices.ContainsFunc(frames, needsBinary) {
+		for _, f := range frames {
+			dst = parser.AppendBinaryPacketV3(dst, f.packet())
+		}
+		return dst, contentBinary
+	}
+	for _, f := range frames {
+		if f.op == ws.OpBinary {
+			b := f.base64()
+			dst = append(parser.AppendBase64HeadV3(dst, len(b)), b...)
+		} else {
+			dst = parser.AppendPacketV3(dst, f.packet())
+		}
+	}
+	if r.jsonp == "" {
+		return dst, contentText
+	}
+	// A string in JSON with the characters of HTML, U+2028 and U+2029 escaped is one in every JavaScript.
+	script, err := json.Marshal(string(dst))
+	if err != nil {
+		panic(err) // a string always marshals
+	}
+	dst = append(append(dst[:0], r.jsonp...), script...)
+	return append(dst, ");"...), contentScript
+}
+
+func needsBinary(f *Frame) bool {
+	return f.op == ws.OpBinary || slices.ContainsFunc(f.data, func(c byte) bool { return c >= utf8.RuneSelf })
+}
+
+func (*revision3) decode(binary bool, p []byte) (parser.Packet, error) {
+	if binary {
+		return parser.DecodeBinaryV3(p)
+	}
+	return parser.DecodeTextV3(p)
+}
+
+func (r *revision3) frame(f *Frame) *Frame {
+	switch {
+	case f.op != ws.OpBinary:
+		return f
+	case r.base64:
+		return f.inBase64()
+	}
+	return f.typed()
+}
+
+// silence is how long a client may send nothing: it is the client that pings, and has as long for its
+// ping as another has for its pong.
+func silence(s *Session) time.Duration { return s.server.cfg.PingInterval + s.server.cfg.PingTimeout }
+
+func (*revision3) startLocked(s *Session) {
+	s.heartbeat.last = time.Now()
+	s.heartbeat.armLocked(s, silence(s))
+}
+
+// heardLocked leaves the timer alone: when it fires, it sees to what has come since.
+func (*revision3) heardLocked(s *Session) { s.heartbeat.last = time.Now() }
+
+func (*revision3) dueLocked(s *Session, now time.Time) ending {
+	deadline := s.heartbeat.last.Add(silence(s))
+	if now.Before(deadline) {
+		s.heartbeat.armAtLocked(s, deadline)
+		return ending{}
+	}
+	return s.failLocked(PingTimeout, ws.StatusNormalClosure)
+}
+
+func (*revision3) beat(s *Session, t parser.Type) bool {
+	if t == parser.Pong {
+		s.fail(TransportError, ws.StatusPolicyViolation)
+		return false
+	}
+	return s.Send(pongFrame) == nil
+}
