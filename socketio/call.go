@@ -68,7 +68,7 @@ func (c *call) answer(res any) error {
 // fail makes the acknowledgement out of an error.
 func (c *call) fail(err error) {
 	srv := c.socket.conn.srv
-	srv.log.Debug("event failed", "nsp", c.socket.ns.name, "socket", c.socket.id, "event", string(c.name), "err", err)
+	srv.log.Debug("event failed", "nsp", c.socket.ns.name, "socket", c.socket.label(), "event", string(c.name), "err", err)
 	value := c.encodeError(err)
 	switch err := c.answer(&value); {
 	case err == nil, errors.Is(err, ErrAnswered), errors.Is(err, ErrDisconnected):
@@ -91,7 +91,7 @@ func (c *call) encodeError(err error) (value any) {
 		return newFailure("bad_request", e.Error())
 	}
 	if err != errPanic { // that was logged
-		srv.log.Error("event failed", "nsp", c.socket.ns.name, "socket", c.socket.id, "event", string(c.name), "err", err)
+		srv.log.Error("event failed", "nsp", c.socket.ns.name, "socket", c.socket.label(), "event", string(c.name), "err", err)
 	}
 	return internalFailure
 }
@@ -103,7 +103,7 @@ func (s *Socket) caught(what string, err *error) {
 	if v == nil {
 		return
 	}
-	s.conn.srv.log.Error("handler panicked", "nsp", s.ns.name, "socket", s.id, "event", what, "err", v, "stack", string(debug.Stack()))
+	s.conn.srv.log.Error("handler panicked", "nsp", s.ns.name, "socket", s.label(), "event", what, "err", v, "stack", string(debug.Stack()))
 	*err = errPanic
 }
 

@@ -14,6 +14,7 @@ import (
 type session interface {
 	ID() string
 	Handshake() *engineio.Handshake
+	Revision() int
 	Transport() string
 	Send(frames ...*engineio.Frame) error
 	SendVolatile(frames ...*engineio.Frame) bool
@@ -33,8 +34,9 @@ var (
 
 // A conn is one session with its sockets, one for each namespace that the client has joined.
 type conn struct {
-	srv  *Server
-	sess session
+	srv     *Server
+	sess    session
+	dialect dialect
 
 	// Only the session's reader uses these.
 	decoder parser.Decoder
@@ -61,10 +63,11 @@ type joined struct {
 var _ engineio.Handler = (*conn)(nil)
 
 func (s *Server) accept(sess session) *conn {
-	c := &conn{srv: s, sess: sess}
+	c := &conn{srv: s, sess: sess, dialect: dialectOf(sess)}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.deadline = time.AfterFunc(s.cfg.ConnectTimeout, c.timeout)
+	c.mu.Unlock()
+	c.dialect.begin(c)
 	return c
 }
 
@@ -115,6 +118,7 @@ func (c *conn) close(reason Reason) {
 
 // packet does what p says, or returns how it breaks the protocol.
 func (c *conn) packet(p *parser.Packet) error {
+	c.dialect.address(p)
 	s, known := c.find(p.Namespace)
 	if p.Type == parser.Connect {
 		if s != nil {
@@ -137,7 +141,7 @@ func (c *conn) packet(p *parser.Packet) error {
 		in.call.socket, in.call.name, in.call.args = s, p.Name, Args{p.Args, p.Attachments}
 		in.call.wantsAck, in.call.id = p.HasID, p.ID
 		if !s.inbox.put(in) {
-			c.srv.log.Warn("client sends faster than its events are handled", "sid", c.sid(), "nsp", s.ns.name, "socket", s.id)
+			c.srv.log.Warn("client sends faster than its events are handled", "sid", c.sid(), "nsp", s.ns.name, "socket", s.label())
 			c.close(TooManyEvents)
 		}
 	case parser.Ack:
@@ -231,5 +235,8 @@ func (c *conn) Closed(reason engineio.Reason) {
 // sid is what may be logged of the session's id, which is a credential.
 func (c *conn) sid() string {
 	id := c.sess.ID()
-	return id[:min(6, len(id))]
+	return id[:min(shownOfSession, len(id))]
 }
+
+// shownOfSession is how many characters of a session's id are logged.
+const shownOfSession = 6

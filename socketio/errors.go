@@ -33,21 +33,17 @@ func (e *ConnectError) Error() string { return e.Message }
 
 // refuse sends the CONNECT_ERROR to a client that may not join a namespace.
 func (c *conn) refuse(namespace string, err error) {
-	refusal := struct {
-		Message string `json:"message"`
-		Data    any    `json:"data,omitempty"`
-	}{Message: err.Error()}
+	message, data := err.Error(), any(nil)
 	if err == errPanic {
-		refusal.Message = internalFailure.Error.Message
+		message = internalFailure.Error.Message
 	}
 	if e, ok := errors.AsType[*ConnectError](err); ok {
-		refusal.Data = e.Data
+		data = e.Data
 	}
-	frames, err := encode(parser.ConnectError, namespace, nil, "", &refusal)
+	frames, err := encode(parser.ConnectError, namespace, nil, "", c.dialect.refusal(message, data))
 	if err != nil {
 		c.srv.log.Error("data of a connect error cannot be encoded", "nsp", namespace, "err", err)
-		refusal.Data = nil
-		frames, _ = encode(parser.ConnectError, namespace, nil, "", &refusal)
+		frames, _ = encode(parser.ConnectError, namespace, nil, "", c.dialect.refusal(message, nil))
 	}
 	c.sess.Send(frames...)
 }

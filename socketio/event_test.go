@@ -107,6 +107,7 @@ func TestErrors(t *testing.T) {
 	}
 	var log strings.Builder
 	bubble(t, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, func(t *testing.T, srv *Server) {
+		log.Reset()
 		start := NewCall[request, string]("start")
 		srv.Of("/").Handle(
 			start.On(func(_ context.Context, _ *Socket, r request) (string, error) {
@@ -142,6 +143,9 @@ func TestErrors(t *testing.T) {
 		p.want(`31[` + internal + `]`)
 		if !strings.Contains(log.String(), `err="the secret is 42"`) || !strings.Contains(log.String(), "event=start") {
 			t.Errorf("log: got %s", log.String())
+		}
+		if strings.Contains(log.String(), p.id) {
+			t.Errorf("the session's id was logged: %s", log.String())
 		}
 		p.send(`22["start",{"n":2}]`, `2["start",{"n":2}]`, `24["odd"]`, `23["start"]`)
 		p.want(`32[`+internal+`]`, `34[`+internal+`]`, `33[""]`)

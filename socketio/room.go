@@ -68,7 +68,9 @@ func (n *Namespace) remove(s *Socket) {
 		return
 	}
 	s.member.added = false
-	delete(n.sockets, s.id)
+	if n.sockets[s.id] == s { // a client of the old protocol comes back with the same id
+		delete(n.sockets, s.id)
+	}
 	if moved := n.all.remove(s.member.at); moved != nil {
 		moved.member.at = s.member.at
 	}

@@ -2,8 +2,6 @@ package socketio
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"sync"
@@ -40,16 +38,19 @@ const (
 )
 
 func newSocket(ns *Namespace, c *conn, auth json.RawMessage) *Socket {
-	id := make([]byte, 15)
-	rand.Read(id)
-	s := &Socket{id: base64.RawURLEncoding.EncodeToString(id), ns: ns, conn: c, auth: auth}
+	s := &Socket{id: c.dialect.socketID(c.sess.ID(), ns.name), ns: ns, conn: c, auth: auth}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s
 }
 
 // ID is the socket's identifier, 120 random bits in base64url. Every connection to a namespace has
-// another. As a room it addresses this socket alone.
+// another. As a room it addresses this socket alone. That of a client of the old protocol (socket.io.js
+// 1.x and 2.x) is made of its session's id, as the client makes it too: whoever gets to see it can speak
+// as that client.
 func (s *Socket) ID() string { return s.id }
+
+// label is what may be logged of the id.
+func (s *Socket) label() string { return s.conn.dialect.label(s.id) }
 
 // Namespace is where the socket is.
 func (s *Socket) Namespace() *Namespace { return s.ns }
@@ -57,7 +58,9 @@ func (s *Socket) Namespace() *Namespace { return s.ns }
 // Handshake is what is kept of the request that opened the session below.
 func (s *Socket) Handshake() *engineio.Handshake { return s.conn.sess.Handshake() }
 
-// Auth is the JSON object of the client's CONNECT packet, or nil.
+// Auth is the JSON object of the client's CONNECT packet, or nil. Of a client of the old protocol it is
+// made of the query that it gave the namespace; in the main namespace it has none, but that of its
+// Handshake.
 func (s *Socket) Auth() json.RawMessage { return s.auth }
 
 // Transport is the transport in use: "polling" or "websocket".
@@ -127,7 +130,7 @@ func (s *Socket) begin() {
 		return
 	}
 	s.conn.stopDeadline()
-	s.conn.sess.Send(encodeControl(parser.Connect, s.ns.name, []byte(`{"sid":"`+s.id+`"}`)))
+	s.conn.sess.Send(encodeControl(parser.Connect, s.ns.name, s.conn.dialect.welcome(s.id)))
 	s.state.CompareAndSwap(admitted, connected)
 	s.ns.add(s)
 	for _, f := range s.ns.onConnect {

@@ -275,10 +275,14 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
+	return newWorldWith(t, engineio.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond, DisableRevision3: true})
+}
+
+func newWorldWith(t *testing.T, engine engineio.Config) *world {
 	w := &world{t: t, listen: listener{make(chan net.Conn), make(chan struct{})}}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	w.server = socketio.New(socketio.Config{
-		Engine:         engineio.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond, DisableRevision3: true},
+		Engine:         engine,
 		ConnectTimeout: time.Second,
 		Logger:         log,
 	})

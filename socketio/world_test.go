@@ -2,10 +2,12 @@ package socketio_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"jobcast/engineio"
 	"jobcast/socketio"
 )
 
@@ -79,5 +81,52 @@ func TestDisconnectReachesPollingClient(t *testing.T) {
 		w.wantPoll(sid, 200, "41")
 		w.wantPoll(sid, 200, "1")
 		w.wantPoll(sid, 400, "")
+	})
+}
+
+// An old client over its own transports: the server joins the main namespace, the client pings, and binary
+// has its type.
+func TestOldClientOverHTTP(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorldWith(t, engineio.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond})
+		_, body := w.request("GET", "EIO=3&transport=polling", "")
+		_, sid, _ := strings.Cut(body, `"sid":"`)
+		query := "EIO=3&transport=polling&sid=" + sid[:20]
+		synctest.Wait()
+		want := func(want string) {
+			t.Helper()
+			if _, got := w.request("GET", query, ""); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+		post := func(payload string) {
+			t.Helper()
+			if status, got := w.request("POST", query, payload); status != 200 {
+				t.Errorf("post %q: got %d %s", payload, status, got)
+			}
+		}
+		want(`2:4013:42["auth",{}]`)
+		post(`26:40/custom?token=a%20b&x=1,`)
+		synctest.Wait()
+		want(`10:40/custom,42:42/custom,["auth",{"token":"a b","x":"1"}]`)
+		post(`49:451-["message",{"_placeholder":true,"num":0},"€"]6:b4AQID1:2`)
+		synctest.Wait()
+		want("\x00\x01\xff3\x00\x05\x06\xff451-[\"message-back\",{\"_placeholder\":true,\"num\":0},\"€\"]\x01\x04\xff\x04\x01\x02\x03")
+
+		c, err := w.dialQuery("EIO=3&transport=websocket&sid=" + sid[:20])
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.send("2probe")
+		c.want("3probe")
+		c.send("5")
+		c.send(`451-7["message-with-ack",{"_placeholder":true,"num":0}]`)
+		c.sendBinary(4, 1, 2, 3)
+		c.want(`461-7[{"_placeholder":true,"num":0}]`, "binary 04010203")
+		start := time.Now()
+		c.wantClosed() // it has not pinged
+		if d := time.Since(start); d != 500*time.Millisecond {
+			t.Errorf("closed after %v, want 500ms", d)
+		}
 	})
 }

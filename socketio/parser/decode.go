@@ -82,7 +82,7 @@ func (d *Decoder) decode(b []byte) (p Packet, attachments int, err error) {
 
 // cutNamespace takes the namespace off the front. Without a comma it is all there is (the reference
 // client leaves the comma out where nothing follows).
-func (d *Decoder) cutNamespace(b []byte) (name string, rest []byte, err error) {
+func (d *Decoder) cutNamespace(b []byte) (namespace string, rest []byte, err error) {
 	if len(b) == 0 || b[0] != '/' {
 		return "/", b, nil
 	}
@@ -92,7 +92,8 @@ func (d *Decoder) cutNamespace(b []byte) (name string, rest []byte, err error) {
 	} else {
 		rest = b[end+1:]
 	}
-	if end > MaxNamespaceBytes {
+	name, query, _ := bytes.Cut(b[:end], []byte{'?'})
+	if len(name) > MaxNamespaceBytes || len(query) > MaxQueryBytes {
 		return "", nil, ErrNamespace
 	}
 	if d.namespace != string(b[:end]) {

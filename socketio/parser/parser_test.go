@@ -161,6 +161,7 @@ func TestDecodeRefuses(t *testing.T) {
 		`4`:                             ErrPayload,
 		`4[]`:                           ErrPayload,
 		`0/` + strings.Repeat("n", MaxNamespaceBytes): ErrNamespace,
+		`0/n?` + strings.Repeat("q", MaxQueryBytes+1): ErrNamespace,
 		`5["x"]`:                                 ErrAttachments,
 		`5-["x"]`:                                ErrAttachments,
 		`5a-["x"]`:                               ErrAttachments,
