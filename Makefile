@@ -49,13 +49,17 @@ interop/node_modules/.installed: interop/package.json interop/package-lock.json
 	cd interop && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-interop: bin/jobcast types interop/node_modules/.installed
+interop/old/node_modules/.installed: interop/old/package.json interop/old/package-lock.json
+	cd interop/old && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+interop: bin/jobcast types interop/node_modules/.installed interop/old/node_modules/.installed
 	@interop/install-browser
 	go build -race -tags testkinds -trimpath -o bin/jobcast-test .
-	node --test --test-concurrency=1 interop/*.test.js
+	node --test --test-concurrency=1 interop/*.test.js interop/old/*.test.js
 
 bench: bin/jobcast
 	bench/run
 
 clean:
-	rm -rf bin node_modules interop/node_modules examples/typescript/node_modules examples/typescript/build public/vendor
+	rm -rf bin node_modules interop/node_modules interop/old/node_modules examples/typescript/node_modules examples/typescript/build public/vendor

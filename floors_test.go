@@ -33,6 +33,8 @@ var floors = map[string][]string{
 	// Programs beside the server, for measuring and for the official suites.
 	"bench/":              {"engineio", "socketio", "github.com/googollee/go-socket.io", "github.com/googollee/go-socket.io/"},
 	"interop/suiteserver": {"engineio", "socketio"},
+	"interop/old/server":  {"socketio"},
+	"interop/old":         {}, // tests only: go-socket.io's client
 }
 
 const module = "jobcast"

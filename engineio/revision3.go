@@ -75,11 +75,24 @@ func (r *revision3) packets(body []byte, contentType string) iter.Seq2[parser.Pa
 		if err != nil {
 			return func(yield func(parser.Packet, error) bool) { yield(parser.Packet{}, err) }
 		}
-		return parser.PacketsV3(payload)
+		return textPackets(payload)
 	case contentType == contentBinary:
 		return parser.BinaryPacketsV3(body)
 	}
-	return parser.PacketsV3(body)
+	return textPackets(body)
+}
+
+func textPackets(payload []byte) iter.Seq2[parser.Packet, error] {
+	return func(yield func(parser.Packet, error) bool) {
+		for p, err := range parser.PacketsV3(payload) {
+			if err == nil && !p.Binary {
+				p.Data = parser.TextOnceV3(p.Data)
+			}
+			if !yield(p, err) {
+				return
+			}
+		}
+	}
 }
 
 // formPayload is the payload in the form that a client of JSONP posts. Browsers change line feeds in a

@@ -83,6 +83,10 @@ func TestRevision3Payloads(t *testing.T) {
 		// Lengths are in UTF-16 units in text, and in bytes in a binary payload.
 		e.wantRawEcho("&b64=1", "5:4€\U0001F600!", "5:4€\U0001F600!")
 		e.wantRawEcho("", "5:4€\U0001F600!", "\x00\x09\xff4€\U0001F600!")
+		// 1.x makes text UTF-8 twice over.
+		e.wantRawEcho("", "6:4\u00c3\u00a9\u00e2\u0082\u00ac", "\x00\x06\xff4é€")
+		e.wantRawEcho("", "6:4caf\u00e9€", "\x00\x09\xff4café€")
+		e.wantRawEcho("", "5:4caf\u00e9", "\x00\x06\xff4café")
 		e.wantRawEcho("", "\x00\x01\x02\xff4"+strings.Repeat("x", 11), "12:4"+strings.Repeat("x", 11), binary...)
 	})
 }

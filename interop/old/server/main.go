@@ -1,0 +1,130 @@
+// Command server is what the clients of every generation are tested against: Socket.IO at /socket.io/, and
+// beside it the files of a directory, for the tests in a browser.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"jobcast/socketio"
+)
+
+func main() {
+	listen := flag.String("listen", "127.0.0.1:0", "`address` to listen on")
+	files := flag.String("files", ".", "`directory` that is served beside")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *listen, *files); err != nil {
+		slog.Error("server", "err", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, listen, files string) error {
+	sockets := newSockets()
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", sockets)
+	mux.Handle("/", http.FileServer(http.Dir(files)))
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	fmt.Printf("listening on http://%s\n", l.Addr())
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err = errors.Join(sockets.Close(ctx), server.Shutdown(ctx))
+	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+type said struct {
+	Room string `json:"room"`
+	Text string `json:"text"`
+}
+
+var (
+	echo     = socketio.NewCall[socketio.Args, socketio.Args]("echo")
+	ask      = socketio.NewCall[socketio.Args, socketio.Args]("ask")      // asks back, and answers with the answer
+	question = socketio.NewCall[socketio.Args, socketio.Args]("question") // what it asks
+	join     = socketio.NewCall[string, struct{}]("join")                 // a room
+	say      = socketio.NewCall[said, struct{}]("say")                    // to a room
+	heard    = socketio.NewEvent[said]("heard")                           // in a room
+	show     = socketio.NewCall[socketio.Args, struct{}]("show")          // to everyone, binary or not
+	shown    = socketio.NewEvent[socketio.Args]("shown")                  // to everyone
+	work     = socketio.NewCall[int, int]("work")                         // so many steps
+	progress = socketio.NewEvent[int]("progress")                         // the step that was made
+	leave    = socketio.NewCall[struct{}, struct{}]("leave")              // asks to be sent away
+	whoami   = socketio.NewCall[struct{}, map[string]any]("whoami")       // the id and the credentials
+)
+
+func newSockets() *socketio.Server {
+	server := socketio.New(socketio.Config{})
+	for _, name := range []string{"/", "/private"} {
+		ns := server.Of(name)
+		ns.Handle(
+			echo.On(func(_ context.Context, _ *socketio.Socket, args socketio.Args) (socketio.Args, error) {
+				return args, nil
+			}),
+			ask.On(func(ctx context.Context, s *socketio.Socket, args socketio.Args) (socketio.Args, error) {
+				return question.Ask(ctx, s, args)
+			}),
+			join.On(func(_ context.Context, s *socketio.Socket, room string) (struct{}, error) {
+				s.Join(room)
+				return struct{}{}, nil
+			}),
+			say.On(func(_ context.Context, _ *socketio.Socket, what said) (struct{}, error) {
+				return struct{}{}, heard.Emit(ns.To(what.Room), what)
+			}),
+			show.On(func(_ context.Context, _ *socketio.Socket, args socketio.Args) (struct{}, error) {
+				return struct{}{}, shown.Emit(ns, args)
+			}),
+			work.On(func(ctx context.Context, s *socketio.Socket, steps int) (int, error) {
+				for step := range steps {
+					if err := progress.Emit(s, step+1); err != nil {
+						return 0, err
+					}
+					time.Sleep(2 * time.Millisecond)
+				}
+				return steps, nil
+			}),
+			leave.On(func(_ context.Context, s *socketio.Socket, _ struct{}) (struct{}, error) {
+				s.Disconnect(false)
+				return struct{}{}, nil
+			}),
+			whoami.On(func(_ context.Context, s *socketio.Socket, _ struct{}) (map[string]any, error) {
+				return map[string]any{"id": s.ID(), "auth": s.Auth(), "transport": s.Transport()}, nil
+			}),
+		)
+	}
+	server.Of("/private").Use(func(_ context.Context, s *socketio.Socket) error {
+		var auth struct{ Token string }
+		if json.Unmarshal(s.Auth(), &auth) == nil && auth.Token == "a secret" {
+			return nil
+		}
+		return &socketio.ConnectError{Message: "not authorized", Data: map[string]int{"retryIn": 5}}
+	})
+	server.Of("/closed").Use(func(context.Context, *socketio.Socket) error { return errors.New("closed for today") })
+	return server
+}
