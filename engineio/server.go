@@ -13,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gobwas/ws"
-
 	"jobcast/engineio/parser"
 )
 
@@ -191,7 +189,7 @@ func (s *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, session *S
 	}
 	_ = c.conn.SetReadDeadline(time.Now().Add(s.cfg.UpgradeTimeout))
 	if !session.offer(c) {
-		c.hangUp(closeFrame(ws.StatusPolicyViolation, "session has a websocket"))
+		c.part("session has a websocket")
 	}
 	s.wg.Go(func() { c.serve(session, ahead) })
 }

@@ -38,7 +38,7 @@ func (c *wsConn) probePacket(s *Session, m wsMessage) bool {
 		return s.upgrade(c)
 	}
 	s.withdraw(c)
-	c.hangUp(closeFrame(ws.StatusPolicyViolation, "not an upgrade"))
+	c.part("not an upgrade")
 	return false
 }
 

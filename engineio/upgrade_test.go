@@ -111,7 +111,12 @@ func TestSecondWebSocketIsClosed(t *testing.T) {
 		synctest.Wait() // the server has seen it, though the second may be faster
 		second := e.webSocket(webSocketQuery + "&sid=" + sid)
 		second.wantCloseFrame(ws.StatusPolicyViolation)
+		start := time.Now()
+		second.write(clientFrame(true, ws.OpClose, "\x03\xf0"))
 		second.waitClosed()
+		if d := time.Since(start); d != 0 { // a browser says that it is closed only then
+			e.t.Errorf("got the end %v after the close frame, want it at once", d)
+		}
 		first.send("2probe")
 		first.wantText("3probe")
 		first.send("5")

@@ -17,6 +17,7 @@ type wsConn struct {
 
 	transport bool // it is the session's
 	deaf      bool // the peer has broken the protocol, or said goodbye: what still comes is not looked at
+	parting   bool // it was told to go, though it broke no rule of the frames: its close frame is waited for
 }
 
 // handshakeTimeout bounds the writing of the small answers on a new connection.
@@ -79,6 +80,10 @@ func (c *wsConn) receive(s *Session, p []byte, scratch *headerScratch) {
 	delivering := c.transport && s.begin(c)
 	for !c.deaf {
 		m, rest, ok, err := c.frames.next(p, scratch)
+		if err != nil && c.parting {
+			c.deaf = true
+			break
+		}
 		if err != nil {
 			c.violated(s, err)
 			break
@@ -88,6 +93,11 @@ func (c *wsConn) receive(s *Session, p []byte, scratch *headerScratch) {
 		}
 		p = rest
 		switch {
+		case c.parting:
+			if m.op == ws.OpClose {
+				c.conn.Close()
+				return
+			}
 		case m.op.IsControl():
 			c.control(s, m)
 		case !c.transport:
@@ -169,6 +179,12 @@ func (c *wsConn) violated(s *Session, err error) {
 		return
 	}
 	c.hangUp(closeFrame(v.code, v.text))
+}
+
+// part tells a peer to go that has no business here.
+func (c *wsConn) part(text string) {
+	c.hangUp(closeFrame(ws.StatusPolicyViolation, text))
+	c.deaf, c.parting = false, true
 }
 
 // hangUp sends a last frame on a connection that is no session's transport, and gives the peer a moment
