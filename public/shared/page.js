@@ -1,0 +1,86 @@
+// What the pages share: the badge in the header, and the choice of the transport.
+import { attr, h, text } from '/app/dom.js';
+
+const LABELS = { connecting: 'Connecting', live: 'Live', offline: 'Offline, reconnecting', idle: 'Not connected', refused: 'Refused' };
+
+const badge = document.querySelector('[data-testid=badge]');
+const spoken = document.getElementById('spoken');
+
+/** The element with this id, which the page has. */
+export const $ = (id) => document.getElementById(id);
+
+/** Shows the state of the connection, and what it runs over, in the header. */
+export function setState(state, over = '') {
+  attr(badge, 'data-state', state);
+  attr(document.documentElement, 'data-link', state);
+  text(badge.querySelector('[data-part=label]'), LABELS[state]);
+  text(badge.querySelector('[data-part=transport]'), state === 'live' ? over : '');
+}
+
+/** One polite sentence for assistive technology. */
+export function say(sentence) { text(spoken, sentence); }
+
+/**
+ * Fills the page's choice of a transport, and opens the one of ?transport=, or the first. ways are
+ * {value, label, about}; open(value, onState) returns a link, and is called again on a change and on
+ * reopen(). What an earlier link still says about its state is not listened to.
+ */
+export function transports(ways, open) {
+  const select = $('transport');
+  const about = $('transport-about');
+  const wanted = new URLSearchParams(location.search).get('transport');
+  let link = null;
+  let number = 0;
+
+  function reopen() {
+    link?.close();
+    const mine = ++number;
+    const way = ways.find((one) => one.value === select.value);
+    if (about) text(about, way.about);
+    link = open(way.value, (state) => {
+      if (mine === number) setState(state, way.short ?? way.label);
+    });
+  }
+  select.replaceChildren(...ways.map((way) => h('option', { value: way.value }, way.label)));
+  select.value = ways.some((way) => way.value === wanted) ? wanted : ways[0].value;
+  select.addEventListener('change', () => {
+    const to = new URL(location.href);
+    to.searchParams.set('transport', select.value);
+    history.replaceState(null, '', to);
+    reopen();
+  });
+  reopen();
+  return {
+    reopen,
+    get value() { return select.value; },
+    /** Offers only some of the ways, and goes to the first of them where the chosen one is not among them. */
+    offer(allowed) {
+      for (const option of select.options) option.hidden = option.disabled = !allowed(option.value);
+      if (select.selectedOptions[0].disabled) select.value = [...select.options].find((option) => !option.disabled).value;
+    },
+  };
+}
+
+/** The two that every system has. */
+export const SOCKETIO = [
+  { value: 'websocket', label: 'Socket.IO over WebSocket', short: 'WebSocket', about: 'One connection stays open. Each event is one frame on it, in either direction.' },
+  { value: 'polling', label: 'Socket.IO over polling', short: 'polling', about: 'The same events, carried by ordinary requests: one waits for what comes, others bring what is sent.' },
+];
+
+/**
+ * A list that keeps the newest `most` lines, and stays at its end unless the reader has scrolled up.
+ */
+export function logList(list, most) {
+  return {
+    add(...nodes) {
+      const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 40;
+      list.append(...nodes);
+      while (list.childElementCount > most) list.firstElementChild.remove();
+      if (atEnd) list.scrollTop = list.scrollHeight;
+    },
+    clear() { list.replaceChildren(); },
+  };
+}
+
+/** The problem of a refused request in one sentence. */
+export const sentence = (problem) => problem?.detail ?? problem?.title ?? 'Something went wrong.';
