@@ -6,6 +6,11 @@ const LABELS = { connecting: 'Connecting', live: 'Live', offline: 'Offline, reco
 const badge = document.querySelector('[data-testid=badge]');
 const spoken = document.getElementById('spoken');
 
+// On a narrow screen the links scroll sideways; the one of this page must be seen.
+const nav = document.querySelector('.nav');
+const current = nav.querySelector('[aria-current]');
+if (current) nav.scrollLeft = current.offsetLeft - (nav.clientWidth - current.offsetWidth) / 2;
+
 /** The element with this id, which the page has. */
 export const $ = (id) => document.getElementById(id);
 

@@ -1,0 +1,275 @@
+// The console: any namespace, any auth, any event. The form's content is in the address, so that an
+// emit can be prepared and sent to somebody; nothing is emitted before a person says so.
+import { complain, attr, h, painter, show, text } from '/app/dom.js';
+import * as format from '/app/format.js';
+import { socketLink } from '/shared/links.js';
+import { $, logList, say, setState, SOCKETIO, transports } from '/shared/page.js';
+import { print, read } from './print.js';
+
+const WAYS = [
+  { value: 'auto', label: 'Socket.IO, polling first', short: 'polling first', about: 'What the stock client does by itself: it connects by polling, and changes to WebSocket as soon as that works.' },
+  ...SOCKETIO,
+];
+const LINES = 500; // lines of traffic on the page, and lines that wait for their turn to be drawn
+const LENGTH = 20000; // characters of one line
+const ENTRIES = 50; // emits in the history
+const ANSWER_MS = 10000;
+const KEPT = 'jobcast.console';
+
+const form = { namespace: $('namespace'), auth: $('auth'), event: $('event'), args: $('args'), ack: $('ack') };
+const log = logList($('log'), LINES);
+let link = null;
+let wanted = false; // a person has asked for a connection
+let queued = null; // the emit that waits for the connection
+
+// ---- the connection
+
+const transport = transports(WAYS, (way, onState) => {
+  link = null;
+  $('disconnect').disabled = !wanted;
+  if (!wanted) {
+    onState('idle');
+    return null;
+  }
+  const namespace = form.namespace.value.trim() || '/';
+  const auth = parse('auth', (value) => value === undefined || (value !== null && typeof value === 'object' && !Array.isArray(value)) || 'The auth is an object: put { } around it.');
+  if (!auth.ok) {
+    wanted = false;
+    $('disconnect').disabled = true;
+    onState('idle');
+    return null;
+  }
+  const opened = socketLink({
+    namespace,
+    auth: auth.value,
+    transport: way,
+    onState,
+    onRefused(error) {
+      onState('refused');
+      wanted = false;
+      queued = null;
+      $('disconnect').disabled = true;
+      line('refused', namespace, [{ message: error.message, ...(error.data === undefined ? {} : { data: error.data }) }], 'bad');
+      say(`The namespace refused the connection: ${error.message}`);
+    },
+  });
+  const { socket } = opened;
+  socket.on('connect', () => {
+    line('connected', namespace, [{ id: socket.id, transport: socket.io.engine.transport.name }], 'note');
+    socket.io.engine.once('upgrade', (to) => line('upgraded', namespace, [{ transport: to.name }], 'note'));
+    say(`Connected to ${namespace}.`);
+    if (queued) emit(queued);
+    queued = null;
+  });
+  socket.on('disconnect', (reason) => line('disconnected', namespace, [reason], 'bad'));
+  let failed = '';
+  socket.on('connect_error', (error) => {
+    // A server that is down fails at every try: that is said once.
+    if (socket.active && failed !== error.message) line('no connection', namespace, [error.message], 'bad');
+    failed = error.message;
+  });
+  socket.onAny((event, ...args) => line('in', event, args, 'in'));
+  link = { ...opened, namespace, auth: form.auth.value };
+  return opened;
+});
+
+$('connection').addEventListener('submit', (event) => {
+  event.preventDefault();
+  connect();
+});
+
+function connect() {
+  wanted = true;
+  transport.reopen();
+  return wanted;
+}
+
+$('disconnect').addEventListener('click', () => {
+  if (link?.socket.connected) line('disconnected', link.namespace, ['by this page'], 'note');
+  wanted = false;
+  queued = null;
+  transport.reopen();
+  form.namespace.focus();
+});
+
+// ---- emitting
+
+$('emission').addEventListener('submit', (event) => {
+  event.preventDefault();
+  submit();
+});
+form.args.addEventListener('keydown', (event) => {
+  if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) submit();
+});
+
+function submit() {
+  const name = form.event.value;
+  problem('event', name ? '' : 'An event needs a name.');
+  const args = parse('args', (value) => Array.isArray(value) || value === undefined || 'The arguments are a list: put [ ] around them.');
+  if (!name || !args.ok) {
+    document.querySelector('#emission [aria-invalid]').focus();
+    return;
+  }
+  const entry = { namespace: form.namespace.value.trim() || '/', event: name, args: form.args.value, ack: form.ack.checked };
+  remember(entry);
+  const one = { ...entry, values: args.value ?? [] };
+  if (link?.socket.connected && link.namespace === entry.namespace && link.auth === form.auth.value) emit(one);
+  else {
+    queued = one;
+    if (!connect()) queued = null;
+  }
+}
+
+function emit({ event, values, ack }) {
+  const { socket } = link;
+  const sent = performance.now();
+  try {
+    if (ack) {
+      socket.timeout(ANSWER_MS).emit(event, ...values, (late, ...answer) => {
+        if (late) line('no answer', event, [`after ${ANSWER_MS / 1000} s, or the connection ended`], 'bad');
+        else line('ack', `${event}, ${(performance.now() - sent).toFixed(1)} ms`, answer, 'ack');
+      });
+    } else socket.emit(event, ...values);
+    line('out', event, values, 'out');
+  } catch (error) {
+    problem('event', `The client does not emit this: ${error.message}.`); // its reserved names
+  }
+}
+
+/** Reads a field of JSON, and shows at it what is wrong. An empty one is undefined. */
+function parse(name, check) {
+  const field = form[name];
+  let value;
+  let wrong = '';
+  try {
+    value = field.value.trim() === '' ? undefined : read(field.value);
+    const verdict = check(value);
+    if (verdict !== true) wrong = verdict;
+  } catch (error) {
+    wrong = error instanceof SyntaxError ? `This is not JSON: ${error.message}.` : error.message;
+    const at = /position (\d+)/.exec(error.message);
+    if (at && name === 'args') field.setSelectionRange(Number(at[1]), Number(at[1]) + 1);
+  }
+  problem(name, wrong);
+  if (wrong) field.focus();
+  return { ok: !wrong, value };
+}
+
+function problem(name, words) {
+  complain($(`${name}-error`), words);
+  attr(form[name], 'aria-invalid', words ? 'true' : null);
+}
+
+// ---- traffic
+
+const pending = [];
+let dropped = 0;
+const WORDS = { in: '←', out: '→', ack: '✓' };
+const SPOKEN = { in: 'received', out: 'sent', ack: 'acknowledged' };
+
+function line(kind, title, args, tone) {
+  pending.push({ at: Date.now(), kind, title, args, tone });
+  if (pending.length > LINES) {
+    pending.shift();
+    dropped++;
+  }
+  paint.mark();
+}
+
+const paint = painter(() => {
+  log.add(...pending.splice(0).map(({ at, kind, title, args, tone }) => h('li', { class: `traffic ${tone}`, test: 'log-line', data: { kind } },
+    h('time', {}, format.timeOfDay(at)),
+    h('span', { class: 'traffic-kind', title: SPOKEN[kind], 'aria-label': SPOKEN[kind] }, WORDS[kind] ?? kind),
+    h('span', { class: 'what' }, h('span', { class: 'traffic-title' }, title.slice(0, 200)), ' ', args.map((one) => print(one, LENGTH)).join(', ')))));
+  text($('dropped'), dropped ? `${format.plural(dropped, 'line')} came too fast to be shown` : '');
+}, 100);
+
+$('clear').addEventListener('click', () => {
+  pending.length = 0;
+  dropped = 0;
+  text($('dropped'), '');
+  log.clear();
+});
+
+// ---- history, in this browser; without the auth, which may be a secret
+
+let entries = kept();
+
+function remember(entry) {
+  entries = [entry, ...entries.filter((one) => JSON.stringify(one) !== JSON.stringify(entry))].slice(0, ENTRIES);
+  keep();
+}
+
+function kept() {
+  try {
+    const list = JSON.parse(localStorage.getItem(KEPT));
+    return list.filter((one) => [one.namespace, one.event, one.args].every((part) => typeof part === 'string'));
+  } catch {
+    return [];
+  }
+}
+
+function keep() {
+  try {
+    localStorage.setItem(KEPT, JSON.stringify(entries));
+  } catch { /* it lives as long as the page, then */ }
+  drawHistory();
+}
+
+function drawHistory() {
+  $('history').replaceChildren(...entries.map((entry) => h('li', { class: 'past', test: 'history-line' },
+    h('button', { type: 'button', class: 'past-what', title: 'Put it into the form', on: { click: () => { fill(entry); form.args.focus(); } } },
+      h('span', { class: 'past-event' }, entry.event), h('span', { class: 'past-where' }, entry.namespace), h('span', { class: 'past-args mono' }, entry.args.slice(0, 200))),
+    h('button', { type: 'button', class: 'quiet small', test: 'replay', 'aria-label': `Emit ${entry.event} again`, on: { click: () => { fill(entry); submit(); } } }, 'Again'))));
+  show($('no-history'), entries.length === 0);
+  show($('forget'), entries.length > 0);
+}
+
+$('forget').addEventListener('click', () => {
+  entries = [];
+  keep();
+});
+
+function fill(entry) {
+  form.namespace.value = entry.namespace;
+  form.event.value = entry.event;
+  form.args.value = entry.args;
+  form.ack.checked = Boolean(entry.ack);
+  for (const name of ['args', 'event']) problem(name, '');
+  writeAddress();
+}
+
+// ---- the address
+
+function readAddress() {
+  const hash = new URLSearchParams(location.hash.slice(1));
+  if (!hash.has('event') && !hash.has('ns')) return;
+  form.auth.value = hash.get('auth') ?? '';
+  fill({ namespace: hash.get('ns') ?? '/', event: hash.get('event') ?? '', args: hash.get('args') ?? '[]', ack: hash.has('ack') });
+}
+
+function writeAddress() {
+  const hash = new URLSearchParams({ ns: form.namespace.value, event: form.event.value, args: form.args.value });
+  if (form.auth.value.trim()) hash.set('auth', form.auth.value);
+  if (form.ack.checked) hash.set('ack', '1');
+  history.replaceState(null, '', `${location.pathname}${location.search}#${hash}`);
+}
+
+for (const field of Object.values(form)) field.addEventListener('input', writeAddress);
+window.addEventListener('hashchange', readAddress);
+
+$('copy').addEventListener('click', async () => {
+  writeAddress();
+  let words = 'Copied';
+  try {
+    await navigator.clipboard.writeText(location.href);
+  } catch {
+    words = 'It is in the address bar';
+  }
+  text($('copy'), words);
+  setTimeout(() => text($('copy'), 'Copy a link to this'), 1500);
+});
+
+setState('idle');
+drawHistory();
+readAddress();
