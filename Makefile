@@ -19,7 +19,7 @@ build: bin/jobcast
 bin/jobcast: $(CLIENT) $(GO_FILES) $(PAGES)
 	go build -trimpath -o $@ .
 
-# The stock client comes from npm by the lock file, and is embedded in the binary.
+# The stock client and the chart library come from npm by the lock file, and are embedded in the binary.
 node_modules/.installed: package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
@@ -27,6 +27,7 @@ node_modules/.installed: package.json package-lock.json
 $(CLIENT): node_modules/.installed
 	@mkdir -p public/vendor
 	cp node_modules/socket.io-client/dist/socket.io.min.js node_modules/socket.io-client/dist/socket.io.min.js.map public/vendor/
+	cp node_modules/uplot/dist/uPlot.iife.min.js node_modules/uplot/dist/uPlot.min.css public/vendor/
 	@touch $@
 
 test: unit types interop

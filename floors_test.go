@@ -14,17 +14,18 @@ var floors = map[string][]string{
 	"engineio/parser": {},
 	"socketio/parser": {},
 
+	"compare":       {},
 	"engineio":      {"engineio/parser", "github.com/gobwas/ws"},
 	"jobs":          {"github.com/oklog/ulid/v2"},
 	"jobs/jobstest": {"jobs"},
-	"web":           {"jobs", "github.com/labstack/echo/v4"},
+	"web":           {"compare", "jobs", "github.com/gobwas/ws", "github.com/labstack/echo/v4"},
 
 	"socketio": {"engineio", "socketio/parser"},
 
-	"events":  {"jobs", "socketio"},
+	"events":  {"compare", "jobs", "socketio"},
 	"workers": {"jobs", "github.com/axiomhq/hyperloglog"},
 
-	"namespaces": {"events", "jobs", "socketio"},
+	"namespaces": {"compare", "events", "jobs", "socketio"},
 	"natsio":     {"jobs", "github.com/nats-io/"},
 
 	// The generator reads events as source.

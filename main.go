@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"jobcast/compare"
 	"jobcast/engineio"
 	"jobcast/jobs"
 	"jobcast/namespaces"
@@ -112,6 +113,8 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 	})
 	followers := namespaces.Jobs(sockets, engine, log)
 	namespaces.Test(sockets)
+	runs := new(compare.Runs)
+	namespaces.Compare(sockets, runs)
 
 	requests, end := context.WithCancelCause(context.Background())
 	server := &http.Server{
@@ -120,6 +123,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 			Public:         pages(),
 			Jobs:           engine,
 			Files:          files,
+			Runs:           runs,
 			MaxUploadBytes: int64(s.MaxUpload),
 			Ready:          store.Ready,
 			Version:        version,
@@ -131,6 +135,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return requests },
+		ConnContext:       compare.ConnContext,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	served := make(chan error, 1)
@@ -151,6 +156,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 	draining()
 	log.Info("draining")
 	end(errDraining)
+	runs.Close()
 	down := make(chan error, 1)
 	go func() { down <- shutdown(ctx, server) }()
 	failed := func(part string, e error) {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"jobcast/compare"
 	"jobcast/jobs"
 )
 
@@ -48,6 +49,8 @@ type Config struct {
 	Public fs.FS
 	Jobs   *jobs.Engine
 	Files  *jobs.Files
+	// Runs are the streams that are compared over all transports. Nil means that there are none.
+	Runs *compare.Runs
 	// MaxUploadBytes bounds one upload. Zero means 4 GiB.
 	MaxUploadBytes int64
 	// Ready says why the server cannot do its work right now. Nil means that it always can.
@@ -70,6 +73,9 @@ type server struct {
 func New(cfg Config) http.Handler {
 	if cfg.MaxUploadBytes <= 0 {
 		cfg.MaxUploadBytes = 4 << 30
+	}
+	if cfg.Runs == nil {
+		cfg.Runs = new(compare.Runs)
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -103,6 +109,8 @@ func New(cfg Config) http.Handler {
 	route("POST", "/api/jobs/:id/cancel", s.cancelJob)
 	route("PUT POST", "/api/uploads/:name", s.upload)
 	route("GET HEAD", "/api/kinds", s.getKinds)
+	route("GET HEAD", "/api/compare", s.getCompare)
+	route("GET", "/ws/compare", s.socketCompare)
 	route("GET HEAD", "/healthz", s.healthz)
 	route("GET HEAD", "/readyz", s.readyz)
 	for path, p := range pages.byPath {
@@ -114,7 +122,7 @@ func New(cfg Config) http.Handler {
 		}
 		return pages.byPath["/"].serve(c, http.StatusOK) // it reads the id out of its own address
 	})
-	return e
+	return s.measured(e)
 }
 
 // guard stands before every handler but the sockets'. It refuses what another site's page may not ask
