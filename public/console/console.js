@@ -20,6 +20,7 @@ const form = { namespace: $('namespace'), auth: $('auth'), event: $('event'), ar
 const log = logList($('log'), LINES);
 let link = null;
 let wanted = false; // a person has asked for a connection
+let auth; // what the connection is asked for with
 let queued = null; // the emit that waits for the connection
 
 // ---- the connection
@@ -32,16 +33,9 @@ const transport = transports(WAYS, (way, onState) => {
     return null;
   }
   const namespace = form.namespace.value.trim() || '/';
-  const auth = parse('auth', (value) => value === undefined || (value !== null && typeof value === 'object' && !Array.isArray(value)) || 'The auth is an object: put { } around it.');
-  if (!auth.ok) {
-    wanted = false;
-    $('disconnect').disabled = true;
-    onState('idle');
-    return null;
-  }
   const opened = socketLink({
     namespace,
-    auth: auth.value,
+    auth,
     transport: way,
     onState,
     onRefused(error) {
@@ -78,10 +72,15 @@ $('connection').addEventListener('submit', (event) => {
   connect();
 });
 
+/** Connects as the form says, in place of what there is. Returns false where the auth is wrong. */
 function connect() {
+  const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
+  const parsed = parse('auth', (value) => value === undefined || isObject(value) || 'The auth is an object: put { } around it.');
+  if (!parsed.ok) return false;
+  auth = parsed.value;
   wanted = true;
   transport.reopen();
-  return wanted;
+  return true;
 }
 
 $('disconnect').addEventListener('click', () => {
@@ -253,6 +252,18 @@ function writeAddress() {
   if (form.auth.value.trim()) hash.set('auth', form.auth.value);
   if (form.ack.checked) hash.set('ack', '1');
   history.replaceState(null, '', `${location.pathname}${location.search}#${hash}`);
+  drawSource();
+}
+
+/** The file that answers the namespace in the form. */
+const SOURCES = { '/': 'echo', '/vote': 'vote', '/chat': 'chat', '/jobs': 'jobs', '/compare': 'compare', '/testnamespace': 'test' };
+
+function drawSource() {
+  const name = form.namespace.value.trim() || '/';
+  show($('source'), Object.hasOwn(SOURCES, name));
+  if ($('source').hidden) return;
+  text($('source'), `Source of the namespace ${name}`);
+  attr($('source'), 'href', `/source/namespaces/${SOURCES[name]}.go`);
 }
 
 for (const field of Object.values(form)) field.addEventListener('input', writeAddress);

@@ -1,0 +1,136 @@
+// The chat over each transport. All of them bring a message to the same functions of `on`:
+//
+//   message({id, room, from, text, at})    said in a room; without id where the transport has none
+//   private({id, from, to, text, at})      said to one person
+//   people(room, names), joined(room, name), left(room, name), typing(room, name)
+//   notice(words)                          what the server has to say about something sent
+//   refused(error)                         the nickname was not accepted
+//
+// and return say(room, text, done), close(), and what else they can do. done(words) is called with what went
+// wrong, or without words.
+import { pollLink, rawLink, socketLink } from '/shared/links.js';
+import { sentence } from '/shared/page.js';
+
+const ANSWER_MS = 10000;
+const POLL_MS = 1000;
+
+/** The room of those who have no name. It is one and the same under all transports. */
+export const ANONYMOUS = '';
+
+const UNSURE = 'The server did not answer, so it is not sure that this was sent.';
+
+/** Socket.IO, over either transport: all that the chat can do. */
+export function overSocketIO(transport, nickname, on, onState) {
+  const link = socketLink({
+    namespace: '/chat', transport, onState, auth: nickname ? { nickname } : undefined, onRefused: on.refused,
+  });
+  const { socket } = link;
+  const message = (one) => ({ id: one.id, room: one.room, from: one.from_user, to: one.to_user, text: one.chat, at: one.at });
+  socket.on('chat:history', ({ messages }) => messages.forEach((one) => on.message(message(one))));
+  socket.on('chat:message', (one) => on.message(message(one)));
+  socket.on('chat:private', (one) => on.private(message(one)));
+  socket.on('chat:people', ({ room, people }) => on.people(room, people));
+  socket.on('chat:joined', ({ room, user }) => on.joined(room, user));
+  socket.on('chat:left', ({ room, user }) => on.left(room, user));
+  socket.on('chat:typing', ({ room, from_user: user }) => on.typing(room, user));
+  const ask = (event, payload, done) => socket.timeout(ANSWER_MS).emit(event, payload, (late, ack) => {
+    done(late ? UNSURE : ack.ok ? '' : sentence(ack.error), ack);
+  });
+  return {
+    ...link,
+    say: (room, text, done) => ask('chat:message', { room, chat: text }, done),
+    private: (to, text, done) => ask('chat:private', { to_user: to, chat: text }, done),
+    join: (room, done) => ask('chat:join', { room }, done),
+    leave: (room, done) => ask('chat:leave', { room }, done),
+    typing: (room) => socket.volatile.emit('chat:typing', { room }),
+  };
+}
+
+/** A raw WebSocket: text for those without a name, JSON for the others, and one more for private words. */
+export function raw(nickname, on, onState) {
+  if (!nickname) {
+    const link = rawLink({ path: '/ws/chat', onState, onMessage: (text) => on.message({ room: ANONYMOUS, text }) });
+    return { ...link, say: (room, text, done) => done(link.send(text) ? '' : 'Not connected: this was not sent.') };
+  }
+  const name = encodeURIComponent(nickname);
+  const group = rawLink({
+    path: `/ws/chat/${name}`,
+    onState,
+    onMessage(data) {
+      const one = JSON.parse(data);
+      on.message({ room: one.room, from: one.from_user, text: one.chat });
+    },
+  });
+  const one = rawLink({
+    path: `/ws/private/${name}`,
+    onState() {},
+    onMessage(data) {
+      const { from_user: from, to_user: to, chat: text, error } = JSON.parse(data);
+      if (error) on.notice(error);
+      else on.private({ from, to, text });
+    },
+  });
+  return {
+    close() {
+      group.close();
+      one.close();
+    },
+    say: (room, text, done) => done(group.send(text) ? '' : 'Not connected: this was not sent.'),
+    private(to, text, done) {
+      const sent = one.send(JSON.stringify({ to_user: to, chat: text }));
+      if (sent) on.private({ from: nickname, to, text }); // it comes to the other alone
+      done(sent ? '' : 'Not connected: this was not sent.');
+    },
+  };
+}
+
+// ---- by HTTP alone, as pages did before there were sockets; for those without a name
+
+async function json(path, init) {
+  const response = await fetch(path, { cache: 'no-store', ...init });
+  if (!response.ok) throw Object.assign(new Error(`status ${response.status}`), { problem: await response.json().catch(() => null) });
+  return response.json().catch(() => ({}));
+}
+
+const send = (path, init, done) => json(path, init).then(() => done(''), (error) => done(error.problem ? sentence(error.problem) : UNSURE));
+
+/** Long polling with a queue for each reader, who is known by a name that it makes up. */
+export function queue(on, onState) {
+  const name = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, '0')).join('');
+  const link = pollLink({
+    onState,
+    async ask(signal) {
+      const { status, msg } = await json(`/get_msg/?name=${name}`, { signal });
+      if (status) on.message({ room: ANONYMOUS, text: msg });
+    },
+  });
+  return { ...link, say: (room, text, done) => send('/send_msg/', { method: 'POST', body: new URLSearchParams({ content: text }) }, done) };
+}
+
+/** Short polling: the page says how far it has read, and asks once a second for more. */
+export function index(on, onState) {
+  let at = 0;
+  const link = pollLink({
+    onState,
+    everyMs: POLL_MS,
+    async ask(signal) {
+      const answer = await json(`/get/msg?index=${at}`, { signal });
+      at = answer.index;
+      for (const text of answer.data) on.message({ room: ANONYMOUS, text });
+    },
+  });
+  return { ...link, say: (room, text, done) => send(`/send/msg?${new URLSearchParams({ text })}`, {}, done) };
+}
+
+/** Long polling where the server remembers how far this reader has read. */
+export function reader(on, onState) {
+  const uid = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, '0')).join('');
+  const link = pollLink({
+    onState,
+    async ask(signal) {
+      const { status, data } = await json(`/get/message?uid=${uid}`, { signal });
+      if (status) on.message({ room: ANONYMOUS, text: data });
+    },
+  });
+  return { ...link, say: (room, text, done) => send(`/send/message?${new URLSearchParams({ text })}`, {}, done) };
+}
