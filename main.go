@@ -41,6 +41,11 @@ const (
 //go:embed all:public
 var public embed.FS
 
+// source is what the pages link to as their own source.
+//
+//go:embed namespaces/*.go
+var source embed.FS
+
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
@@ -121,6 +126,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		Handler: web.New(web.Config{
 			Sockets:        sockets,
 			Public:         pages(),
+			Source:         source,
 			Jobs:           engine,
 			Files:          files,
 			Runs:           runs,

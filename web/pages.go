@@ -19,6 +19,7 @@ import (
 // contentTypes are those of the pages' files. What the host's own tables say must not matter.
 var contentTypes = map[string]string{
 	".css":         "text/css; charset=utf-8",
+	".go":          "text/plain; charset=utf-8", // to be read
 	".html":        "text/html; charset=utf-8",
 	".ico":         "image/x-icon",
 	".jpg":         "image/jpeg",

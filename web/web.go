@@ -47,6 +47,9 @@ type Config struct {
 	// Public holds the pages. index.html is served at / and at /jobs/ID, 404.html for what is not
 	// there. It is read once, by New.
 	Public fs.FS
+	// Source holds Go files that people may read, at /source/ and their path. It is read once, by New;
+	// nil means none.
+	Source fs.FS
 	Jobs   *jobs.Engine
 	Files  *jobs.Files
 	// Runs are the streams that are compared over all transports. Nil means that there are none.
@@ -84,6 +87,10 @@ func New(cfg Config) http.Handler {
 	if err != nil {
 		panic(fmt.Sprintf("web: load the pages: %v", err))
 	}
+	source, err := loadSource(cfg.Source)
+	if err != nil {
+		panic(fmt.Sprintf("web: load the source: %v", err))
+	}
 	s := &server{Config: cfg, pages: pages}
 
 	e := echo.New()
@@ -113,8 +120,10 @@ func New(cfg Config) http.Handler {
 	route("GET", "/ws/compare", s.socketCompare)
 	route("GET HEAD", "/healthz", s.healthz)
 	route("GET HEAD", "/readyz", s.readyz)
-	for path, p := range pages.byPath {
-		route("GET HEAD", path, func(c echo.Context) error { return p.serve(c, http.StatusOK) })
+	for _, byPath := range []map[string]*page{pages.byPath, source} {
+		for path, p := range byPath {
+			route("GET HEAD", path, func(c echo.Context) error { return p.serve(c, http.StatusOK) })
+		}
 	}
 	route("GET HEAD", "/jobs/:id", func(c echo.Context) error {
 		if !jobs.ID(c.Param("id")).Valid() { // Echo lets the last parameter of a path hold slashes
