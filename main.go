@@ -41,10 +41,10 @@ const (
 //go:embed all:public
 var public embed.FS
 
-// source is what the pages link to as their own source.
+// ownSource is what the pages link to as their own source.
 //
 //go:embed namespaces/*.go
-var source embed.FS
+var ownSource embed.FS
 
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
@@ -126,7 +126,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		Handler: web.New(web.Config{
 			Sockets:        sockets,
 			Public:         pages(),
-			Source:         source,
+			Source:         ownSource,
 			Jobs:           engine,
 			Files:          files,
 			Runs:           runs,
