@@ -1,7 +1,8 @@
 // The two charts: a line for each transport, a point a second, the last two minutes.
 import { LINES } from './lines.js';
 
-const SECONDS = 120;
+const SECONDS = 120; // that are drawn at the most
+const SECONDS_LEAST = 30;
 const HEIGHT = 260;
 
 /** The colour of a line, from the stylesheet: it is another one in the dark. */
@@ -30,13 +31,13 @@ export function chart(place, { log = false, value }) {
     focus: { alpha: 0.15 },
     padding: [12, 18, 0, 0],
     scales: {
-      x: { time: false, range: (_, __, max) => [max - SECONDS, max] },
+      x: { time: false, range: (_, min, max) => [max - Math.min(SECONDS, Math.max(SECONDS_LEAST, max - min)), max] },
       y: log
         ? { distr: 3, log: 10, range: (_, min, max) => decades(min, max) }
         : { range: (_, __, max) => [0, (max || 1) * 1.08] },
     },
     axes: [
-      axis({ values: (u, ticks) => ticks.map((t) => ago(t - u.scales.x.max)), space: 70, size: 34, gap: 10, incrs: [30, 60], grid: { show: false } }),
+      axis({ splits: (_, __, min, max) => backwards(min, max), values: (u, ticks) => ticks.map((t) => ago(u.scales.x.max - t)), size: 34, gap: 10, grid: { show: false } }),
       axis({ values: (_, ticks) => ticks.map(value), size: 64, gap: 8, space: 44, ...(log && { splits: (_, __, min, max) => powers(min, max) }) }),
     ],
     series: [{}, ...LINES.map(({ key }) => ({
@@ -79,7 +80,13 @@ function powers(min, max) {
   const first = Math.round(Math.log10(min));
   return Array.from({ length: Math.round(Math.log10(max)) - first + 1 }, (_, i) => Number((10 ** (first + i)).toPrecision(1)));
 }
-const ago = (s) => (s > -1 ? 'now' : s % 60 === 0 ? `${-s / 60} min ago` : `${-s} s ago`);
+/** Round times from the end back to the beginning. */
+function backwards(min, max) {
+  const step = max - min > 60 ? 30 : 10;
+  return Array.from({ length: Math.floor((max - min) / step) + 1 }, (_, i) => max - i * step).reverse();
+}
+
+const ago = (s) => (s < 1 ? 'now' : `−${s} s`);
 
 function decades(min, max) {
   if (!(min > 0) || !(max > 0)) return [0.1, 1000];

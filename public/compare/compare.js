@@ -162,13 +162,13 @@ function row({ key, label, about }) {
   const cell = (name, title) => h('td', { class: 'num', data: { title }, test: `${name}-${key}` });
   const state = h('span', { class: 'line-dot', 'aria-hidden': 'true' });
   const cells = {
-    median: cell('median', 'Delay, median'),
-    worst: cell('worst', 'Delay, 99th'),
-    requests: cell('requests', 'Requests a minute'),
-    bytes: cell('bytes', 'Bytes a minute'),
-    perEvent: cell('per-event', 'Bytes an event'),
-    cpu: cell('cpu', 'CPU an event'),
-    events: cell('events', 'Events'),
+    median: cell('median', 'delay'),
+    worst: cell('worst', 'delay, 99th'),
+    requests: cell('requests', 'requests/min'),
+    bytes: cell('bytes', 'bytes/min'),
+    perEvent: cell('per-event', 'bytes/event'),
+    cpu: cell('cpu', 'CPU/event'),
+    events: cell('events', 'events'),
   };
   const node = h('tr', { data: { line: key }, test: `line-${key}`, on: { mouseenter: () => focus(key), mouseleave: () => focus(null) } },
     h('th', { scope: 'row' }, h('span', { class: 'line-name' }, state, h('span', {}, h('span', { class: 'line-label' }, label), h('span', { class: 'line-about' }, about)))),
@@ -229,7 +229,7 @@ function verdict() {
   const over = (f) => size(Math.max(0, f.perEvent - settings().size));
   text($('say-both'), `Socket.IO over WebSocket: ${delay(socketIO.median)}, and ${over(socketIO)} on the wire beside each event of ${size(settings().size)}. Raw WebSocket is ${over(raw)}: the difference buys rooms, acknowledgements, reconnecting and the way round a proxy that blocks WebSockets.`);
   text($('say-down'), `Server-Sent Events: ${delay(sse.median)} and ${over(sse)} beside each event, over plain HTTP, and the browser resumes by itself.`);
-  text($('say-rare'), `Long polling is as quick (${delay(long.median)}) and makes a request for nearly every event: ${whole(long.requests)} a minute, ${over(long)} beside each event. It is what Socket.IO falls back to (${delay(polling.median)}, ${over(polling)}).`);
+  text($('say-rare'), `Long polling takes ${delay(long.median)}, and makes a request for nearly every event: ${whole(long.requests)} a minute, with ${over(long)} beside each event. That is little where little happens. It is what Socket.IO falls back to (${delay(polling.median)}, ${over(polling)}).`);
   text($('say-late'), `Short polling every ${everyMs() < 1000 ? `${everyMs()} ms` : `${everyMs() / 1000} s`} is ${delay(short.median)} late, and no server can help it; but its ${whole(short.requests)} requests a minute stay the same however much happens.`);
 }
 

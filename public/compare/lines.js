@@ -26,7 +26,7 @@ export const LINES = Object.freeze([
  * @param {(live: boolean) => void} [options.onLive]
  */
 export function openLine(key, options) {
-  const line = { key, base: globalThis.location?.origin, onLive() {}, everyMs: () => 1000, ...options, last: options.after ?? 0 };
+  const line = { onLive() {}, everyMs: () => 1000, ...options, key, base: options.base ?? location.origin, last: options.after ?? 0 };
   line.take = (event) => {
     line.last = event.n;
     line.onEvent(event);
@@ -58,6 +58,7 @@ function poll(line, more, pauseMs) {
     while (!ended.signal.aborted) {
       try {
         const response = await fetch(`${line.base}/api/compare?${line.query(more)}`, { signal: ended.signal, cache: 'no-store' });
+        if (response.status === 404) break; // the run has ended
         if (!response.ok) throw new Error(`status ${response.status}`);
         const page = await response.json();
         if (ended.signal.aborted) return;
