@@ -266,7 +266,12 @@ function drawSource() {
   attr($('source'), 'href', `/source/namespaces/${SOURCES[name]}.go`);
 }
 
-for (const field of Object.values(form)) field.addEventListener('input', writeAddress);
+for (const [name, field] of Object.entries(form)) {
+  field.addEventListener('input', () => {
+    if (name !== 'ack') problem(name, '');
+    writeAddress();
+  });
+}
 window.addEventListener('hashchange', readAddress);
 
 $('copy').addEventListener('click', async () => {

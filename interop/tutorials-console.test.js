@@ -1,0 +1,161 @@
+// The console in Chromium: any namespace, any auth, any event, and what comes in.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { io } from "socket.io-client";
+import { launch, open } from "./lib/browser.js";
+import { Server, until } from "./lib/server.js";
+
+let server, browser;
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+const by = (page, id) => page.getByTestId(id);
+const log = (page) => by(page, "log-line").allTextContents();
+const logged = (page, pattern) => until(`a line ${pattern}`, async () => (await log(page)).some((line) => pattern.test(line)), 15_000)
+  .catch(async (error) => { throw new Error(`${error.message}, got\n${(await log(page)).join("\n")}`); });
+const problem = (page) => until("a sentence at a field", async () => (await by(page, "error").allTextContents()).join(" "));
+
+async function set(page, fields) {
+  for (const [id, value] of Object.entries(fields)) await by(page, id).fill(value);
+}
+
+for (const transport of ["auto", "websocket", "polling"]) {
+  test(`any event over ${transport}: emitted, acknowledged, and shown as it came`, async () => {
+    const page = await open(browser, `${server.url}/console/?transport=${transport}`);
+    assert.equal(await by(page, "badge").getAttribute("data-state"), "idle");
+    await by(page, "connect").click();
+    await logged(page, /connected.*\//);
+    await set(page, { event: "echo", args: '["Grüße", 42, {"deep": [true, null]}, "<b>markup</b>"]' });
+    await by(page, "ack").check();
+    await by(page, "emit").click();
+    await logged(page, /→.*echo "Grüße", 42, \{"deep": \[true, null\]\}, "<b>markup<\/b>"/);
+    await logged(page, /←.*echo "Grüße", 42, \{"deep": \[true, null\]\}, "<b>markup<\/b>"/);
+    await logged(page, /✓.*echo, [0-9.]+ ms .*"Grüße"/);
+    assert.equal(await page.locator("#log b").count(), 0);
+
+    await by(page, "ack").uncheck();
+    await set(page, { args: '[{"$hex": "00ff10"}, {"in": {"$hex": ""}}]' });
+    await by(page, "emit").click();
+    await logged(page, /←.*<3 bytes: 00 ff 10>, \{"in": <0 bytes>\}/);
+    assert.deepEqual(page.problems, []);
+    await page.context().close();
+  });
+}
+
+test("another namespace with auth, and why one refuses", async () => {
+  const page = await open(browser, `${server.url}/console/`);
+  await set(page, { namespace: "/chat", auth: '{"nickname": "console"}' });
+  await by(page, "connect").click();
+  await logged(page, /connected.*\/chat/);
+  await logged(page, /←.*chat:people/);
+  await set(page, { namespace: "/nowhere", auth: "" });
+  await by(page, "connect").click();
+  await logged(page, /refused.*\/nowhere.*Invalid namespace/);
+  assert.equal(await by(page, "badge").getAttribute("data-state"), "refused");
+  await set(page, { namespace: "/chat", auth: `{"nickname": "${"x".repeat(500)}"}` });
+  await by(page, "connect").click();
+  await logged(page, /refused.*\/chat.*"data"/);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("what is not JSON is said at its field, and nothing is emitted", async () => {
+  const page = await open(browser, `${server.url}/console/`);
+  for (const [id, value, want] of [
+    ["args", '[1, 2', /not JSON/], ["args", '{"a": 1}', /put \[ \] around/], ["args", '[{"$hex": "0g"}]', /\$hex/],
+    ["event", "", /needs a name/], ["auth", "{", /not JSON/], ["auth", "[1]", /put \{ \} around/], ["event", "connect", /reserved|does not emit/],
+  ]) {
+    await set(page, { namespace: "/", auth: "", event: "echo", args: "[]", [id]: value });
+    await by(page, "emit").click();
+    assert.match(await problem(page), want, `${id}: ${value}`);
+    assert.equal(await by(page, id).getAttribute("aria-invalid"), "true");
+    await set(page, { auth: "", event: "echo", args: "[]" });
+    await by(page, "emit").click();
+    await until("no error is left", async () => (await by(page, "error").count()) === 0);
+  }
+  assert.ok(!(await log(page)).some((line) => /0g|connect \[/.test(line)));
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("a link carries a prepared emit, and emits nothing by itself", async () => {
+  const { body: before } = await server.api("/api/vote");
+  const hash = new URLSearchParams({ ns: "/vote", event: "vote", args: '[{"uid":"1"}]', ack: "1" });
+  const page = await open(browser, `${server.url}/console/?transport=polling#${hash}`);
+  assert.equal(await by(page, "namespace").inputValue(), "/vote");
+  assert.equal(await by(page, "ack").isChecked(), true);
+  await page.waitForTimeout(500);
+  assert.deepEqual((await server.api("/api/vote")).body, before);
+  await by(page, "emit").click();
+  await logged(page, /✓.*vote/);
+  const votes = async () => (await server.api("/api/vote")).body.candidates[0].count - before.candidates[0].count;
+  assert.equal(await votes(), 1);
+
+  // The history is there after a reload, and its line emits again.
+  await set(page, { event: "something else" });
+  await page.reload();
+  await by(page, "replay").first().click();
+  await logged(page, /✓.*vote/);
+  assert.equal(await votes(), 2);
+  assert.equal(await by(page, "history-line").count(), 1, "the same emit is listed once");
+
+  // What the form holds is in the address.
+  const copy = await open(browser, page.url());
+  assert.equal(await by(copy, "event").inputValue(), "vote");
+  assert.equal(await by(copy, "args").inputValue(), '[{"uid":"1"}]');
+  assert.deepEqual([...page.problems, ...copy.problems], []);
+  await copy.context().close();
+  await page.context().close();
+});
+
+test("the auth is in no history", async () => {
+  const page = await open(browser, `${server.url}/console/`);
+  await set(page, { auth: '{"token": "s3cret"}' });
+  await by(page, "emit").click();
+  await logged(page, /✓/);
+  assert.ok(!(await page.evaluate(() => JSON.stringify({ ...localStorage }))).includes("s3cret"));
+  await page.context().close();
+});
+
+test("a flood is shown as far as a person can read it, and the page stays usable", async () => {
+  const page = await open(browser, `${server.url}/console/`);
+  await set(page, { namespace: "/chat" });
+  await by(page, "connect").click();
+  await logged(page, /connected/);
+  const socket = io(`${server.url}/chat`, { forceNew: true, transports: ["websocket"] });
+  await new Promise((resolve, reject) => socket.on("connect", resolve).on("connect_error", reject));
+  for (let i = 0; i < 3000; i++) socket.emit("chat:message", { chat: `flood ${i}` });
+  await page.waitForTimeout(1500);
+  assert.ok((await by(page, "log-line").count()) <= 500);
+  await by(page, "clear").click();
+  await until("the log is empty", async () => (await by(page, "log-line").count()) <= 500);
+  socket.close();
+
+  // One long message is cut, where it is shown only.
+  await set(page, { namespace: "/", event: "echo", args: JSON.stringify(["x".repeat(300_000)]) });
+  await by(page, "emit").click();
+  await logged(page, /←.*echo/);
+  const longest = Math.max(...(await log(page)).map((line) => line.length));
+  assert.ok(longest < 21_000, `a line has ${longest} characters`);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("a server that dies is said once, and comes back by itself", async () => {
+  const page = await open(browser, `${server.url}/console/?transport=websocket`);
+  await by(page, "connect").click();
+  await logged(page, /connected/);
+  await server.kill();
+  await logged(page, /disconnected/);
+  await page.waitForTimeout(2000);
+  await server.up();
+  await until("connected again", async () => (await log(page)).filter((line) => /connected\/ \{/.test(line) && !/disc/.test(line)).length === 2);
+  assert.equal((await log(page)).filter((line) => /no connection/.test(line)).length, 1);
+  await page.context().close();
+});
