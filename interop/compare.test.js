@@ -1,0 +1,169 @@
+// The comparison in Chromium: one stream, six transports, the same numbers, and figures that can be right.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch, open } from "./lib/browser.js";
+import { contiguous, Server, sleep, until } from "./lib/server.js";
+
+const LINES = ["short", "long", "sse", "sio-polling", "sio-websocket", "websocket"];
+const OVER_REQUESTS = ["long", "sio-polling"];
+
+let server, browser;
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+async function compare(query = "") {
+  const page = await open(browser, `${server.url}/compare/${query}`);
+  page.on("console", (message) => {
+    if (message.text().includes("Content Security Policy")) page.problems.push(message.text());
+  });
+  return page;
+}
+
+/** What each line has received, and its figures. */
+const lines = (page) => page.evaluate(() => Object.fromEntries([...window.comparison.tracks].map(([key, track]) =>
+  [key, { numbers: track.numbers, lost: track.lost, doubled: track.doubled, figures: track.figures }])));
+
+async function received(page, least) {
+  return until(`every line has ${least} events`, async () => {
+    const all = await lines(page);
+    return LINES.every((key) => all[key]?.numbers.length >= least) && all;
+  });
+}
+
+function same(all) {
+  assert.deepEqual(Object.keys(all), LINES);
+  for (const key of LINES) {
+    contiguous(all[key].numbers);
+    assert.deepEqual([all[key].lost, all[key].doubled], [0, 0], key);
+  }
+}
+
+test("all six lines have the same numbers, and figures are drawn for each", async () => {
+  const page = await compare("?rate=20&size=256&poll=500");
+  await received(page, 120);
+  const all = await until("figures", async () => {
+    const now = await lines(page);
+    return LINES.every((key) => now[key].figures.perEvent !== null) && now;
+  });
+  same(all);
+  for (const key of LINES) {
+    const { median, worst, bytes, perEvent, requests } = all[key].figures;
+    assert.ok(median > -5 && median <= worst, `${key}: median ${median}, 99th ${worst}`);
+    assert.ok(perEvent > 256 && bytes > 20 * 60 * 200, `${key}: ${perEvent} bytes an event, ${bytes} a minute`);
+    for (const name of ["median", "worst", "requests", "bytes", "per-event", "events"]) {
+      assert.match(await page.getByTestId(`${name}-${key}`).textContent(), /\d/, `${name} of ${key}`);
+    }
+    if (OVER_REQUESTS.includes(key)) assert.ok(requests > 300, `${key}: ${requests} requests a minute`);
+  }
+  // Where the frames are known, so is what they take: a header of four bytes, and Socket.IO's own words.
+  assert.equal(all.websocket.figures.perEvent, 256 + 4);
+  assert.equal(all["sio-websocket"].figures.perEvent, 256 + 4 + '42/compare,["compare:event",]'.length);
+  assert.equal(all.websocket.figures.requests, 0);
+  assert.ok(all.short.figures.requests > 60 && all.short.figures.requests < 180, `short: ${all.short.figures.requests}`);
+  assert.ok(all.short.figures.median > 3 * all.websocket.figures.median, "short polling is the late one");
+
+  const points = await page.evaluate(() => [window.comparison.delayChart.points, window.comparison.bytesChart.points]);
+  for (const chart of points) for (const n of chart) assert.ok(n >= 3, `points drawn: ${points}`);
+  for (const name of ["delay-chart", "bytes-chart"]) {
+    const colours = await page.getByTestId(name).locator("canvas").evaluate((canvas) => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const seen = new Set();
+      for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) seen.add(`${data[i]},${data[i + 1]},${data[i + 2]}`);
+      return seen.size;
+    });
+    assert.ok(colours > 4, `${name} has ${colours} colours`);
+  }
+  assert.match(await page.getByTestId("verdict").innerText(), /Socket\.IO over WebSocket: .*33 B on the wire beside each event/);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("a new rate and size are in force at once, on every line", async () => {
+  const page = await compare("?rate=2&size=64&poll=250");
+  await received(page, 3);
+  await page.getByTestId("rate").selectOption("50");
+  await page.getByTestId("size").selectOption("4096");
+  const had = (await lines(page)).websocket.numbers.length;
+  await sleep(3000);
+  const got = (await lines(page)).websocket.numbers.length - had;
+  assert.ok(got > 100 && got < 200, `${got} events in three seconds at fifty a second`);
+  const all = await until("bytes of the new size", async () => {
+    const now = await lines(page);
+    return LINES.every((key) => now[key].figures.perEvent > 4096) && now;
+  });
+  same(all);
+  assert.equal(new URL(page.url()).search, "?rate=50&size=4096&poll=250");
+  await page.reload();
+  assert.equal(await page.getByTestId("rate").inputValue(), "50");
+  same(await received(page, 50));
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("the server is killed and comes back: the page goes on with a new run", async () => {
+  const page = await compare("?rate=20&poll=250");
+  await received(page, 20);
+  await server.kill();
+  await until("the page says so", async () => (await page.getByTestId("badge").getAttribute("data-state")) === "offline");
+  await server.up();
+  await until("the page is back", async () => (await page.getByTestId("badge").getAttribute("data-state")) === "live");
+  same(await received(page, 20));
+  await page.context().close();
+});
+
+test("measured one by one, each transport has a processor time, and the comparison goes on after it", async () => {
+  const page = await compare("?rate=50&poll=250");
+  await received(page, 20);
+  await page.getByTestId("clients").selectOption("2");
+  await page.getByTestId("alone").click();
+  const alone = await until("all six measured", async () => {
+    const now = await page.evaluate(() => window.comparison.alone);
+    return LINES.every((key) => now[key]) && now;
+  }, 90_000);
+  for (const key of LINES) {
+    const { events, cpuPerEvent, bytesPerEvent } = alone[key];
+    assert.ok(events > 300 && bytesPerEvent > 256, `${key}: ${JSON.stringify(alone[key])}`);
+    assert.ok(Number.isFinite(cpuPerEvent), `${key}: ${cpuPerEvent}`);
+    await until(`the table has ${key}`, async () => /\d/.test(await page.getByTestId(`cpu-${key}`).textContent()));
+  }
+  assert.ok(alone["sio-polling"].cpuPerEvent > alone["sio-websocket"].cpuPerEvent, "requests cost more than frames");
+  const first = await until("it goes on", async () => {
+    const now = await lines(page);
+    return LINES.every((key) => now[key].numbers.length >= 20) && now;
+  });
+  for (const key of LINES) contiguous(first[key].numbers, first[key].numbers[0]);
+  assert.deepEqual(LINES.map((key) => first[key].numbers[0]), LINES.map(() => first.short.numbers[0]));
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("what is out of bounds is refused, and a run is gone when its page is", async () => {
+  const page = await compare("?rate=10");
+  await received(page, 5);
+  const refusals = await page.evaluate(async () => {
+    const socket = io("/compare", { forceNew: true, transports: ["websocket"] });
+    const ask = (name, payload) => new Promise((done) => socket.emit(name, payload, done));
+    const answers = [
+      await ask("compare:open", { rate: 51, size: 256 }),
+      await ask("compare:open", { rate: 1, size: 16385 }),
+      await ask("compare:open", { rate: 0, size: 64 }),
+      await ask("compare:open", {}),
+      await ask("compare:set", { rate: 1, size: 64 }),
+    ];
+    socket.disconnect();
+    return answers.map((answer) => [answer.ok, answer.error.status]);
+  });
+  assert.deepEqual(refusals, [[false, 400], [false, 400], [false, 400], [false, 400], [false, 404]]);
+  const run = await page.evaluate(() => performance.getEntriesByType("resource")
+    .map((entry) => new URL(entry.name).searchParams.get("run")).find(Boolean));
+  const path = `/api/compare?run=${run}&line=short&after=0`;
+  assert.equal((await server.api(path)).status, 200);
+  await page.context().close();
+  await until("the run is gone", async () => (await server.api(path)).status === 404, 5000);
+});
