@@ -29,6 +29,7 @@ let nickname = '';
 let wished = ''; // the nickname that is being asked for
 let here = ANONYMOUS;
 let link = null;
+let welcome = false; // this connection's nickname has been accepted once
 
 // ---- rooms
 
@@ -83,24 +84,37 @@ const on = {
   },
   notice: (words) => add(here, { note: words }),
   refused(error) {
+    // After a break the server may not know yet that this page's own earlier connection is gone.
+    if (welcome && error.data?.code === 'nickname_taken') return true;
+    usable(false);
     problem('nickname', REFUSALS[error.data?.code] ?? error.data?.detail ?? error.message);
     $('nickname').focus();
     setState('refused');
+    return false;
   },
 };
+
+/** A connection that was refused takes no messages; a new nickname makes a new one. */
+function usable(yes) {
+  $('message').disabled = $('send').disabled = !yes;
+  if (yes) return;
+  for (const id of ['to-field', 'room-form', 'people-card']) show($(id), false);
+}
 
 // ---- the connection
 
 function open(way, onState) {
   complain($('error'), '');
   problem('nickname', '');
+  usable(true);
+  welcome = false;
   rooms.clear();
   here = ANONYMOUS;
   const named = isSocketIO(way) || way === 'raw';
   nickname = named ? wished : '';
   const state = (now) => {
     onState(now);
-    if (now === 'live') paint.mark();
+    if (now === 'live') welcome = true;
   };
   link = isSocketIO(way) ? overSocketIO(way, nickname, on, state) : way === 'raw' ? raw(nickname, on, state) : HTTP[way](on, state);
   $('nickname').disabled = $('join').disabled = !named;
@@ -200,7 +214,7 @@ function draw() {
   text($('typing'), typing.length === 0 ? '' : typing.length > 2 ? 'Several people are typing…' : `${typing.join(' and ')} ${typing.length > 1 ? 'are' : 'is'} typing…`);
   $('rooms').replaceChildren(...(rooms.size < 2 ? [] : [...rooms].map(([name, { unread }]) => h('span', { class: 'room' },
     h('button', { type: 'button', class: 'filter', 'aria-pressed': String(name === here), on: { click: () => enter(name) } }, title(name), unread ? h('span', { class: 'nav-count' }, String(unread)) : null)))));
-  show($('people-card'), nickname && link.join);
+  show($('people-card'), nickname && link.join && welcome);
 }
 
 function drawLines(one) {

@@ -12,7 +12,7 @@ export const isSocketIO = (transport) => transport in ENGINE;
 
 /**
  * A Socket.IO socket on a namespace. onRefused(error) is called when the namespace does not let it
- * in; it is then not tried again, because the same request would be refused again.
+ * in. It is then tried again only where that returns true: the same request is mostly refused again.
  */
 export function socketLink({ namespace, auth, transport, onState, onRefused }) {
   // eslint-disable-next-line no-undef
@@ -30,7 +30,7 @@ export function socketLink({ namespace, auth, transport, onState, onRefused }) {
   });
   socket.on('connect_error', (error) => {
     onState('offline');
-    if (!socket.active) onRefused?.(error);
+    if (!socket.active && onRefused?.(error)) timer = setTimeout(() => socket.connect(), RETRY_MAX_MS);
   });
   return {
     socket,
