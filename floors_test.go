@@ -18,6 +18,7 @@ var floors = map[string][]string{
 	"engineio":      {"engineio/parser", "github.com/gobwas/ws"},
 	"jobs":          {"github.com/oklog/ulid/v2"},
 	"jobs/jobstest": {"jobs"},
+	"journal":       {},
 	"web":           {"compare", "jobs", "github.com/gobwas/ws", "github.com/labstack/echo/v4"},
 
 	"socketio": {"engineio", "socketio/parser"},
@@ -26,7 +27,7 @@ var floors = map[string][]string{
 	"workers": {"jobs", "github.com/axiomhq/hyperloglog"},
 
 	"namespaces": {"compare", "events", "jobs", "socketio"},
-	"natsio":     {"jobs", "github.com/nats-io/"},
+	"natsio":     {"jobs", "journal", "github.com/nats-io/"},
 
 	// The generator reads events as source.
 	"events/generate": {},

@@ -21,6 +21,9 @@ const (
 	argStream = "JOBS_ARG" // what each job was started with
 	argPrefix = "arg."
 
+	saidStream = "JOURNALS" // what the systems beside the jobs rebuild their state from
+	saidPrefix = "said."
+
 	workStream = "JOBS_WORK" // the jobs that wait for a worker or have one
 	workPrefix = "work.default."
 	workers    = "workers" // the consumer that leases them
@@ -33,6 +36,8 @@ const (
 	maxEvents = 2000
 	// maxChunks is how many chunks of one job's text are kept; the oldest go.
 	maxChunks = 10_000
+	// maxSaid is how many records of one journal are kept; the oldest go.
+	maxSaid = 20_000
 	// maxPayload is the size of the largest message in bytes; a larger one is refused. A terminal event
 	// may carry a result of 256 KiB twice (in its data and in the snapshot), a chunk of text 64 KiB.
 	maxPayload = 2 << 20
@@ -81,6 +86,14 @@ func streams(maxBytes int64) []jetstream.StreamConfig {
 		MaxBytes:          maxBytes,
 		Discard:           jetstream.DiscardNew,
 		MaxMsgsPerSubject: 1,
+		AllowDirect:       true,
+	}, {
+		Name:              saidStream,
+		Subjects:          []string{saidPrefix + "*"},
+		Storage:           jetstream.FileStorage,
+		MaxBytes:          maxBytes,
+		Discard:           jetstream.DiscardNew,
+		MaxMsgsPerSubject: maxSaid,
 		AllowDirect:       true,
 	}, {
 		Name:                 workStream,
