@@ -26,7 +26,7 @@ var floors = map[string][]string{
 	"events":  {"compare", "jobs", "socketio"},
 	"workers": {"jobs", "github.com/axiomhq/hyperloglog"},
 
-	"namespaces": {"compare", "events", "jobs", "socketio"},
+	"namespaces": {"compare", "events", "jobs", "socketio", "workers"},
 	"natsio":     {"jobs", "journal", "github.com/nats-io/"},
 
 	// The generator reads events as source.

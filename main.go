@@ -117,7 +117,8 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		Logger:      log,
 	})
 	followers := namespaces.Jobs(sockets, engine, log)
-	namespaces.Test(sockets)
+	namespaces.Test(sockets, engine)
+	namespaces.Echo(sockets)
 	runs := new(compare.Runs)
 	namespaces.Compare(sockets, runs)
 

@@ -70,6 +70,14 @@ func serve(t *testing.T, io *socketio.Server) *pipeListener {
 
 func (l *pipeListener) connect(t *testing.T, ns string) *client {
 	t.Helper()
+	c := l.connectTo(t, "40"+ns+",", "40"+ns+",")
+	c.ns = ns
+	return c
+}
+
+// connectTo connects with the CONNECT packet that is given, and expects an answer that begins so.
+func (l *pipeListener) connectTo(t *testing.T, packet, answer string) *client {
+	t.Helper()
 	ours, theirs := net.Pipe()
 	l.conns <- theirs
 	t.Cleanup(func() { ours.Close() })
@@ -77,11 +85,11 @@ func (l *pipeListener) connect(t *testing.T, ns string) *client {
 	if _, _, err := (ws.Dialer{}).Upgrade(ours, u); err != nil {
 		t.Fatal(err)
 	}
-	c := &client{t: t, conn: ours, ns: ns}
+	c := &client{t: t, conn: ours}
 	c.read() // OPEN
-	c.write("40" + ns + ",")
-	if got := c.read(); !strings.HasPrefix(got, "40"+ns+",") {
-		t.Fatalf("got %q, want a CONNECT", got)
+	c.write(packet)
+	if got := c.read(); !strings.HasPrefix(got, answer) {
+		t.Fatalf("got %q, want %s…", got, answer)
 	}
 	return c
 }

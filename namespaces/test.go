@@ -2,23 +2,37 @@ package namespaces
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 	"time"
 
 	"jobcast/events"
+	"jobcast/jobs"
 	"jobcast/socketio"
+	"jobcast/workers"
 )
 
 const (
-	taskTime = 5 * time.Second
+	taskTime = workers.TaskTime
 	maxTasks = 100 // under way for one client; one more is answered with code 429
 )
 
 // Test registers /testnamespace, the tutorial's background task: every request_for_response is answered
 // at once, and again when the work is done.
-func Test(io *socketio.Server) {
+// request_for_job does the same work as a job: the page may be closed, and opened again.
+func Test(io *socketio.Server, engine *jobs.Engine) {
 	t := &tasks{of: map[*socketio.Socket]int{}}
-	io.Of("/testnamespace").Handle(events.RequestForResponse.On(t.start))
+	io.Of("/testnamespace").Handle(
+		events.RequestForResponse.On(t.start),
+		events.RequestForJob.On(func(ctx context.Context, _ *socketio.Socket, req events.TaskRequest) (events.TaskAck, error) {
+			args, err := json.Marshal(workers.TaskArgs{Param: req.Param})
+			if err != nil {
+				return events.TaskAck{}, err
+			}
+			job, _, err := engine.Start(ctx, jobs.StartRequest{Kind: workers.Task.Name(), Args: args})
+			return events.TaskAck{OK: true, ID: job.ID}, err
+		}),
+	)
 }
 
 type tasks struct {

@@ -30,7 +30,7 @@ type Config struct {
 // All returns every kind of job of this package, ready to run.
 func All(cfg Config) []jobs.Worker {
 	rs := newRoots(cfg.Roots)
-	return append([]jobs.Worker{newChecksum(rs), newCSVProfile(rs)}, testKinds()...)
+	return append([]jobs.Worker{newChecksum(rs), newCSVProfile(rs), newTask()}, testKinds()...)
 }
 
 // reporter is the part of a *jobs.Run through which work tells how it goes. The tests have the other one.
