@@ -62,7 +62,9 @@ func (c *comparison) watch(_ context.Context, s *socketio.Socket) {
 				return // it is slow or gone; it comes back and says what it holds
 			}
 		}
-		s.Disconnect(true)
+		if ctx.Err() == nil {
+			s.Disconnect(true) // the run has ended, and nothing will come any more
+		}
 	})
 }
 
