@@ -116,7 +116,9 @@ async function readings() {
   reader = setTimeout(tick, 1000);
 }
 
-let history_ = { seconds: [], median: [], worst: [] };
+const KEPT_SECONDS = 121;
+const GAP_SECONDS = 5; // a longer one was a measurement or a break: the charts begin anew after it
+let drawn = { seconds: [], median: [], worst: [] };
 
 function take(mine, figures) {
   const t = figures.at / 1000;
@@ -124,11 +126,15 @@ function take(mine, figures) {
   const second = Math.round(t / 1000);
   const delays = [...tracks.values()].map((track) => track.second());
   const floor = (ms) => (ms === null ? null : Math.max(LEAST_MS, ms));
-  history_.seconds.push(second);
-  history_.median.push(delays.map((d) => floor(d.median)));
-  history_.worst.push(delays.map((d) => floor(d.worst)));
-  if (history_.seconds.length > 121) Object.values(history_).forEach((list) => list.shift());
-  delayChart.add(second, history_[shown].at(-1));
+  if (second - drawn.seconds.at(-1) > GAP_SECONDS) {
+    drawn = { seconds: [], median: [], worst: [] };
+    for (const one of [delayChart, bytesChart]) one.replace([], LINES.map(() => []));
+  }
+  drawn.seconds.push(second);
+  drawn.median.push(delays.map((d) => floor(d.median)));
+  drawn.worst.push(delays.map((d) => floor(d.worst)));
+  if (drawn.seconds.length > KEPT_SECONDS) Object.values(drawn).forEach((list) => list.shift());
+  delayChart.add(second, drawn[shown].at(-1));
   bytesChart.add(second, [...tracks.values()].map((track) => (figures.counted ? track.bytesNow : null)));
   show($('uncounted'), !figures.counted);
   if (spent && figures.cpu) {
@@ -148,7 +154,7 @@ let shown = 'median';
 for (const radio of document.querySelectorAll('[name=shown]')) {
   radio.addEventListener('change', () => {
     shown = radio.value;
-    delayChart.replace(history_.seconds, LINES.map((_, i) => history_[shown].map((second) => second[i])));
+    delayChart.replace(drawn.seconds, LINES.map((_, i) => drawn[shown].map((second) => second[i])));
   });
 }
 
