@@ -14,19 +14,21 @@ var floors = map[string][]string{
 	"engineio/parser": {},
 	"socketio/parser": {},
 
+	"chat":          {"journal"},
 	"compare":       {},
 	"engineio":      {"engineio/parser", "github.com/gobwas/ws"},
 	"jobs":          {"github.com/oklog/ulid/v2"},
 	"jobs/jobstest": {"jobs"},
 	"journal":       {},
-	"web":           {"compare", "jobs", "github.com/gobwas/ws", "github.com/labstack/echo/v4"},
+	"vote":          {"journal"},
+	"web":           {"chat", "chat", "compare", "jobs", "vote", "github.com/gobwas/ws", "github.com/labstack/echo/v4"},
 
 	"socketio": {"engineio", "socketio/parser"},
 
-	"events":  {"compare", "jobs", "socketio"},
+	"events":  {"chat", "compare", "jobs", "socketio", "vote"},
 	"workers": {"jobs", "github.com/axiomhq/hyperloglog"},
 
-	"namespaces": {"compare", "events", "jobs", "socketio", "workers"},
+	"namespaces": {"chat", "compare", "events", "jobs", "socketio", "vote", "workers"},
 	"natsio":     {"jobs", "journal", "github.com/nats-io/"},
 
 	// The generator reads events as source.

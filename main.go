@@ -25,6 +25,7 @@ import (
 	"jobcast/namespaces"
 	"jobcast/natsio"
 	"jobcast/socketio"
+	"jobcast/vote"
 	"jobcast/web"
 	"jobcast/workers"
 )
@@ -111,12 +112,18 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		_ = errors.Join(files.Close(), store.Close()) // as above
 		return startFailure(ctx, s.Data, err)
 	}
+	votes, err := vote.Open(ctx, store.Journal("vote"))
+	if err != nil {
+		_ = errors.Join(engine.Close(ctx), files.Close(), store.Close()) // as above
+		return startFailure(ctx, s.Data, err)
+	}
 	sockets := socketio.New(socketio.Config{
 		Engine:      engineio.Config{Origins: s.Origin, Logger: log},
 		EncodeError: namespaces.EncodeError,
 		Logger:      log,
 	})
 	followers := namespaces.Jobs(sockets, engine, log)
+	voters := namespaces.Vote(sockets, votes, log)
 	namespaces.Test(sockets, engine)
 	namespaces.Echo(sockets)
 	runs := new(compare.Runs)
@@ -174,6 +181,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 	}
 	failed("sockets", sockets.Close(ctx))
 	failed("followers", followers.Close(ctx))
+	voters.Close()
 	failed("requests", <-down)
 	failed("jobs", engine.Close(ctx))
 	failed("files", files.Close())
