@@ -266,7 +266,7 @@ button.addEventListener('click', async () => {
       if (next) note(`${next.label}, alone: ${count} of ${LINES.length}.`);
       painted.mark();
     }
-    note(`Measured with ${format.plural(Number(clients.value), 'connection')} of each, ${format.plural(settings().rate, 'event')} a second to each. What the server needs at rest is taken off.`);
+    note(`Measured with ${format.plural(Number(clients.value), 'connection')} of each, ${format.plural(settings().rate, 'event')} a second to each. What the server needs at rest is taken off. Measure again before you believe a small difference.`);
     say('The measurement is done.');
   } catch (failure) {
     note(failure.name === 'AbortError' ? 'Stopped.' : failure.message);
