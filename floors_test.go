@@ -21,7 +21,7 @@ var floors = map[string][]string{
 	"jobs/jobstest": {"jobs"},
 	"journal":       {},
 	"vote":          {"journal"},
-	"web":           {"chat", "chat", "compare", "jobs", "vote", "github.com/gobwas/ws", "github.com/labstack/echo/v4"},
+	"web":           {"chat", "compare", "jobs", "vote", "github.com/gobwas/ws", "github.com/labstack/echo/v4"},
 
 	"socketio": {"engineio", "socketio/parser"},
 
