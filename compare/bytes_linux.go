@@ -19,7 +19,8 @@ const (
 	infoSize     = 216
 )
 
-// bytesOf returns the bytes that the TCP connection has received and sent, each once.
+// bytesOf returns the bytes that the TCP connection has received and sent, each once. The peer's FIN counts as
+// one.
 func bytesOf(raw syscall.RawConn) (in, out int64, ok bool) {
 	var info [infoSize]byte
 	err := raw.Control(func(fd uintptr) {
