@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"jobcast/chat"
 	"jobcast/compare"
 	"jobcast/engineio"
 	"jobcast/jobs"
@@ -117,6 +118,11 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		_ = errors.Join(engine.Close(ctx), files.Close(), store.Close()) // as above
 		return startFailure(ctx, s.Data, err)
 	}
+	talk, err := chat.Open(ctx, store.Journal("chat"))
+	if err != nil {
+		_ = errors.Join(engine.Close(ctx), files.Close(), store.Close()) // as above
+		return startFailure(ctx, s.Data, err)
+	}
 	sockets := socketio.New(socketio.Config{
 		Engine:      engineio.Config{Origins: s.Origin, Logger: log},
 		EncodeError: namespaces.EncodeError,
@@ -124,6 +130,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 	})
 	followers := namespaces.Jobs(sockets, engine, log)
 	voters := namespaces.Vote(sockets, votes, log)
+	namespaces.Chat(sockets, talk, log)
 	namespaces.Test(sockets, engine)
 	namespaces.Echo(sockets)
 	runs := new(compare.Runs)
@@ -138,6 +145,9 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 			Jobs:           engine,
 			Files:          files,
 			Runs:           runs,
+			Vote:           votes,
+			Chat:           talk,
+			Origins:        s.Origin,
 			MaxUploadBytes: int64(s.MaxUpload),
 			Ready:          store.Ready,
 			Version:        version,
@@ -183,6 +193,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 	failed("followers", followers.Close(ctx))
 	voters.Close()
 	failed("requests", <-down)
+	talk.Close()
 	failed("jobs", engine.Close(ctx))
 	failed("files", files.Close())
 	failed("store", store.Close())

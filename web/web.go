@@ -21,8 +21,10 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"jobcast/chat"
 	"jobcast/compare"
 	"jobcast/jobs"
+	"jobcast/vote"
 )
 
 const (
@@ -54,6 +56,12 @@ type Config struct {
 	Files  *jobs.Files
 	// Runs are the streams that are compared over all transports. Nil means that there are none.
 	Runs *compare.Runs
+	// Vote is what /api/vote and /ws/vote count. Nil means that neither is there.
+	Vote *vote.Vote
+	// Chat is what the tutorials' routes and /ws/chat talk to. Nil means that they are not there.
+	Chat *chat.Chat
+	// Origins are the foreign origins whose pages may open a WebSocket under /ws/; "*" stands for all.
+	Origins []string
 	// MaxUploadBytes bounds one upload. Zero means 4 GiB.
 	MaxUploadBytes int64
 	// Ready says why the server cannot do its work right now. Nil means that it always can.
@@ -118,6 +126,14 @@ func New(cfg Config) http.Handler {
 	route("GET HEAD", "/api/kinds", s.getKinds)
 	route("GET HEAD", "/api/compare", s.getCompare)
 	route("GET", "/ws/compare", s.socketCompare)
+	if cfg.Vote != nil {
+		route("GET HEAD", "/api/vote", s.getVote)
+		route("POST", "/api/vote", s.postVote)
+		route("GET", "/ws/vote", s.socketVote)
+	}
+	if cfg.Chat != nil {
+		s.routeChat(route)
+	}
 	route("GET HEAD", "/healthz", s.healthz)
 	route("GET HEAD", "/readyz", s.readyz)
 	for _, byPath := range []map[string]*page{pages.byPath, source} {
