@@ -211,15 +211,15 @@ test("the vote of the tutorial, over its raw WebSocket and over socket.io.js", a
       document.head.append(script);
     });
     const socket = window.io("/vote");
-    const acked = await new Promise((resolve) => socket.emit("vote", { uid: "1" }, resolve));
+    const acked = await new Promise((resolve) => socket.emit("vote", { uid: 1 }, resolve));
     await new Promise((done) => setTimeout(done, 500));
     socket.close();
     ws.close();
     return { changes, before, acked };
   });
   assert.deepEqual(changes.map(({ uid, name, count }) => ({ uid, name, count })), [
-    { uid: "1", name: "小米", count: before + 1 },
-    { uid: "1", name: "小米", count: before + 2 },
+    { uid: 1, name: "小米", count: before + 1 },
+    { uid: 1, name: "小米", count: before + 2 },
   ]);
   assert.equal(acked.ok, true);
   assert.equal(acked.candidate.count, before + 2);

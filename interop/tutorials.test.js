@@ -84,9 +84,9 @@ async function agreed(uid, want, ...pages) {
 test("the candidates are those of the tutorial", async () => {
   const { body } = await server.api("/api/vote");
   assert.deepEqual(body.candidates, [
-    { uid: "1", name: "小米", count: 300 },
-    { uid: "2", name: "小康", count: 200 },
-    { uid: "3", name: "小明", count: 600 },
+    { uid: 1, name: "小米", count: 300 },
+    { uid: 2, name: "小康", count: 200 },
+    { uid: 3, name: "小明", count: 600 },
   ]);
   const page = await visit("/vote/", "websocket");
   await until("the names", async () => /小米.*小康.*小明/s.test(await page.locator("#candidates").textContent()));
@@ -144,7 +144,7 @@ async function settled(get) {
 }
 
 test("a vote for nobody is refused over each transport, and the page says so", async () => {
-  const { status, body } = await server.api("/api/vote", { method: "POST", json: { uid: "9" } });
+  const { status, body } = await server.api("/api/vote", { method: "POST", json: { uid: 9 } });
   assert.equal(status, 404);
   assert.equal(body.code, "not_found");
 });

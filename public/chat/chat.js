@@ -3,7 +3,7 @@ import { attr, complain, h, painter, show, text } from '/app/dom.js';
 import * as format from '/app/format.js';
 import { isSocketIO } from '/shared/links.js';
 import { $, say, setState, SOCKETIO, transports } from '/shared/page.js';
-import { ANONYMOUS, index, overSocketIO, queue, raw, reader } from './transports.js';
+import { ANONYMOUS, index, LOBBY, overSocketIO, queue, raw, reader } from './transports.js';
 
 const WAYS = [
   ...SOCKETIO,
@@ -13,6 +13,7 @@ const WAYS = [
   { value: 'reader', label: 'Long polling, a place each', about: 'The server remembers how far each reader has read, and holds a request for up to ten seconds until there is more. It has no names.' },
 ];
 const HTTP = { short: index, queue, reader };
+const PROOF = 'jobcast.chat';
 const LINES = 500; // kept in a room
 const TYPING_MS = 3000; // how long somebody types after the last sign of it
 const SIGN_MS = 1500; // how often a sign goes out
@@ -38,15 +39,7 @@ function room(name = ANONYMOUS) {
   return rooms.get(name);
 }
 
-/** Who has a name starts in the room that the server has put them into. */
-function arrive(name) {
-  if (!nickname || here !== ANONYMOUS || name === ANONYMOUS) return;
-  rooms.delete(ANONYMOUS);
-  here = name;
-}
-
 function add(name, line) {
-  arrive(name);
   const one = room(name);
   if (line.id !== undefined) {
     if (one.ids.has(line.id)) return;
@@ -65,7 +58,6 @@ const on = {
   },
   private: (message) => add(here, { ...message, secret: true }),
   people(name, people) {
-    arrive(name);
     room(name).people = new Set(people);
     paint.mark();
   },
@@ -82,7 +74,14 @@ const on = {
     setTimeout(() => paint.mark(), TYPING_MS + 50);
     paint.mark();
   },
+  doubt: (words) => problem('nickname', words),
   notice: (words) => add(here, { note: words }),
+  welcome(identity) {
+    nickname = identity.nickname;
+    prove(nickname, identity.token);
+    // After a break this connection is in the lobby only.
+    for (const name of rooms.keys()) if (name !== LOBBY) link.join(name, (wrong) => wrong && on.notice(wrong));
+  },
   refused(error) {
     // After a break the server may not know yet that this page's own earlier connection is gone.
     if (welcome && error.data?.code === 'nickname_taken') return true;
@@ -93,6 +92,22 @@ const on = {
     return false;
   },
 };
+
+/** What proves a nickname, for the other tabs of this browser and for this one after a break. */
+function prove(name, token) {
+  try {
+    localStorage.setItem(PROOF, JSON.stringify({ name, token }));
+  } catch { /* this tab is then somebody else after a break, until the server has noticed it */ }
+}
+
+function proof(name) {
+  try {
+    const kept = JSON.parse(localStorage.getItem(PROOF));
+    return kept?.name === name.trim() ? kept.token : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** A connection that was refused takes no messages; a new nickname makes a new one. */
 function usable(yes) {
@@ -109,14 +124,16 @@ function open(way, onState) {
   usable(true);
   welcome = false;
   rooms.clear();
-  here = ANONYMOUS;
   const named = isSocketIO(way) || way === 'raw';
   nickname = named ? wished : '';
+  here = nickname ? LOBBY : ANONYMOUS;
   const state = (now) => {
     onState(now);
-    if (now === 'live') welcome = true;
+    if (now !== 'live') return;
+    welcome = true;
+    problem('nickname', '');
   };
-  link = isSocketIO(way) ? overSocketIO(way, nickname, on, state) : way === 'raw' ? raw(nickname, on, state) : HTTP[way](on, state);
+  link = isSocketIO(way) ? overSocketIO(way, nickname, () => proof(nickname), on, state) : way === 'raw' ? raw(nickname, on, state) : HTTP[way](on, state);
   $('nickname').disabled = $('join').disabled = !named;
   text($('nickname-hint'), !named ? 'This transport has no names.' : nickname ? 'Empty it to be anonymous again.' : 'With a name there are rooms, people and private words.');
   show($('to-field'), nickname && link.private);
@@ -183,13 +200,14 @@ function enter(name) {
   $('message').focus();
 }
 
-function leave(name) {
+$('leave').addEventListener('click', () => {
+  const name = here;
   link.leave(name, (wrong) => {
     if (wrong) return complain($('error'), wrong);
     rooms.delete(name);
-    enter(rooms.keys().next().value ?? ANONYMOUS);
+    enter(rooms.keys().next().value);
   });
-}
+});
 
 function problem(name, words) {
   complain($(`${name}-error`), words);
@@ -215,6 +233,7 @@ function draw() {
   $('rooms').replaceChildren(...(rooms.size < 2 ? [] : [...rooms].map(([name, { unread }]) => h('span', { class: 'room' },
     h('button', { type: 'button', class: 'filter', 'aria-pressed': String(name === here), on: { click: () => enter(name) } }, title(name), unread ? h('span', { class: 'nav-count' }, String(unread)) : null)))));
   show($('people-card'), nickname && link.join && welcome);
+  show($('leave'), rooms.size > 1);
 }
 
 function drawLines(one) {

@@ -3,8 +3,10 @@
 //   message({id, room, from, text, at})    said in a room; without id where the transport has none
 //   private({id, from, to, text, at})      said to one person
 //   people(room, names), joined(room, name), left(room, name), typing(room, name)
+//   welcome({nickname, token})             the nickname as it was accepted, and what proves it again
 //   notice(words)                          what the server has to say about something sent
 //   refused(error)                         the nickname was not accepted
+//   doubt(words)                           it may not have been
 //
 // and return say(room, text, done), close(), and what else they can do. done(words) is called with what went
 // wrong, or without words.
@@ -16,16 +18,19 @@ const POLL_MS = 1000;
 
 /** The room of those who have no name. It is one and the same under all transports. */
 export const ANONYMOUS = '';
+/** Where those with a name begin. */
+export const LOBBY = 'lobby';
 
 const UNSURE = 'The server did not answer, so it is not sure that this was sent.';
 
-/** Socket.IO, over either transport: all that the chat can do. */
-export function overSocketIO(transport, nickname, on, onState) {
+/** Socket.IO, over either transport: all that the chat can do. token() proves the nickname again. */
+export function overSocketIO(transport, nickname, token, on, onState) {
   const link = socketLink({
-    namespace: '/chat', transport, onState, auth: nickname ? { nickname } : undefined, onRefused: on.refused,
+    namespace: '/chat', transport, onState, auth: (give) => give(nickname ? { nickname, token: token() } : {}), onRefused: on.refused,
   });
   const { socket } = link;
   const message = (one) => ({ id: one.id, room: one.room, from: one.from_user, to: one.to_user, text: one.chat, at: one.at });
+  socket.on('chat:welcome', on.welcome);
   socket.on('chat:history', ({ messages }) => messages.forEach((one) => on.message(message(one))));
   socket.on('chat:message', (one) => on.message(message(one)));
   socket.on('chat:private', (one) => on.private(message(one)));
@@ -56,9 +61,11 @@ export function raw(nickname, on, onState) {
   const group = rawLink({
     path: `/ws/chat/${name}`,
     onState,
+    // A browser does not tell why a WebSocket was refused.
+    onRefused: () => on.doubt('The server does not answer, or does not let this nickname in: it may be taken.'),
     onMessage(data) {
-      const one = JSON.parse(data);
-      on.message({ room: one.room, from: one.from_user, text: one.chat });
+      const { from_user: from, chat: text } = JSON.parse(data);
+      on.message({ room: LOBBY, from, text });
     },
   });
   const one = rawLink({

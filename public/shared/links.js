@@ -3,6 +3,8 @@
 
 const RETRY_MS = 300; // the first wait after a failure; it doubles up to the next
 const RETRY_MAX_MS = 3000;
+const HELD_MS = 500; // a request without an answer for so long is held by the server
+const GIVE_UP_MS = 60000; // and for so long has been lost on the way
 
 /** What the stock client calls the transports that a page offers. */
 const ENGINE = { auto: ['polling', 'websocket'], websocket: ['websocket'], polling: ['polling'] };
@@ -43,18 +45,23 @@ export function socketLink({ namespace, auth, transport, onState, onRefused }) {
   };
 }
 
-/** A raw WebSocket. onMessage gets text, or an ArrayBuffer; send returns false where nothing is connected. */
-export function rawLink({ path, onState, onOpen, onMessage }) {
+/**
+ * A raw WebSocket. onMessage gets text, or an ArrayBuffer; send returns false where nothing is connected.
+ * onRefused is called, once, when the first connection was not made; it is tried again all the same.
+ */
+export function rawLink({ path, onState, onOpen, onMessage, onRefused }) {
   let socket = null;
   let timer = null;
   let wait = RETRY_MS;
   let closed = false;
+  let tried = false;
 
   function open() {
     socket = new WebSocket(new URL(path, location.href.replace(/^http/, 'ws')));
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
       wait = RETRY_MS;
+      tried = true;
       onState('live');
       onOpen?.();
     };
@@ -62,6 +69,8 @@ export function rawLink({ path, onState, onOpen, onMessage }) {
     socket.onclose = () => {
       if (closed) return;
       onState('offline');
+      if (!tried) onRefused?.();
+      tried = true;
       timer = setTimeout(open, wait);
       wait = Math.min(2 * wait, RETRY_MAX_MS);
     };
@@ -110,7 +119,8 @@ export function streamLink({ path, events, onState }) {
 
 /**
  * Requests in a loop: `ask(signal)` makes one, and throws where it failed. everyMs is the pause after
- * an answer: 0 for long polling, where the server waits instead of the page.
+ * an answer: 0 for long polling, where the server waits instead of the page. A request that the server
+ * holds is as live as one that it has answered.
  */
 export function pollLink({ ask, everyMs = 0, onState }) {
   const ended = new AbortController();
@@ -122,8 +132,9 @@ export function pollLink({ ask, everyMs = 0, onState }) {
   async function loop() {
     let wait = RETRY_MS;
     while (!ended.signal.aborted) {
+      const held = setTimeout(() => onState('live'), HELD_MS);
       try {
-        await ask(ended.signal);
+        await ask(AbortSignal.any([ended.signal, AbortSignal.timeout(GIVE_UP_MS)])).finally(() => clearTimeout(held));
         if (ended.signal.aborted) return;
         onState('live');
         wait = RETRY_MS;

@@ -111,7 +111,11 @@ function raw(onState) {
     path: '/ws/vote',
     onState,
     onOpen: () => request('/api/vote').then((votes) => votes.candidates.forEach(change), () => {}),
-    onMessage: (message) => change(JSON.parse(message)),
+    onMessage(message) {
+      const one = JSON.parse(message);
+      if (one.error) complain(error, one.error);
+      else change(one);
+    },
   });
   return {
     ...link,
