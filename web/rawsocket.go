@@ -35,8 +35,8 @@ type rawOptions struct {
 	// MaxMessageBytes bounds one incoming message; a longer one closes the socket with 1009. Zero means
 	// 64 KiB.
 	MaxMessageBytes int64
-	// MaxQueueBytes bounds what waits to be sent; a client that would have more waiting is closed as
-	// too slow, with 1008. Zero means 1 MiB.
+	// MaxQueueBytes bounds what waits to be sent; a client that would have more waiting is cut off as
+	// too slow. Zero means 1 MiB.
 	MaxQueueBytes int
 }
 
@@ -54,6 +54,7 @@ type rawSocket struct {
 	cancel context.CancelFunc
 	writer sync.WaitGroup
 	ping   *time.Timer
+	left   bool // the client said goodbye; belongs to who receives
 
 	mu      sync.Mutex // protects the fields below
 	out     [][]byte   // whole frames
@@ -165,7 +166,7 @@ func (s *rawSocket) Receive(ctx context.Context) (data []byte, text bool, err er
 			continue
 		case ws.OpClose:
 			s.goodbye(ws.StatusNormalClosure, "")
-			s.cancel()
+			s.left = true
 			return nil, false, io.EOF
 		case ws.OpText:
 			text = true
@@ -192,7 +193,6 @@ func (s *rawSocket) lost(err error) error {
 
 func (s *rawSocket) refuse(code ws.StatusCode, reason string) error {
 	s.goodbye(code, reason)
-	s.cancel()
 	return errRawClosed
 }
 
@@ -286,6 +286,8 @@ func (s *rawSocket) end() {
 	s.mu.Unlock()
 	if broken == nil {
 		s.writer.Wait()
+	}
+	if broken == nil && !s.left {
 		// Closed with bytes unread, the connection would be reset, and the client might never see why.
 		_ = s.conn.SetReadDeadline(time.Now().Add(rawGoodbye))
 		_, _ = io.CopyN(io.Discard, s.in, 4<<20)

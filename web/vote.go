@@ -1,0 +1,216 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"jobcast/jobs"
+	"jobcast/vote"
+)
+
+// votes is how all candidates stand at one revision.
+type votes struct {
+	Rev        uint64           `json:"rev"`
+	Candidates []vote.Candidate `json:"candidates"`
+}
+
+// getVote answers GET /api/vote: at once, as a long poll with after and wait, or as a stream.
+func (s *server) getVote(c echo.Context) error {
+	if err := checkQuery(c, "after", "wait"); err != nil {
+		return err
+	}
+	after, polls, err := number(c, "after", 0, maxCursor)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Vary", "Accept")
+	if wantsStream(c.Request().Header) {
+		return s.streamVote(c, after)
+	}
+	wait, err := wait(c)
+	if err != nil {
+		return err
+	}
+	if polls && wait > 0 {
+		s.awaitVote(c.Request().Context(), after, wait)
+	}
+	var now votes
+	now.Rev, now.Candidates = s.Vote.Now()
+	var body bytes.Buffer
+	if err := encode(&body, now); err != nil {
+		return err
+	}
+	// Of the content: a revision alone may come again, with other counts, where the data was thrown away.
+	sum := fnv.New64a()
+	sum.Write(body.Bytes())
+	tag := fmt.Sprintf(`"%d-%x"`, now.Rev, sum.Sum64())
+	h := c.Response().Header()
+	h.Set("ETag", tag)
+	h.Set("Cache-Control", "no-cache") // kept, but asked about each time
+	if matches(c.Request().Header, tag) {
+		return c.NoContent(http.StatusNotModified)
+	}
+	return respondBytes(c, http.StatusOK, "application/json", body.Bytes())
+}
+
+// awaitVote returns when there is something else than revision after, or after a while.
+func (s *server) awaitVote(ctx context.Context, after uint64, wait time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	for range s.Vote.Follow(ctx, after) {
+		return
+	}
+}
+
+// streamVote sends how all stand and then each vote as Server-Sent Events, until the client goes. A browser
+// that was cut off comes back by itself with Last-Event-ID, and goes on after it.
+func (s *server) streamVote(c echo.Context, after uint64) error {
+	req := c.Request()
+	if last := req.Header.Get("Last-Event-ID"); last != "" {
+		var err error
+		if after, _, err = parseNumber("Last-Event-ID", last, 0, maxCursor); err != nil {
+			return err
+		}
+	}
+	h := c.Response().Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-cache, no-transform")
+	h.Set("X-Accel-Buffering", "no")
+	if req.Method == http.MethodHead {
+		return c.NoContent(http.StatusOK)
+	}
+	ctx, cancel := context.WithCancel(req.Context())
+	defer cancel()
+	stream := openStream(c.Response(), cancel)
+	defer stream.close()
+	for change, err := range s.Vote.Follow(ctx, after) {
+		if err != nil || !stream.vote(change) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (s *eventStream) vote(change vote.Change) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name, payload := "vote:changed", any(change)
+	if change.All != nil {
+		name, payload = "votes", votes{change.Rev, change.All}
+	}
+	s.buf.WriteString("id: " + strconv.FormatUint(change.Rev, 10) + "\nevent: " + name + "\ndata: ")
+	if err := encode(&s.buf, payload); err != nil {
+		return false // it is numbers and names
+	}
+	s.buf.WriteByte('\n')
+	return s.flush()
+}
+
+// postVote answers POST /api/vote.
+func (s *server) postVote(c echo.Context) error {
+	var body struct {
+		UID int `json:"uid"`
+	}
+	if err := decode(c, &body); err != nil {
+		return err
+	}
+	candidate, rev, err := s.Vote.Cast(c.Request().Context(), body.UID)
+	if err != nil {
+		return voteProblem(err)
+	}
+	return respond(c, http.StatusOK, struct {
+		OK        bool           `json:"ok"`
+		Rev       uint64         `json:"rev"`
+		Candidate vote.Candidate `json:"candidate"`
+	}{true, rev, candidate})
+}
+
+// socketVote answers GET /ws/vote. A candidate's uid as text, such as 1, is a vote, which nothing confirms
+// but its change: every vote, of whomever, is told as the JSON of its candidate. Anything else is answered
+// by a JSON text with an error.
+func (s *server) socketVote(c echo.Context) error {
+	rev, _ := s.Vote.Now() // before the client can ask how all stand
+	opts := rawOptions{Origins: s.Origins, MaxMessageBytes: 4 << 10}
+	return serveRaw(c.Response(), c.Request(), opts, func(ctx context.Context, socket *rawSocket) error {
+		following, stop := context.WithCancel(ctx)
+		told := make(chan struct{})
+		go func() {
+			defer close(told)
+			s.tellVotes(following, socket, rev)
+		}()
+		defer func() {
+			stop()
+			<-told
+		}()
+		for {
+			message, text, err := socket.Receive(ctx)
+			if err != nil {
+				return err
+			}
+			if err := s.castText(ctx, message, text); err != nil {
+				if err := sendJSON(socket, struct {
+					Error string `json:"error"`
+				}{problemOf(err).Detail}); err != nil {
+					return err
+				}
+			}
+		}
+	})
+}
+
+func (s *server) castText(ctx context.Context, message []byte, text bool) error {
+	uid, err := strconv.Atoi(string(message))
+	if err != nil || !text || string(message) != strconv.Itoa(uid) {
+		return jobs.BadRequest("", "a vote is the uid of a candidate as text, such as 1")
+	}
+	_, _, err = s.Vote.Cast(ctx, uid)
+	if err = voteProblem(err); err != nil && problemOf(err).Code == jobs.CodeInternal {
+		s.Logger.Error("a vote failed", "err", err)
+	}
+	return err
+}
+
+// tellVotes sends what changes until ctx ends or the client is gone.
+func (s *server) tellVotes(ctx context.Context, socket *rawSocket, rev uint64) {
+	for change, err := range s.Vote.Follow(ctx, rev) {
+		if err != nil {
+			return
+		}
+		candidates := change.All
+		if candidates == nil {
+			candidates = []vote.Candidate{change.Candidate}
+		}
+		for _, candidate := range candidates {
+			if sendJSON(socket, candidate) != nil {
+				return
+			}
+		}
+	}
+}
+
+func sendJSON(socket *rawSocket, v any) error {
+	var body bytes.Buffer
+	if err := encode(&body, v); err != nil {
+		return err
+	}
+	return socket.Send(bytes.TrimSuffix(body.Bytes(), []byte("\n")))
+}
+
+// voteProblem is what a client is told of an error of package vote.
+func voteProblem(err error) error {
+	switch {
+	case errors.Is(err, vote.ErrUnknown):
+		return jobs.NewProblem(jobs.CodeNotFound, "there is no candidate with this uid")
+	case errors.Is(err, vote.ErrBusy):
+		return jobs.NewProblem(jobs.CodeUnavailable, "this vote was not counted; vote again in a moment")
+	}
+	return err
+}
