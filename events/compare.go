@@ -5,15 +5,23 @@ import (
 	"jobcast/socketio"
 )
 
+// CompareNamespace is one stream of events, watched over every transport side by side.
+var CompareNamespace = Namespace{
+	Path:   "/compare",
+	Auth:   CompareAuth{},
+	Client: []Message{CompareOpen, CompareSet, CompareClock, CompareFigures},
+	Server: []Message{CompareEvent},
+}
+
 // The events of namespace /compare: one stream of events, watched over every transport side by side. A
 // socket without auth has the controls of a run, which ends with it; one with CompareAuth gets its events.
 var (
-	CompareOpen    = socketio.NewCall[compare.Settings, CompareAck]("compare:open")
-	CompareSet     = socketio.NewCall[compare.Settings, CompareAck]("compare:set")
-	CompareClock   = socketio.NewCall[struct{}, CompareClockAck]("compare:clock")
-	CompareFigures = socketio.NewCall[struct{}, CompareFiguresAck]("compare:figures")
+	CompareOpen    = socketio.NewCall[compare.Settings, CompareAck]("compare:open")   // opens a run, which ends with this socket
+	CompareSet     = socketio.NewCall[compare.Settings, CompareAck]("compare:set")    // changes its settings
+	CompareClock   = socketio.NewCall[struct{}, CompareClockAck]("compare:clock")     // asks for the server's clock
+	CompareFigures = socketio.NewCall[struct{}, CompareFiguresAck]("compare:figures") // asks what the run has cost
 
-	CompareEvent = socketio.NewEvent[compare.Event]("compare:event")
+	CompareEvent = socketio.NewEvent[compare.Event]("compare:event") // is one event of the run
 )
 
 // CompareAuth asks for the events of a run from After on.

@@ -1,7 +1,115 @@
 // Made by: go generate ./events. The events of each namespace, for the types of socket.io-client:
 //
+//     const socket: Socket<MainServerToClient, MainClientToServer> = io("/");
+//     const socket: Socket<ChatServerToClient, ChatClientToServer> = io("/chat");
+//     const socket: Socket<CompareServerToClient, CompareClientToServer> = io("/compare");
 //     const socket: Socket<JobsServerToClient, JobsClientToServer> = io("/jobs");
 //     const socket: Socket<TestnamespaceServerToClient, TestnamespaceClientToServer> = io("/testnamespace");
+//     const socket: Socket<VoteServerToClient, VoteClientToServer> = io("/vote");
+
+/**
+ * `/` is the namespace every client is in: what it says comes back.
+ *
+ * What the server says.
+ */
+export interface MainServerToClient {
+  /** is a message that has come back */
+  message: (...args: any[]) => void;
+  /** is an echo */
+  echo: (...args: any[]) => void;
+}
+
+/**
+ * `/` is the namespace every client is in: what it says comes back.
+ *
+ * What a client says.
+ */
+export interface MainClientToServer {
+  /**
+   * is what send() of the stock client emits
+   *
+   * The last argument may be a function, which gets the acknowledgement.
+   */
+  message: (...args: any[]) => void;
+  /**
+   * is any other thing to say
+   *
+   * The last argument may be a function, which gets the acknowledgement.
+   */
+  echo: (...args: any[]) => void;
+}
+
+/**
+ * `/chat` is the chat: without auth the anonymous room, with a nickname the lobby, rooms of one's
+ * own making, and words to one person. A nickname that cannot be is refused by a connect_error whose data
+ * has the code nickname_taken, nickname_empty, nickname_too_long or nickname_invalid, and a detail.
+ *
+ * What the server says.
+ */
+export interface ChatServerToClient {
+  /** tells who has a nickname how to come again with it */
+  "chat:welcome": (payload: ChatIdentity) => void;
+  /** is what was said in a room before, oldest first */
+  "chat:history": (payload: ChatPast) => void;
+  /** was said in a room */
+  "chat:message": (payload: ChatMessage) => void;
+  /** was said to one person; only the two get it */
+  "chat:private": (payload: ChatPrivate) => void;
+  /** is who is in a room that was entered */
+  "chat:people": (payload: ChatPresent) => void;
+  /** has come into a room; said once for all tabs of a person */
+  "chat:joined": (payload: ChatPresence) => void;
+  /** has left a room; said once for all tabs of a person */
+  "chat:left": (payload: ChatPresence) => void;
+  /** types something; it may be dropped on the way */
+  "chat:typing": (payload: ChatTypingSign) => void;
+}
+
+/**
+ * `/chat` is the chat: without auth the anonymous room, with a nickname the lobby, rooms of one's
+ * own making, and words to one person. A nickname that cannot be is refused by a connect_error whose data
+ * has the code nickname_taken, nickname_empty, nickname_too_long or nickname_invalid, and a detail.
+ *
+ * What a client says. It connects with auth: ChatAuth.
+ */
+export interface ChatClientToServer {
+  /** says something in a room */
+  "chat:message": (payload: ChatSayRequest, ack: (answer: ChatSayAck | Refusal) => void) => void;
+  /** says something to one person, for whom it waits if need be */
+  "chat:private": (payload: ChatTellRequest, ack: (answer: ChatTellAck | Refusal) => void) => void;
+  /** enters a room, which is there when somebody is in it */
+  "chat:join": (payload: ChatRoomRef, ack: (answer: OK | Refusal) => void) => void;
+  /** leaves a room */
+  "chat:leave": (payload: ChatRoomRef, ack: (answer: OK | Refusal) => void) => void;
+  /** tells the others in a room that something is being typed */
+  "chat:typing": (payload: ChatRoomRef) => void;
+}
+
+/**
+ * `/compare` is one stream of events, watched over every transport side by side.
+ *
+ * What the server says.
+ */
+export interface CompareServerToClient {
+  /** is one event of the run */
+  "compare:event": (payload: CompareEvent) => void;
+}
+
+/**
+ * `/compare` is one stream of events, watched over every transport side by side.
+ *
+ * What a client says. It connects with auth: CompareAuth.
+ */
+export interface CompareClientToServer {
+  /** opens a run, which ends with this socket */
+  "compare:open": (payload: CompareSettings, ack: (answer: CompareAck | Refusal) => void) => void;
+  /** changes its settings */
+  "compare:set": (payload: CompareSettings, ack: (answer: CompareAck | Refusal) => void) => void;
+  /** asks for the server's clock */
+  "compare:clock": (ack: (answer: CompareClockAck | Refusal) => void) => void;
+  /** asks what the run has cost */
+  "compare:figures": (ack: (answer: CompareFiguresAck | Refusal) => void) => void;
+}
 
 /**
  * `/jobs` starts long jobs and shows them live. A job goes on without its page, and a page that
@@ -81,6 +189,207 @@ export interface TestnamespaceServerToClient {
 export interface TestnamespaceClientToServer {
   /** starts a task */
   request_for_response: (payload: TaskRequest) => void;
+  /** starts the same task as a durable job, which is watched on /jobs */
+  request_for_job: (payload: TaskRequest, ack: (answer: TaskAck | Refusal) => void) => void;
+}
+
+/**
+ * `/vote` counts votes and shows the counts live.
+ *
+ * What the server says.
+ */
+export interface VoteServerToClient {
+  /** is how all stand: when a client connects, and again where changes were missed */
+  votes: (payload: VoteList) => void;
+  /** is one vote, of whomever; a count only grows */
+  "vote:changed": (payload: VoteChange) => void;
+}
+
+/**
+ * `/vote` counts votes and shows the counts live.
+ *
+ * What a client says.
+ */
+export interface VoteClientToServer {
+  /** is answered when the vote is stored */
+  vote: (payload: VoteRequest, ack: (answer: VoteAck | Refusal) => void) => void;
+}
+
+/** ChatAuth is what a client connects with. Without a nickname it is anonymous. */
+export interface ChatAuth {
+  /** 1 to 32 characters */
+  nickname?: string;
+  /** from chat:welcome: this is another tab of the same person, or the same tab again */
+  token?: string;
+}
+
+/**
+ * ChatSayRequest says something in a room; no room means the anonymous one, or the lobby for who has a
+ * nickname.
+ */
+export interface ChatSayRequest {
+  room?: string;
+  /** 1 to 4,000 bytes */
+  chat: string;
+}
+
+/** ChatSayAck says that a message is kept, and under which id. */
+export interface ChatSayAck {
+  ok: true;
+  id: number;
+  room: string;
+}
+
+/** ChatTellRequest says something to one person. */
+export interface ChatTellRequest {
+  to_user: string;
+  /** 1 to 4,000 bytes */
+  chat: string;
+}
+
+/** ChatTellAck says that a private message is kept, and whether that person was there. If not it waits. */
+export interface ChatTellAck {
+  ok: true;
+  id: number;
+  delivered: boolean;
+}
+
+/** ChatRoomRef names a room. */
+export interface ChatRoomRef {
+  /** 1 to 64 characters */
+  room: string;
+}
+
+/** OK is the acknowledgement of a request that has nothing else to say. */
+export interface OK {
+  ok: true;
+}
+
+/**
+ * ChatIdentity is a nickname as it was accepted, and what proves that it is the same person again. It is
+ * good until that person's last tab has left.
+ */
+export interface ChatIdentity {
+  nickname: string;
+  token: string;
+}
+
+/** ChatPast is the newest of what was said in a room, at most 200 messages. */
+export interface ChatPast {
+  messages: ChatMessage[];
+}
+
+/** ChatMessage was said in a room. */
+export interface ChatMessage {
+  /** grows by one with all that is said, in whatever room */
+  id: number;
+  /** "" is the room of those without a nickname */
+  room: string;
+  from_user?: string;
+  chat: string;
+  at: string;
+}
+
+/** ChatPrivate was said to one person. */
+export interface ChatPrivate {
+  id: number;
+  from_user: string;
+  to_user: string;
+  chat: string;
+  at: string;
+}
+
+/** ChatPresent is everybody in a room, sorted. */
+export interface ChatPresent {
+  room: string;
+  people: string[];
+}
+
+/** ChatPresence is somebody who came or left. */
+export interface ChatPresence {
+  room: string;
+  user: string;
+}
+
+/** ChatTypingSign is somebody who types. */
+export interface ChatTypingSign {
+  room: string;
+  from_user: string;
+}
+
+/** CompareAuth asks for the events of a run from `after` on. */
+export interface CompareAuth {
+  run: string;
+  /** the number that the client holds */
+  after?: number;
+}
+
+/** CompareSettings are what a visitor chooses. */
+export interface CompareSettings {
+  /** events a second, 1 to MaxRate */
+  rate: number;
+  /** bytes of an event's JSON, MinSize to MaxSize */
+  size: number;
+}
+
+/** CompareAck is the run that was opened or changed, with its settings from now on. */
+export interface CompareAck {
+  ok: true;
+  /** events a second, 1 to MaxRate */
+  rate: number;
+  /** bytes of an event's JSON, MinSize to MaxSize */
+  size: number;
+  run: string;
+  /** the newest event's number */
+  last: number;
+}
+
+/** CompareClockAck is the time by the server's clock: half-way between question and answer, more or less. */
+export interface CompareClockAck {
+  ok: true;
+  /** microseconds since 1970 */
+  at: number;
+}
+
+/** CompareFiguresAck is what the run has cost so far. */
+export interface CompareFiguresAck {
+  ok: true;
+  /** microseconds since 1970 by the server's clock */
+  at: number;
+  /** the newest event's number */
+  last: number;
+  /**
+   * CPU is the processor time that the whole process has used since its start, in microseconds; zero
+   * where the system does not tell.
+   */
+  cpu: number;
+  /** Counted is false where the system does not count the bytes of a connection; they are zero then. */
+  counted: boolean;
+  lines: Record<string, CompareTraffic>;
+}
+
+/**
+ * CompareTraffic is what a transport has cost on the wire so far. The bytes are those of the TCP streams, as the
+ * system counts them: requests and answers with all their header fields, WebSocket frames with theirs. The
+ * headers of TCP and IP, and what was sent twice, are not in them.
+ */
+export interface CompareTraffic {
+  /** HTTP requests; a WebSocket is opened by one */
+  requests: number;
+  /** bytes that the server received */
+  in: number;
+  /** bytes that the server sent */
+  out: number;
+}
+
+/** An Event is one event of a run. The same value goes out over every transport. */
+export interface CompareEvent {
+  /** 1, 2, 3, … */
+  n: number;
+  /** when it was made, in microseconds since 1970 by the server's clock */
+  at: number;
+  /** makes the event as large as was asked for */
+  pad: string;
 }
 
 /**
@@ -314,11 +623,6 @@ export interface JobRef {
   id: JobID;
 }
 
-/** OK is the acknowledgement of a request that has nothing else to say. */
-export interface OK {
-  ok: true;
-}
-
 /** JobAck is one job, with its arguments. */
 export interface JobAck {
   ok: true;
@@ -417,11 +721,50 @@ export interface TaskRequest {
   param: string;
 }
 
+/** TaskAck names the job. */
+export interface TaskAck {
+  ok: true;
+  id: JobID;
+}
+
 /** TaskResponse says how far the task is. */
 export interface TaskResponse {
   /** "200", or "429" when the client has too many tasks under way */
   code: string;
   msg: string;
+}
+
+/** VoteRequest is a vote. */
+export interface VoteRequest {
+  /** the candidate */
+  uid: number;
+}
+
+/** VoteAck is a vote that counts, with its candidate after it. */
+export interface VoteAck {
+  ok: true;
+  candidate: VoteCandidate;
+}
+
+/** A Candidate is who can be voted for, with the votes so far. */
+export interface VoteCandidate {
+  uid: number;
+  name: string;
+  count: number;
+}
+
+/** VoteList is how all candidates stand at one revision. */
+export interface VoteList {
+  rev: number;
+  candidates: VoteCandidate[];
+}
+
+/** VoteChange is the revision that a vote made, and its candidate then. */
+export interface VoteChange {
+  rev: number;
+  uid: number;
+  name: string;
+  count: number;
 }
 
 /** Refusal is the acknowledgement of any request that was refused. The field ok tells it from a result. */
