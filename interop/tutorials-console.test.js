@@ -60,7 +60,7 @@ test("another namespace with auth, and why one refuses", async () => {
   assert.equal(await by(page, "badge").getAttribute("data-state"), "refused");
   await set(page, { namespace: "/chat", auth: `{"nickname": "${"x".repeat(500)}"}` });
   await by(page, "connect").click();
-  await logged(page, /refused.*\/chat.*"data"/);
+  await logged(page, /refused.*\/chat[^]*"code": "nickname_too_long"/);
   assert.deepEqual(page.problems, []);
   await page.context().close();
 });

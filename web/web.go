@@ -126,6 +126,7 @@ func New(cfg Config) http.Handler {
 	route("GET HEAD", "/api/kinds", s.getKinds)
 	route("GET HEAD", "/api/compare", s.getCompare)
 	route("GET", "/ws/compare", s.socketCompare)
+	route("GET", "/ws/echo", s.socketEcho)
 	if cfg.Vote != nil {
 		route("GET HEAD", "/api/vote", s.getVote)
 		route("POST", "/api/vote", s.postVote)
