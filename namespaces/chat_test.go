@@ -41,7 +41,9 @@ func (l *pipeListener) enter(t *testing.T, auth string) (*client, string) {
 	c := &client{t: t, conn: ours, ns: "/chat"}
 	c.read() // OPEN
 	c.write("40/chat," + auth)
-	return c, c.read()
+	answer := c.read()
+	synctest.Wait() // the socket is in its room: it hears, and need not read, what is said from here on
+	return c, answer
 }
 
 // until returns the payload of the next event of that name; the others before it are dropped.
