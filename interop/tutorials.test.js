@@ -3,6 +3,7 @@
 // everybody sees the same.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { io } from "socket.io-client";
 import { launch, open } from "./lib/browser.js";
 import { Server, TERMINAL, until } from "./lib/server.js";
 
@@ -345,3 +346,124 @@ for (const transport of ["websocket", "polling"]) {
     await close(again);
   });
 }
+
+// ---- what a chat must also bear
+
+test("a named chat over raw WebSockets: the lobby, and private words", async () => {
+  const [one, other, third] = [await visit("/chat/", "raw"), await visit("/chat/", "raw"), await visit("/chat/", "websocket")];
+  for (const [page, name] of [[one, "Raw Ada"], [other, "Raw Bob"]]) {
+    await live(page);
+    await by(page, "nickname").fill(name);
+    await by(page, "join").click();
+    await until("the lobby", async () => (await by(page, "room-title").textContent()) === "lobby");
+    await live(page);
+  }
+  await join(third, "Raw Eve");
+  await speak(one, "raw hello");
+  await heard(["raw hello"], one, other, third);
+  await by(one, "private-to").fill("Raw Bob");
+  await speak(one, "raw secret");
+  await heard(["raw secret"], one, other);
+  await by(one, "private-to").fill("Nobody");
+  await speak(one, "raw waits");
+  await until("the sender learns that nobody is there", async () => /Nobody is not here/.test(await one.locator("#lines").textContent()));
+  assert.deepEqual((await lines(third)).filter((line) => /^raw/.test(line)), ["raw hello"]);
+  await close(one, other, third);
+});
+
+test("rooms of one's own, two tabs that are one person, and a sign of typing", async () => {
+  const one = await visit("/chat/", "websocket");
+  const other = await visit("/chat/", "polling");
+  await join(one, "Tab Ada");
+  await join(other, "Tab Bob");
+  for (const page of [one, other]) {
+    await by(page, "room").fill("engine room");
+    await by(page, "join-room").click();
+    await until("the room", async () => (await by(page, "room-title").textContent()) === "engine room");
+  }
+  await speak(one, "in the engine room");
+  await heard(["in the engine room"], other);
+  await by(one, "message").pressSequentially("typing");
+  await until("the sign", async () => /Tab Ada is typing/.test(await by(other, "typing").textContent()));
+  await by(one, "message").fill("");
+
+  // Another tab of the same browser is the same person: nobody joins, and nobody leaves when it closes.
+  const tab = await one.context().newPage();
+  tab.problems = one.problems;
+  await tab.goto(`${server.url}/chat/?transport=polling`);
+  await join(tab, "Tab Ada");
+  await by(tab, "room").fill("engine room");
+  await by(tab, "join-room").click();
+  await heard(["in the engine room"], tab);
+  await tab.close();
+  await speak(other, "still here");
+  await heard(["in the engine room", "still here"], one);
+  const notes = async () => (await other.locator(".chat-note").allTextContents()).filter((note) => note.includes("Tab Ada"));
+  assert.deepEqual((await notes()).filter((note) => note.includes("left")), []);
+
+  await crash(one, other);
+  await until("both are in the room again", async () => {
+    const people = await Promise.all([one, other].map((page) => by(page, "people").textContent()));
+    return people.every((text) => text.includes("Tab Ada") && text.includes("Tab Bob"));
+  });
+  await speak(one, "after the crash");
+  await heard(["in the engine room", "still here", "after the crash"], one, other);
+
+  await by(other, "leave").click();
+  await until("the lobby", async () => (await by(other, "room-title").textContent()) === "lobby");
+  await speak(one, "without Bob");
+  await speak(other, "in the lobby");
+  assert.ok(!(await lines(other)).includes("without Bob"));
+  const gone = one.context();
+  await gone.close();
+  await until("who is closed has left, once", async () => (await notes()).filter((note) => note === "Tab Ada has left").length === 1);
+  await close(other);
+});
+
+test("a flood, a message of 1 MB and somebody else's room are refused, and the others notice nothing", async () => {
+  const page = await visit("/chat/", "websocket");
+  await join(page, "Calm Ada");
+  await speak(page, "before the flood");
+  const hostile = io(`${server.url}/chat`, { transports: ["websocket"], forceNew: true, auth: { nickname: "Mallory" } });
+  await new Promise((resolve, reject) => hostile.on("connect", resolve).on("connect_error", reject));
+  let accepted = 0;
+  let refused = 0;
+  const answers = [];
+  for (let i = 0; i < 10_000; i++) {
+    answers.push(new Promise((resolve) => {
+      hostile.timeout(20_000).emit("chat:message", { chat: `flood ${i}` }, (late, ack) => {
+        if (ack?.ok) accepted++;
+        else refused++;
+        resolve();
+      });
+    }));
+  }
+  const began = Date.now();
+  await speak(page, "during the flood");
+  const took = Date.now() - began;
+  await Promise.all(answers);
+  assert.ok(took < 3000, `a message took ${took} ms during the flood`);
+  assert.ok(refused > 9000 && accepted < 1000, `${accepted} accepted, ${refused} refused`);
+  if (!hostile.connected) hostile.connect();
+  await until("the hostile client is connected", () => hostile.connected);
+  await new Promise((done) => setTimeout(done, 2500)); // it may speak again
+
+  const ask = (event, payload) => new Promise((resolve) => {
+    const ended = () => resolve("disconnected");
+    hostile.once("disconnect", ended);
+    hostile.timeout(5000).emit(event, payload, (late, ack) => {
+      hostile.off("disconnect", ended);
+      resolve(late ? "no answer" : ack);
+    });
+  });
+  const long = await ask("chat:message", { chat: "x".repeat(1e6) });
+  assert.ok(long === "disconnected" || long.ok === false, JSON.stringify(long));
+  await until("the hostile client is connected", () => hostile.connected || (hostile.connect(), false));
+  const foreign = await ask("chat:message", { room: "a room of others", chat: "let me in" });
+  assert.equal(foreign.ok, false);
+  hostile.close();
+
+  await speak(page, "after the flood");
+  await heard(["during the flood", "after the flood"], page);
+  await close(page);
+});

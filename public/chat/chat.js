@@ -150,6 +150,8 @@ $('identity').addEventListener('submit', (event) => {
 
 // ---- saying something
 
+let signed = -Infinity; // when the others were last told that something is being typed
+
 $('composer').addEventListener('submit', (event) => {
   event.preventDefault();
   const words = $('message').value;
@@ -168,9 +170,9 @@ $('composer').addEventListener('submit', (event) => {
   else link.say(here, words, done);
   $('message').value = '';
   $('message').focus();
+  signed = -Infinity; // what has come takes the sign away
 });
 
-let signed = -Infinity;
 $('message').addEventListener('input', () => {
   if (!link.typing || !nickname || $('to').value || performance.now() - signed < SIGN_MS) return;
   signed = performance.now();
