@@ -144,10 +144,29 @@ async function settled(get) {
   return value;
 }
 
-test("a vote for nobody is refused over each transport, and the page says so", async () => {
-  const { status, body } = await server.api("/api/vote", { method: "POST", json: { uid: 9 } });
+test("a vote for nobody is refused over each way in, and counts nothing", async () => {
+  const before = await votes();
+  const { status, headers, body } = await server.api("/api/vote", { method: "POST", json: { uid: 9 } });
   assert.equal(status, 404);
+  assert.match(headers.get("content-type"), /^application\/problem\+json/);
   assert.equal(body.code, "not_found");
+  for (const transport of ["websocket", "polling"]) {
+    const socket = io(`${server.url}/vote`, { transports: [transport], forceNew: true });
+    const ack = await socket.timeout(5000).emitWithAck("vote", { uid: 9 });
+    assert.equal(ack.ok, false);
+    assert.equal(ack.error.code, "not_found");
+    socket.close();
+  }
+  const page = await visit("/vote/", "raw");
+  const answer = await page.evaluate(() => new Promise((resolve, reject) => {
+    const socket = new WebSocket(location.origin.replace(/^http/, "ws") + "/ws/vote");
+    socket.onopen = () => socket.send("9");
+    socket.onmessage = (event) => resolve(JSON.parse(event.data));
+    socket.onerror = reject;
+  }));
+  assert.match(answer.error, /no candidate/);
+  assert.deepEqual(await votes(), before);
+  await close(page);
 });
 
 // ---- chat
