@@ -356,7 +356,7 @@ func TestWatchersSeeTheSame(t *testing.T) {
 // followCounter counts how often the log of a job is followed.
 type followCounter struct {
 	Store
-	follows, most, reads atomic.Int64
+	follows, reads atomic.Int64
 }
 
 func TestReadersShareOneTail(t *testing.T) {
