@@ -1,6 +1,10 @@
 package engineio
 
-import "sync"
+import (
+	"sync"
+
+	"jobcast/engineio/netconn"
+)
 
 // flushers write what the sessions on WebSocket have to send. A session is in the queue once however much
 // it has, so what gathers while it waits for its turn leaves in one write. At most max goroutines take
@@ -53,3 +57,14 @@ func (q *flushers) pop() *Session {
 	s.nextFlush = nil
 	return s
 }
+
+// batchSize is how much is written at once, in bytes.
+const batchSize = 64 << 10
+
+// A batch is what a flusher needs for its writes.
+type batch struct {
+	netconn.Writer
+	buf []byte
+}
+
+var batches = sync.Pool{New: func() any { return &batch{buf: make([]byte, 0, batchSize)} }}

@@ -48,6 +48,14 @@ func newPacket(p parser.Packet) *Frame {
 // newControl returns a control frame of WebSocket. It has no polling form.
 func newControl(op ws.OpCode, data []byte) *Frame { return newFrame(op, 0, nil, data) }
 
+// closeFrame returns a close frame with a code, or an empty one for code zero.
+func closeFrame(code ws.StatusCode, reason string) *Frame {
+	if code == 0 {
+		return newControl(ws.OpClose, nil)
+	}
+	return newControl(ws.OpClose, ws.NewCloseFrameBody(code, reason))
+}
+
 // newFrame returns a frame that has prefix, two bytes at most, before its data on a WebSocket.
 func newFrame(op ws.OpCode, t parser.Type, prefix, data []byte) *Frame {
 	f := &Frame{op: op, typ: t, data: data}

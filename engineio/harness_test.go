@@ -364,6 +364,34 @@ func (c *wsClient) write(p []byte) {
 	}
 }
 
+// clientFrame returns a frame as a client sends it.
+func clientFrame(fin bool, op ws.OpCode, payload string) []byte {
+	return rawFrame(ws.Header{Fin: fin, OpCode: op, Masked: true, Mask: [4]byte{1, 2, 3, 4}}, payload)
+}
+
+// rawFrame returns a frame with that header and the payload's length.
+func rawFrame(h ws.Header, payload string) []byte {
+	h.Length = int64(len(payload))
+	p := []byte(payload)
+	if h.Masked {
+		ws.Cipher(p, h.Mask, 0)
+	}
+	return append(encodeHeader(h), p...)
+}
+
+// header returns a masked header that announces a length.
+func header(op ws.OpCode, length int64) []byte {
+	return encodeHeader(ws.Header{Fin: true, OpCode: op, Masked: true, Length: length})
+}
+
+func encodeHeader(h ws.Header) []byte {
+	var b bytes.Buffer
+	if err := ws.WriteHeader(&b, h); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
 func (c *wsClient) send(text string) { c.t.Helper(); c.write(clientFrame(true, ws.OpText, text)) }
 
 // errClosed is what reading returns after the server's close frame.

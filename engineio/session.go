@@ -156,7 +156,7 @@ func (s *Session) blockedLocked() bool {
 	switch {
 	case s.ws == nil:
 		return s.poll == nil
-	case s.ws.conn.raw == nil:
+	case !s.ws.conn.NonBlocking():
 		return s.out.bytes > volatileSlack
 	}
 	return s.behind
@@ -310,7 +310,7 @@ func (s *Session) end() {
 	s.handover = nil
 	notify := s.state.Load() != stateOpen && !s.notified
 	s.notified = s.notified || notify
-	mine := s.ws != nil && s.ws.conn.raw != nil && s.writer == writerIdle && !s.out.empty()
+	mine := s.ws != nil && s.ws.conn.NonBlocking() && s.writer == writerIdle && !s.out.empty()
 	if mine {
 		s.writer = writerQueued
 	} else {

@@ -6,6 +6,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"jobcast/engineio/parser"
+	"jobcast/engineio/wsframe"
 )
 
 // noopPeriod is how long a GET waits at most while an upgrade is under way (engine.io-protocol v4,
@@ -26,10 +27,10 @@ func (s *Session) offer(c *wsConn) bool {
 
 // probePacket acts on a message of a connection that is not the transport. It returns true when that has
 // changed.
-func (c *wsConn) probePacket(s *Session, m wsMessage) bool {
-	p, err := parser.DecodeText(m.data)
+func (c *wsConn) probePacket(s *Session, m wsframe.Message) bool {
+	p, err := parser.DecodeText(m.Data)
 	switch {
-	case m.op != ws.OpText || err != nil:
+	case m.Op != ws.OpText || err != nil:
 	case p.Type == parser.Ping && string(p.Data) == probeData:
 		s.probing(c)
 		c.send(s, probePong)

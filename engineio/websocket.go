@@ -7,13 +7,16 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"jobcast/engineio/netconn"
+	"jobcast/engineio/wsframe"
 )
 
 // A wsConn is a WebSocket: the transport of its session, or one that may become it. It belongs to the
 // goroutine that reads it; others write to its conn, and close it.
 type wsConn struct {
-	conn   conn
-	frames frameReader
+	conn   netconn.Conn
+	frames wsframe.Reader
 
 	transport bool // it is the session's
 	deaf      bool // the peer has broken the protocol, or said goodbye: what still comes is not looked at
@@ -36,24 +39,24 @@ func (s *Server) upgradeConn(w http.ResponseWriter, r *http.Request) (*wsConn, [
 	// A copy: the buffers go when the request's goroutine ends.
 	ahead, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	return &wsConn{
-		conn:   newConn(nc),
-		frames: frameReader{limit: s.cfg.MaxPayloadBytes},
+		conn:   netconn.New(nc),
+		frames: wsframe.Reader{Limit: s.cfg.MaxPayloadBytes},
 	}, append([]byte(nil), ahead...), nil
 }
 
 // serve reads until the connection ends. ahead has been read already.
 func (c *wsConn) serve(s *Session, ahead []byte) {
 	defer c.ended(s)
-	r := newConnReader(c.conn)
+	r := netconn.NewReader(c.conn)
 	if len(ahead) > 0 {
-		c.receive(s, ahead, new(headerScratch))
+		c.receive(s, ahead)
 	}
 	for {
-		p, err := r.read()
+		p, err := r.Read()
 		if len(p) > 0 {
-			c.receive(s, p, &r.buf.headerScratch)
+			c.receive(s, p)
 		}
-		r.release()
+		r.Release()
 		if err != nil {
 			return
 		}
@@ -62,7 +65,7 @@ func (c *wsConn) serve(s *Session, ahead []byte) {
 
 // ended is called when nothing can be read any more.
 func (c *wsConn) ended(s *Session) {
-	c.frames.release()
+	c.frames.Release()
 	if c.transport {
 		s.lost()
 		return
@@ -76,10 +79,10 @@ func (c *wsConn) ended(s *Session) {
 }
 
 // receive acts on bytes that have come in.
-func (c *wsConn) receive(s *Session, p []byte, scratch *headerScratch) {
+func (c *wsConn) receive(s *Session, p []byte) {
 	delivering := c.transport && s.begin(c)
 	for !c.deaf {
-		m, rest, ok, err := c.frames.next(p, scratch)
+		m, rest, ok, err := c.frames.Next(p)
 		if err != nil && c.parting {
 			c.deaf = true
 			break
@@ -94,11 +97,11 @@ func (c *wsConn) receive(s *Session, p []byte, scratch *headerScratch) {
 		p = rest
 		switch {
 		case c.parting:
-			if m.op == ws.OpClose {
+			if m.Op == ws.OpClose {
 				c.conn.Close()
 				return
 			}
-		case m.op.IsControl():
+		case m.Op.IsControl():
 			c.control(s, m)
 		case !c.transport:
 			delivering = c.probePacket(s, m) && s.begin(c)
@@ -112,8 +115,8 @@ func (c *wsConn) receive(s *Session, p []byte, scratch *headerScratch) {
 }
 
 // packet acts on a message of the session's transport.
-func (c *wsConn) packet(s *Session, m wsMessage) {
-	p, err := s.rev.decode(m.op == ws.OpBinary, m.data)
+func (c *wsConn) packet(s *Session, m wsframe.Message) {
+	p, err := s.rev.decode(m.Op == ws.OpBinary, m.Data)
 	if err != nil {
 		s.fail(ParseError, ws.StatusInvalidFramePayloadData)
 		return
@@ -122,29 +125,37 @@ func (c *wsConn) packet(s *Session, m wsMessage) {
 }
 
 // control acts on a control frame.
-func (c *wsConn) control(s *Session, m wsMessage) {
-	switch m.op {
+func (c *wsConn) control(s *Session, m wsframe.Message) {
+	switch m.Op {
 	case ws.OpPing:
-		c.send(s, newControl(ws.OpPong, append([]byte(nil), m.data...)))
+		c.send(s, newControl(ws.OpPong, append([]byte(nil), m.Data...)))
 	case ws.OpClose:
 		c.deaf = true
 		if !c.transport {
 			c.hangUp(closeFrame(0, ""))
 			return
 		}
-		s.goodbye(m.data)
+		s.goodbye(m.Data)
 	}
 }
 
 // send sends a control frame. It counts against the outbox like any other.
 func (c *wsConn) send(s *Session, f *Frame) {
 	if !c.transport {
-		if err := c.conn.writeFrame(f, handshakeTimeout); err != nil {
+		if err := c.writeNow(f); err != nil {
 			c.conn.Close()
 		}
 		return
 	}
 	_ = s.Send(f) // what it returns concerns those who send messages
+}
+
+// writeNow writes a frame on a connection that no session writes to yet.
+func (c *wsConn) writeNow(f *Frame) error {
+	_ = c.conn.SetWriteDeadline(time.Now().Add(handshakeTimeout)) // the write itself says if there is no connection
+	_, err := c.conn.Write(f.appendFrom(make([]byte, 0, f.Len()), 0))
+	_ = c.conn.SetWriteDeadline(time.Time{})
+	return err
 }
 
 // goodbye ends the session because the peer's close frame came with the payload p, which is echoed.
@@ -169,16 +180,16 @@ func (s *Session) goodbye(p []byte) {
 // forgotten for a moment: closing with bytes unread would destroy the close frame on its way.
 func (c *wsConn) violated(s *Session, err error) {
 	c.deaf = true
-	var v *protocolError
+	var v *wsframe.Error
 	if !errors.As(err, &v) {
-		v = &protocolError{ws.StatusInternalServerError, err.Error()}
+		v = &wsframe.Error{Code: ws.StatusInternalServerError, Text: err.Error()}
 	}
 	if c.transport {
 		s.server.log.Debug("websocket violation", "sid", s.shortID(), "err", err)
-		s.fail(TransportError, v.code)
+		s.fail(TransportError, v.Code)
 		return
 	}
-	c.hangUp(closeFrame(v.code, v.text))
+	c.hangUp(closeFrame(v.Code, v.Text))
 }
 
 // part tells a peer to go that has no business here.
@@ -191,7 +202,7 @@ func (c *wsConn) part(text string) {
 // to close.
 func (c *wsConn) hangUp(f *Frame) {
 	c.deaf = true
-	if err := c.conn.writeFrame(f, handshakeTimeout); err != nil {
+	if err := c.writeNow(f); err != nil {
 		c.conn.Close()
 		return
 	}

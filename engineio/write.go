@@ -1,5 +1,7 @@
 package engineio
 
+import "jobcast/engineio/netconn"
+
 // wakeLocked sees to it that what is in the outbox leaves, soon or when the handler has returned.
 func (s *Session) wakeLocked() {
 	if !s.delivering {
@@ -16,7 +18,7 @@ func (s *Session) scheduleLocked() {
 			s.poll.signal()
 		}
 	case s.writer != writerIdle:
-	case s.ws.conn.raw == nil:
+	case !s.ws.conn.NonBlocking():
 		s.writer = writerBusy
 		s.server.wg.Go(s.writeBlocking)
 	default:
@@ -38,7 +40,7 @@ func (s *Session) flush(b *batch) {
 	p := s.out.gather(b.buf)
 	s.mu.Unlock()
 
-	n, err := b.write(c, p, false)
+	n, err := b.Write(c, p, false)
 
 	if err != nil {
 		s.lost()
@@ -87,8 +89,8 @@ func (s *Session) writeWaiting() {
 	p := s.out.oldest()
 	s.mu.Unlock()
 
-	var w fdWriter
-	n, err := w.write(c, p, true)
+	var w netconn.Writer
+	n, err := w.Write(c, p, true)
 
 	if err != nil {
 		s.lost()

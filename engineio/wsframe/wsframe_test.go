@@ -1,4 +1,4 @@
-package engineio
+package wsframe
 
 import (
 	"bytes"
@@ -43,19 +43,18 @@ func header(op ws.OpCode, length int64) []byte {
 
 // readFrames feeds a reader the chunks, and returns what comes out in words.
 func readFrames(limit int, chunks ...[]byte) (messages []string, err error) {
-	r := frameReader{limit: limit}
-	var scratch headerScratch
+	r := Reader{Limit: limit}
 	for _, chunk := range chunks {
 		p := bytes.Clone(chunk)
 		for {
-			m, rest, ok, err := r.next(p, &scratch)
+			m, rest, ok, err := r.Next(p)
 			if err != nil {
 				return messages, err
 			}
 			if !ok {
 				break
 			}
-			messages = append(messages, fmt.Sprintf("%x %s", m.op, m.data))
+			messages = append(messages, fmt.Sprintf("%x %s", m.Op, m.Data))
 			p = rest
 		}
 		if !r.inFrame && r.opcode == 0 && r.message != nil {
@@ -65,6 +64,33 @@ func readFrames(limit int, chunks ...[]byte) (messages []string, err error) {
 	return messages, nil
 }
 
+// Headers are read as the library reads them that writes ours.
+func FuzzParseHeader(f *testing.F) {
+	f.Add(header(ws.OpText, 5))
+	f.Add(header(ws.OpText, 126))
+	f.Add(header(ws.OpBinary, 70_000))
+	f.Add([]byte{0x81, 0x05})
+	f.Add([]byte{0x81, 0xff, 0x80})
+	f.Add([]byte{0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4})
+	f.Fuzz(func(t *testing.T, p []byte) {
+		src := bytes.NewReader(p)
+		want, err := ws.ReadHeader(src)
+		got, n := parseHeader(p)
+		switch {
+		case errors.Is(err, ws.ErrHeaderLengthMSB):
+			if n > 0 && got.Length >= 0 {
+				t.Errorf("%x: got length %d, want it refused", p, got.Length)
+			}
+		case err != nil:
+			if n != 0 {
+				t.Errorf("%x: got %+v, want no header yet: %v", p, got, err)
+			}
+		case got != want, n != len(p)-src.Len():
+			t.Errorf("%x: got %+v of %d bytes, want %+v of %d", p, got, n, want, len(p)-src.Len())
+		}
+	})
+}
+
 func bytewise(p []byte) (chunks [][]byte) {
 	for i := range p {
 		chunks = append(chunks, p[i:i+1])
@@ -72,7 +98,7 @@ func bytewise(p []byte) (chunks [][]byte) {
 	return chunks
 }
 
-func TestFrameReader(t *testing.T) {
+func TestReader(t *testing.T) {
 	long := strings.Repeat("x", 70_000)
 	tests := []struct {
 		name string
@@ -112,7 +138,7 @@ func TestFrameReader(t *testing.T) {
 	}
 }
 
-func TestFrameReaderRefuses(t *testing.T) {
+func TestReaderRefuses(t *testing.T) {
 	masked := ws.Header{Fin: true, OpCode: ws.OpText, Masked: true}
 	with := func(change func(*ws.Header)) ws.Header {
 		h := masked
@@ -160,8 +186,8 @@ func TestFrameReaderRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for how, chunks := range map[string][][]byte{"in one": {tt.in}, "byte by byte": bytewise(tt.in)} {
 				got, err := readFrames(1000, chunks...)
-				v, ok := errors.AsType[*protocolError](err)
-				if !ok || v.code != tt.code || len(got) > 0 {
+				v, ok := errors.AsType[*Error](err)
+				if !ok || v.Code != tt.code || len(got) > 0 {
 					t.Errorf("%s: got %q, %v, want code %d", how, got, err, tt.code)
 				}
 			}
@@ -169,13 +195,12 @@ func TestFrameReaderRefuses(t *testing.T) {
 	}
 }
 
-func TestFrameReaderTakesNoPeersWord(t *testing.T) {
-	r := frameReader{limit: 1 << 30}
-	var scratch headerScratch
-	if _, _, _, err := r.next(header(ws.OpBinary, 1<<30), &scratch); err != nil {
+func TestReaderTakesNoPeersWord(t *testing.T) {
+	r := Reader{Limit: 1 << 30}
+	if _, _, _, err := r.Next(header(ws.OpBinary, 1<<30)); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, _, err := r.next([]byte("a few bytes"), &scratch); err != nil {
+	if _, _, _, err := r.Next([]byte("a few bytes")); err != nil {
 		t.Fatal(err)
 	}
 	if got := cap(*r.message); got > keptBuffer {
@@ -183,9 +208,9 @@ func TestFrameReaderTakesNoPeersWord(t *testing.T) {
 	}
 }
 
-// FuzzFrameReader checks that it does not matter how the bytes are cut, and that nothing comes out that
+// FuzzReader checks that it does not matter how the bytes are cut, and that nothing comes out that
 // may not: messages over the limit, text that is not UTF-8.
-func FuzzFrameReader(f *testing.F) {
+func FuzzReader(f *testing.F) {
 	f.Add(clientFrame(true, ws.OpText, "4hello"), uint8(1))
 	f.Add(slices.Concat(clientFrame(false, ws.OpText, "4a"), clientFrame(true, ws.OpPing, "p"),
 		clientFrame(true, ws.OpContinuation, "€")), uint8(3))
