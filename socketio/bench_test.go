@@ -1,0 +1,75 @@
+package socketio
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"testing"
+
+	"jobcast/engineio"
+)
+
+// sink is a session that takes everything and keeps nothing.
+type sink struct{ sent int }
+
+func (*sink) ID() string                             { return "AAAAAAAAAAAAAAAAAAAA" }
+func (*sink) Handshake() *engineio.Handshake         { return &engineio.Handshake{} }
+func (*sink) Revision() int                          { return 4 }
+func (*sink) Transport() string                      { return "sink" }
+func (s *sink) Send(...*engineio.Frame) error        { s.sent++; return nil }
+func (s *sink) SendVolatile(...*engineio.Frame) bool { s.sent++; return true }
+func (*sink) Close(engineio.Reason)                  {}
+
+func benchServer(b *testing.B) *Server {
+	srv := New(Config{Logger: slog.New(slog.DiscardHandler)})
+	b.Cleanup(func() { srv.Close(context.Background()) })
+	return srv
+}
+
+// benchSocket returns a connection, and its socket in the main namespace once it has joined.
+func benchSocket(b *testing.B, srv *Server) (*conn, *Socket) {
+	c := srv.accept(&sink{})
+	c.Message(engineio.Message{Data: []byte("0")})
+	s, _ := c.find("/")
+	for idle := false; !idle; {
+		runtime.Gosched()
+		s.inbox.mu.Lock()
+		idle = !s.inbox.running
+		s.inbox.mu.Unlock()
+	}
+	return c, s
+}
+
+// What a broadcast costs on top of the sessions' own work.
+func BenchmarkBroadcast(b *testing.B) {
+	for _, n := range []int{1, 1000} {
+		b.Run(fmt.Sprintf("sockets=%d", n), func(b *testing.B) {
+			srv := benchServer(b)
+			for range n {
+				_, s := benchSocket(b, srv)
+				s.Join("room")
+			}
+			to := srv.Of("/").To("room")
+			b.ReportAllocs()
+			for b.Loop() {
+				note.Emit(to, "what is said to everybody")
+			}
+		})
+	}
+}
+
+// What a client's call costs on top of the session's own work, without the change of goroutines.
+func BenchmarkAckEcho(b *testing.B) {
+	srv := benchServer(b)
+	srv.Of("/").Handle(echo.On(func(_ context.Context, _ *Socket, args Args) (Args, error) { return args, nil }))
+	c, s := benchSocket(b, srv)
+	s.inbox.running = true // this goroutine is it
+	m := engineio.Message{Data: []byte(`21["echo","what is said to everybody"]`)}
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Message(m)
+		s.inbox.run()
+		s.inbox.running = true
+	}
+}
