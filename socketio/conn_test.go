@@ -3,7 +3,6 @@ package socketio
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -86,8 +85,10 @@ func TestViolationClosesSession(t *testing.T) {
 // Where the server does not join the main namespace for the client.
 func TestConnectTimeout(t *testing.T) {
 	bubbleWith(t, false, Config{ConnectTimeout: time.Second}, func(t *testing.T, srv *Server) {
+		var causes list
 		srv.Of("/slow").Use(func(ctx context.Context, s *Socket) error {
 			<-ctx.Done()
+			causes.add("%v", context.Cause(ctx))
 			return context.Cause(ctx)
 		})
 		idle, slow, refused := dial(t, srv), dial(t, srv), dial(t, srv)
@@ -99,6 +100,7 @@ func TestConnectTimeout(t *testing.T) {
 		time.Sleep(1)
 		idle.wantClosed(ForcedServerClose)
 		slow.wantClosed(ForcedServerClose)
+		causes.want(t, string(ForcedServerClose))
 		refused.wantClosed(ForcedServerClose)
 		joined.wantClosed("")
 	})
@@ -116,6 +118,8 @@ func TestReasons(t *testing.T) {
 		{"server disconnects", func(p *pipe) { p.send(`2/ns,["go away",false]`) }, ServerNamespaceDisconnect, []string{`1/ns,`}},
 		{"server closes the session", func(p *pipe) { p.send(`2/ns,["go away",true]`) }, ServerNamespaceDisconnect, []string{`1/ns,`}},
 		{"client closes", func(p *pipe) { p.Close(engineio.TransportClose) }, TransportClose, nil},
+		{"transport breaks", func(p *pipe) { p.Close(engineio.TransportError) }, TransportError, nil},
+		{"session is closed by force", func(p *pipe) { p.Close(engineio.ForcedClose) }, ForcedClose, nil},
 		{"client is silent", func(p *pipe) { p.Close(engineio.PingTimeout) }, PingTimeout, nil},
 		{"violation", func(p *pipe) { p.send(`abc`) }, ParseError, nil},
 		{"server closes", func(p *pipe) { p.Close(engineio.ServerShutdown) }, ServerShutdown, nil},
@@ -138,7 +142,7 @@ func TestReasons(t *testing.T) {
 				tt.end(p)
 				got.want(t, string(tt.want)+" "+string(tt.want)+" [a b] 0")
 				if p.old && tt.name == "server closes the session" {
-					tt.sent = append([]string{`1`}, tt.sent...) // it was in the main namespace as well
+					tt.sent = append(tt.sent, `1`) // it was in the main namespace as well
 				}
 				if sent := p.take(); strings.Join(sent, " ") != strings.Join(tt.sent, " ") {
 					t.Errorf("client got %q, want %q", sent, tt.sent)
@@ -154,6 +158,32 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+// Who holds on to a socket that has left must not end what its client does since.
+func TestDisconnectOfSocketThatLeft(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, srv *Server) {
+		srv.Of("/other")
+		gate := make(chan struct{})
+		ns := srv.Of("/ns")
+		ns.OnConnect(func(_ context.Context, s *Socket) {
+			s.Go(func(ctx context.Context) {
+				<-ctx.Done()
+				s.Disconnect(true)
+				<-gate
+				s.Disconnect(true)
+			})
+		})
+		ns.OnDisconnect(func(s *Socket, _ Reason) { s.Disconnect(true) })
+		p, _ := join(t, srv, "/ns")
+		p.send(`0/other,`, `1/ns,`)
+		p.want(`0/other,{"sid":"SID"}`)
+		p.send(`0/ns,`)
+		p.want(`0/ns,{"sid":"SID"}`)
+		close(gate)
+		p.want()
+		p.wantClosed("")
+	})
+}
+
 func TestDisconnectClosesSession(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, srv *Server) {
 		srv.Of("/ns")
@@ -161,11 +191,7 @@ func TestDisconnectClosesSession(t *testing.T) {
 		p.send(`0`)
 		p.want(`0{"sid":"SID"}`)
 		s.Disconnect(true)
-		want := []string{`1/ns,`, `1`}
-		if p.old { // joined the other way round
-			slices.Reverse(want)
-		}
-		p.want(want...)
+		p.want(`1/ns,`, `1`)
 		p.wantClosed(ForcedServerClose)
 	})
 }

@@ -79,10 +79,10 @@ func (s *Socket) Go(f func(ctx context.Context)) {
 
 // Disconnect removes the socket from its namespace, and closes the session below if closeEngine; every
 // other socket of the session then leaves too. The client does not reconnect by itself. It does nothing
-// to a socket that has left. A middleware that calls it refuses the socket.
+// to a socket that has left, nor to its session, where its client may have come back. A middleware that
+// calls it refuses the socket.
 func (s *Socket) Disconnect(closeEngine bool) {
-	if !closeEngine {
-		s.dismiss()
+	if s.dismiss() == left || !closeEngine {
 		return
 	}
 	for _, other := range s.conn.all() {
@@ -91,11 +91,12 @@ func (s *Socket) Disconnect(closeEngine bool) {
 	s.conn.sess.Close(engineio.Reason(ForcedServerClose))
 }
 
-// dismiss is what the server does to a client that it does not want.
-func (s *Socket) dismiss() {
-	if was := s.leave(ServerNamespaceDisconnect); was == admitted || was == connected {
+// dismiss is what the server does to a client that it does not want. It returns the state it was in.
+func (s *Socket) dismiss() (was int32) {
+	if was = s.leave(ServerNamespaceDisconnect); was == admitted || was == connected {
 		s.conn.sess.Send(encodeControl(parser.Disconnect, s.ns.name, nil))
 	}
+	return was
 }
 
 // leave ends the socket and returns the state it was in. What it has received is still handled, and then
