@@ -4,6 +4,7 @@ package namespaces
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"log/slog"
 	"strings"
@@ -14,7 +15,8 @@ import (
 )
 
 // EncodeError makes the acknowledgement of a request that was refused: a Refusal, which tells a client
-// what it did wrong and nothing about what went wrong here.
+// what it did wrong and nothing about what went wrong here. That a client has left meanwhile is logged
+// at Debug, since nobody has to look at it.
 func EncodeError(err error) any {
 	problem := jobs.ProblemOf(err)
 	if payload, ok := errors.AsType[*socketio.PayloadError](err); ok && problem.Code == jobs.CodeInternal {
@@ -25,7 +27,11 @@ func EncodeError(err error) any {
 		problem = jobs.BadRequest(pointer, payload.Error())
 	}
 	if problem.Code == jobs.CodeInternal {
-		slog.Error("a request failed", "err", cmp.Or(errors.Unwrap(problem), err))
+		level := slog.LevelError
+		if _, left := errors.AsType[socketio.Reason](err); left || errors.Is(err, socketio.ErrDisconnected) || errors.Is(err, context.Canceled) {
+			level = slog.LevelDebug
+		}
+		slog.Log(context.Background(), level, "a request failed", "err", cmp.Or(errors.Unwrap(problem), err))
 	}
 	return events.Refusal{Error: *problem}
 }

@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -90,10 +91,19 @@ func (c *call) encodeError(err error) (value any) {
 	if e, ok := errors.AsType[*PayloadError](err); ok {
 		return newFailure("bad_request", e.Error())
 	}
-	if err != errPanic { // that was logged
+	if err != errPanic && !c.isOfLeaving(err) { // those were logged
 		srv.log.Error("event failed", "nsp", c.socket.ns.name, "socket", c.socket.label(), "event", string(c.name), "err", err)
 	}
 	return internalFailure
+}
+
+// isOfLeaving reports whether err is but the news that a client has left meanwhile.
+func (c *call) isOfLeaving(err error) bool {
+	if errors.Is(err, ErrDisconnected) {
+		return true
+	}
+	_, ok := errors.AsType[Reason](err)
+	return (ok || errors.Is(err, context.Canceled)) && c.socket.ctx.Err() != nil
 }
 
 // caught is deferred around every callback. It is where a panic ends: it is logged and becomes an error

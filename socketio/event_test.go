@@ -155,6 +155,42 @@ func TestErrors(t *testing.T) {
 	})
 }
 
+// A page that leaves while its handler works or asks it something is no failure of ours.
+func TestLeavingIsNoFailure(t *testing.T) {
+	var log strings.Builder
+	bubble(t, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, func(t *testing.T, srv *Server) {
+		log.Reset()
+		srv.Of("/").Handle(
+			NewEvent[struct{}]("ask").On(func(ctx context.Context, s *Socket, _ struct{}) error {
+				_, err := add.Ask(ctx, s, nil)
+				return err
+			}),
+			NewEvent[struct{}]("work").On(func(ctx context.Context, _ *Socket, _ struct{}) error { <-ctx.Done(); return ctx.Err() }),
+			NewEvent[struct{}]("cause").On(func(ctx context.Context, _ *Socket, _ struct{}) error {
+				<-ctx.Done()
+				return context.Cause(ctx)
+			}),
+			NewEvent[struct{}]("other").On(func(context.Context, *Socket, struct{}) error { return context.Canceled }),
+		)
+		for _, event := range []string{"ask", "work", "cause"} {
+			p, _ := join(t, srv, "/")
+			p.send(`20["` + event + `"]`)
+			synctest.Wait()
+			p.Close(engineio.TransportClose)
+			synctest.Wait()
+			if log.Len() > 0 {
+				t.Errorf("%s: a client that left was logged: %s", event, log.String())
+			}
+		}
+		p, _ := join(t, srv, "/")
+		p.send(`2["other"]`)
+		synctest.Wait()
+		if !strings.Contains(log.String(), "level=ERROR") {
+			t.Errorf("log: got %q, want the error of a client that is there", log.String())
+		}
+	})
+}
+
 func TestEncodeError(t *testing.T) {
 	encode := func(err error) any {
 		switch {
