@@ -50,16 +50,19 @@ var encoders = sync.Pool{New: func() any {
 	return e
 }}
 
+// release gives e back, unless its buffer has grown too large.
+func (e *encoder) release() {
+	if e.buf.Cap() <= maxKeptBuffer {
+		encoders.Put(e)
+	}
+}
+
 // encode makes the messages of an Event, an Ack or a ConnectError: its text and then its attachments. v
 // is a pointer to the payload. id is nil for an event that wants no acknowledgement; only an event has a
 // name.
 func encode(t parser.Type, namespace string, id *uint64, name string, v any) ([]*engineio.Frame, error) {
 	e := encoders.Get().(*encoder)
-	defer func() {
-		if e.buf.Cap() <= maxKeptBuffer {
-			encoders.Put(e)
-		}
-	}()
+	defer e.release()
 	e.buf.Reset()
 
 	var attachments [][]byte

@@ -373,3 +373,40 @@ func TestRegistrationPanics(t *testing.T) {
 		New(Config{Engine: engineio.Config{Accept: func(*engineio.Session) engineio.Handler { return nil }}})
 	})
 }
+
+// What a client encodes is what a server would have sent, and the other way round.
+func TestArgs(t *testing.T) {
+	type point struct{ X, Y int }
+	for _, tt := range []struct {
+		encode func() (Args, error)
+		want   string
+	}{
+		{func() (Args, error) { return EncodeArgs("<&>") }, `"<&>"`},
+		{func() (Args, error) { return EncodeArgs(point{1, 2}) }, `{"X":1,"Y":2}`},
+		{func() (Args, error) { return EncodeArgs(struct{}{}) }, ``},
+		{func() (Args, error) { return EncodeArgs(json.RawMessage(nil)) }, `null`},
+		{func() (Args, error) { return EncodeArgs(Args{JSON: []json.RawMessage{[]byte("1"), []byte("2")}}) }, `1,2`},
+	} {
+		args, err := tt.encode()
+		var got []string
+		for _, a := range args.JSON {
+			got = append(got, string(a))
+		}
+		if strings.Join(got, ",") != tt.want || err != nil {
+			t.Errorf("got %q, %v, want %s", got, err, tt.want)
+		}
+	}
+	if _, err := EncodeArgs(Args{JSON: []json.RawMessage{[]byte("1,2")}}); !errors.Is(err, errArgs) {
+		t.Errorf("got %v, want %v", err, errArgs)
+	}
+	if _, err := EncodeArgs(func() {}); err == nil {
+		t.Error("a function was encoded")
+	}
+	if p, err := DecodeArgs[point]("move", Args{JSON: []json.RawMessage{[]byte(`{"X":1}`)}}); p != (point{X: 1}) || err != nil {
+		t.Errorf("got %v, %v", p, err)
+	}
+	_, err := DecodeArgs[point]("move", Args{JSON: []json.RawMessage{[]byte(`{"X":"1"}`)}})
+	if e, ok := errors.AsType[*PayloadError](err); !ok || e.Event != "move" || e.Field != "X" {
+		t.Errorf("got %v, want an error that names the event and the field", err)
+	}
+}
