@@ -28,7 +28,7 @@ func EncodeError(err error) any {
 	}
 	if problem.Code == jobs.CodeInternal {
 		level := slog.LevelError
-		if _, left := errors.AsType[socketio.Reason](err); left || errors.Is(err, socketio.ErrDisconnected) || errors.Is(err, context.Canceled) {
+		if _, left := errors.AsType[socketio.Reason](err); left || errors.Is(err, socketio.ErrDisconnected) {
 			level = slog.LevelDebug
 		}
 		slog.Log(context.Background(), level, "a request failed", "err", cmp.Or(errors.Unwrap(problem), err))

@@ -1,7 +1,6 @@
 package namespaces
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,8 +21,6 @@ func TestEncodeErrorLevels(t *testing.T) {
 		{fmt.Errorf("ask x: %w: %w", socketio.ErrDisconnected, socketio.TransportClose), "DEBUG"},
 		{fmt.Errorf("emit: %w", socketio.ErrDisconnected), "DEBUG"},
 		{socketio.TransportClose, "DEBUG"},
-		{context.Canceled, "DEBUG"},
-		{context.DeadlineExceeded, "ERROR"},
 		{errors.New("the disk is full"), "ERROR"},
 	} {
 		var log strings.Builder
