@@ -13,12 +13,17 @@ import (
 )
 
 // A Reader reads the frames of one client. It takes nothing from a peer's word: no buffer is larger than
-// the bytes that have arrived, and it never waits. Between messages it holds no buffer. It is used by one
+// the bytes that have arrived, and it never waits. Between messages it holds no memory. It is used by one
 // goroutine at a time. Limit must be set.
 type Reader struct {
 	// Limit is how many bytes one message may have.
 	Limit int
 
+	*state // nil between reads that end with a message: an idle client has none
+}
+
+// A state is what a Reader knows of a message that has begun.
+type state struct {
 	header  ws.Header // of the frame that is coming in, if inFrame
 	inFrame bool
 	got     int       // bytes of its payload
@@ -52,6 +57,8 @@ const maxControl = 125
 // keptBuffer is the largest buffer that is kept for the next message, in bytes.
 const keptBuffer = 64 << 10
 
+var states = sync.Pool{New: func() any { return new(state) }}
+
 // buffers are for messages that do not come in one read.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
 
@@ -59,8 +66,15 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b
 // returns ok false when p is used up. It changes p: payloads are unmasked in place. The error is an
 // *Error; after it Next must not be called again.
 func (r *Reader) Next(p []byte) (m Message, rest []byte, ok bool, err error) {
+	if r.state == nil {
+		r.state = states.Get().(*state)
+	}
 	if r.opcode == 0 && !r.inFrame {
-		r.Release() // the message that was returned last
+		if len(p) == 0 && r.headLen == 0 {
+			r.Release()
+			return Message{}, nil, false, nil
+		}
+		r.state.release() // the message that was returned last
 	}
 	for {
 		if !r.inFrame {
@@ -200,16 +214,27 @@ func (r *Reader) check(h ws.Header) error {
 	return nil
 }
 
-// Release gives up what has come of a message that is not whole. The Reader must not be used afterwards.
+// Release lets go of what has come of a message that is not whole. The Reader must not be used afterwards.
 func (r *Reader) Release() {
-	if r.message == nil {
+	if r.state == nil {
 		return
 	}
-	if cap(*r.message) <= keptBuffer {
-		*r.message = (*r.message)[:0]
-		buffers.Put(r.message)
+	r.state.release()
+	*r.state = state{}
+	states.Put(r.state)
+	r.state = nil
+}
+
+// release gives the message's buffer back.
+func (s *state) release() {
+	if s.message == nil {
+		return
 	}
-	r.message = nil
+	if cap(*s.message) <= keptBuffer {
+		*s.message = (*s.message)[:0]
+		buffers.Put(s.message)
+	}
+	s.message = nil
 }
 
 func checkControl(op ws.OpCode, p []byte) error {

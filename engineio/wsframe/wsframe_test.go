@@ -57,8 +57,8 @@ func readFrames(limit int, chunks ...[]byte) (messages []string, err error) {
 			messages = append(messages, fmt.Sprintf("%x %s", m.Op, m.Data))
 			p = rest
 		}
-		if !r.inFrame && r.opcode == 0 && r.message != nil {
-			return messages, errors.New("a reader between messages holds a buffer")
+		if s := r.state; s != nil && !s.inFrame && s.opcode == 0 && s.headLen == 0 {
+			return messages, errors.New("a reader between messages holds memory")
 		}
 	}
 	return messages, nil
