@@ -1,6 +1,6 @@
 // Command server is what the load generator measures: the events of its contract, served by this
 // project's engine. It answers on /socket.io/ of the address in -listen, and writes profiles of itself
-// where -cpuprofile says when it is interrupted.
+// where -cpuprofile and -memprofile say when it is interrupted.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/pprof"
 	"syscall"
 	"time"
@@ -67,13 +68,14 @@ type doneEvent struct {
 func main() {
 	listen := flag.String("listen", "127.0.0.1:3000", "address")
 	profile := flag.String("cpuprofile", "", "file for a CPU profile")
+	heap := flag.String("memprofile", "", "file for a profile of what is in memory")
 	flag.Parse()
-	if err := run(*listen, *profile); err != nil {
+	if err := run(*listen, *profile, *heap); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(listen, profile string) error {
+func run(listen, profile, heap string) error {
 	if profile != "" {
 		f, err := os.Create(profile)
 		if err != nil {
@@ -105,9 +107,23 @@ func run(listen, profile string) error {
 		return err
 	case <-stop.Done():
 	}
+	if heap != "" {
+		if err := writeHeap(heap); err != nil {
+			return err
+		}
+	}
 	end, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return errors.Join(server.Close(end), web.Close())
+}
+
+func writeHeap(name string) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	runtime.GC()
+	return errors.Join(pprof.WriteHeapProfile(f), f.Close())
 }
 
 func handle(ns *socketio.Namespace) {
