@@ -18,6 +18,7 @@ type Frame struct {
 	op      ws.OpCode
 	typ     parser.Type
 	data    []byte
+	newest  *newest // nil unless a newer message may take its place
 
 	others atomic.Pointer[forms] // of a binary message, once one of them is needed
 }
@@ -38,6 +39,26 @@ func NewFrame(m Message) *Frame {
 		return newFrame(ws.OpBinary, parser.Message, nil, m.Data)
 	}
 	return newPacket(parser.Packet{Type: parser.Message, Data: m.Data})
+}
+
+// A newest is what the frames of one message share that NewestFrames made.
+type newest struct {
+	key    string
+	frames int
+}
+
+// NewestFrames encodes messages that belong together, of which a client needs no older ones once there are
+// newer ones: those with the same key that still wait in a session's outbox are forgotten when these are
+// sent. What is left goes out in the order in which it was sent. What has begun to leave goes on. The
+// frames must be sent together, in one call of Session.Send or Session.SendVolatile.
+func NewestFrames(key string, messages ...Message) []*Frame {
+	n := &newest{key, len(messages)}
+	frames := make([]*Frame, len(messages))
+	for i, m := range messages {
+		frames[i] = NewFrame(m)
+		frames[i].newest = n
+	}
+	return frames
 }
 
 // newPacket returns the frame of a packet of text.
@@ -118,6 +139,7 @@ func (f *Frame) typed() *Frame {
 	o := f.forms()
 	o.typedOnce.Do(func() {
 		o.typed = newFrame(ws.OpBinary, f.typ, []byte{byte(f.typ - '0')}, f.data)
+		o.typed.newest = f.newest
 	})
 	return o.typed
 }
@@ -127,6 +149,7 @@ func (f *Frame) inBase64() *Frame {
 	o := f.forms()
 	o.base64FrameOnce.Do(func() {
 		o.base64Frame = newFrame(ws.OpText, f.typ, []byte(parser.Base64HeadV3), f.base64())
+		o.base64Frame.newest = f.newest
 	})
 	return o.base64Frame
 }

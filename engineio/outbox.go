@@ -1,5 +1,7 @@
 package engineio
 
+import "slices"
+
 // An outbox holds the frames of one session that have not left, in order. It is guarded by its session's
 // lock. Its bound is Config.MaxQueueBytes; a session that would pass it is closed as SlowConsumer.
 type outbox struct {
@@ -75,13 +77,40 @@ func (o *outbox) advance(n int) {
 	}
 }
 
+// begun returns the index after the last frame of which something has been written or is being written, and
+// the bytes of these frames.
+func (o *outbox) begun() (end, bytes int) {
+	end = o.first
+	for bytes < o.sent+o.flying {
+		bytes += o.frames[end].Len()
+		end++
+	}
+	return end, bytes
+}
+
+// supersede forgets the message with a key, unless it has begun to leave. It looks through what was sent
+// since then: who sends the same again and again finds it near the end.
+func (o *outbox) supersede(key string) {
+	for i := len(o.frames) - 1; i >= o.first; i-- {
+		older := o.frames[i].newest
+		if older == nil || older.key != key {
+			continue
+		}
+		start := i + 1 - older.frames
+		if begun, _ := o.begun(); start < begun {
+			return
+		}
+		for _, f := range o.frames[start : i+1] {
+			o.bytes -= f.Len()
+		}
+		o.frames = slices.Delete(o.frames, start, i+1)
+		return
+	}
+}
+
 // drop forgets every frame of which nothing has been written or is being written.
 func (o *outbox) drop() {
-	last, kept := o.first, 0
-	for kept < o.sent+o.flying {
-		kept += o.frames[last].Len()
-		last++
-	}
+	last, kept := o.begun()
 	clear(o.frames[last:])
 	o.frames = o.frames[:last]
 	o.bytes = kept - o.sent

@@ -107,6 +107,7 @@ func (s *Session) Send(frames ...*Frame) error {
 		s.mu.Unlock()
 		return ErrClosed
 	}
+	s.supersedeLocked(frames)
 	if !s.fitsLocked(frames) {
 		end := s.failLocked(SlowConsumer, ws.StatusPolicyViolation)
 		s.mu.Unlock()
@@ -124,15 +125,23 @@ func (s *Session) Send(frames ...*Frame) error {
 func (s *Session) SendVolatile(frames ...*Frame) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state.Load() != stateOpen || !s.fitsLocked(frames) {
+	if s.state.Load() != stateOpen || s.blockedLocked() {
 		return false
 	}
-	if s.blockedLocked() {
+	s.supersedeLocked(frames)
+	if !s.fitsLocked(frames) {
 		return false
 	}
 	s.pushLocked(frames)
 	s.wakeLocked()
 	return true
+}
+
+// supersedeLocked makes room for frames that take the place of older ones.
+func (s *Session) supersedeLocked(frames []*Frame) {
+	if len(frames) > 0 && frames[0].newest != nil {
+		s.out.supersede(frames[0].newest.key)
+	}
 }
 
 // pushLocked queues the frames in the form that they leave in, or in the only one there is until a poll

@@ -56,14 +56,14 @@ func (c *call) answer(res any) error {
 		c.answered.Store(true)
 		return nil
 	}
-	frames, err := encode(parser.Ack, c.socket.ns.name, &c.id, "", res)
+	out, err := encode(parser.Ack, c.socket.ns.name, &c.id, "", res)
 	if err != nil {
 		return fmt.Errorf("encode the acknowledgement of %s: %w", c.name, err)
 	}
 	if !c.answered.CompareAndSwap(false, true) {
 		return ErrAnswered
 	}
-	return c.socket.send(frames)
+	return c.socket.send(out)
 }
 
 // fail makes the acknowledgement out of an error.

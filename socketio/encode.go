@@ -57,10 +57,20 @@ func (e *encoder) release() {
 	}
 }
 
-// encode makes the messages of an Event, an Ack or a ConnectError: its text and then its attachments. v
-// is a pointer to the payload. id is nil for an event that wants no acknowledgement; only an event has a
-// name.
-func encode(t parser.Type, namespace string, id *uint64, name string, v any) ([]*engineio.Frame, error) {
+// An outgoing is a packet that was encoded once, for any number of sessions.
+type outgoing struct {
+	frames   []*engineio.Frame // its text and then its attachments
+	volatile bool              // dropped by who cannot take it at once
+}
+
+// encode makes an Event, an Ack or a ConnectError. v is a pointer to the payload. id is nil for an event that
+// wants no acknowledgement; only an event has a name.
+func encode(t parser.Type, namespace string, id *uint64, name string, v any) (*outgoing, error) {
+	return encodeKeyed(t, namespace, id, name, "", v)
+}
+
+// encodeKeyed is encode for a packet of which only the newest with a key counts, if the key is not empty.
+func encodeKeyed(t parser.Type, namespace string, id *uint64, name, key string, v any) (*outgoing, error) {
 	e := encoders.Get().(*encoder)
 	defer e.release()
 	e.buf.Reset()
@@ -95,12 +105,42 @@ func encode(t parser.Type, namespace string, id *uint64, name string, v any) ([]
 		e.buf.WriteByte(']')
 	}
 
-	frames := make([]*engineio.Frame, 1, 1+len(attachments))
-	frames[0] = engineio.NewFrame(engineio.Message{Data: bytes.Clone(e.buf.Bytes())})
-	for _, a := range attachments {
-		frames = append(frames, engineio.NewFrame(engineio.Message{Binary: true, Data: a}))
+	return newOutgoing(key, bytes.Clone(e.buf.Bytes()), attachments), nil
+}
+
+func newOutgoing(key string, text []byte, attachments [][]byte) *outgoing {
+	if key == "" && len(attachments) == 0 { // as most
+		one := &struct {
+			outgoing
+			frame [1]*engineio.Frame
+		}{frame: [1]*engineio.Frame{engineio.NewFrame(engineio.Message{Data: text})}}
+		one.frames = one.frame[:]
+		return &one.outgoing
 	}
-	return frames, nil
+	messages := make([]engineio.Message, 1, 1+len(attachments))
+	messages[0] = engineio.Message{Data: text}
+	for _, a := range attachments {
+		messages = append(messages, engineio.Message{Binary: true, Data: a})
+	}
+	o := new(outgoing)
+	if key != "" {
+		o.frames = engineio.NewestFrames(key, messages...)
+		return o
+	}
+	o.frames = make([]*engineio.Frame, len(messages))
+	for i, m := range messages {
+		o.frames[i] = engineio.NewFrame(m)
+	}
+	return o
+}
+
+// send gives the session a packet.
+func (c *conn) send(o *outgoing) error {
+	if o.volatile {
+		c.sess.SendVolatile(o.frames...)
+		return nil
+	}
+	return c.sess.Send(o.frames...)
 }
 
 // payload writes what v points to as the arguments of a packet.
@@ -155,7 +195,7 @@ func decode(event string, args Args, v any) error {
 }
 
 // encodeControl makes a Connect or a Disconnect.
-func encodeControl(t parser.Type, namespace string, data []byte) *engineio.Frame {
+func encodeControl(t parser.Type, namespace string, data []byte) *outgoing {
 	p := parser.Packet{Type: t, Namespace: namespace, Data: data}
-	return engineio.NewFrame(engineio.Message{Data: p.Append(nil)})
+	return newOutgoing("", p.Append(nil), nil)
 }

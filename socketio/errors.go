@@ -40,12 +40,12 @@ func (c *conn) refuse(namespace string, err error) {
 	if e, ok := errors.AsType[*ConnectError](err); ok {
 		data = e.Data
 	}
-	frames, err := encode(parser.ConnectError, namespace, nil, "", c.dialect.refusal(message, data))
+	out, err := encode(parser.ConnectError, namespace, nil, "", c.dialect.refusal(message, data))
 	if err != nil {
 		c.srv.log.Error("data of a connect error cannot be encoded", "nsp", namespace, "err", err)
-		frames, _ = encode(parser.ConnectError, namespace, nil, "", c.dialect.refusal(message, nil))
+		out, _ = encode(parser.ConnectError, namespace, nil, "", c.dialect.refusal(message, nil))
 	}
-	c.sess.Send(frames...)
+	c.send(out)
 }
 
 // PayloadError says which event had arguments that do not fit, and where.

@@ -4,15 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
-	"jobcast/engineio"
 	"jobcast/socketio/parser"
 )
 
 // Emitter is who can be emitted to: a Socket, a Namespace or a Target.
 type Emitter interface {
 	namespace() *Namespace
-	send(frames []*engineio.Frame) error
+	send(o *outgoing) error
 }
 
 var (
@@ -32,11 +32,18 @@ type Handler struct {
 // by encoding/json, without the escaping of HTML. A payload that is missing decodes as the zero value,
 // and an argument too many is ignored. With struct{} for T the event has no argument; with Args it has
 // any number, and may be binary.
-type Event[T any] struct{ name string }
+//
+// What waits for a client that does not read, or reads slowly, is bounded: the session is closed as
+// SlowConsumer. Volatile and Newest return events that wait less.
+type Event[T any] struct {
+	name     string
+	volatile bool
+	newest   func(T) string
+}
 
 // NewEvent declares an event. It panics if the name is reserved by the protocol: connect, connect_error,
 // disconnect, disconnecting, newListener, removeListener.
-func NewEvent[T any](name string) Event[T] { return Event[T]{usable(name)} }
+func NewEvent[T any](name string) Event[T] { return Event[T]{name: usable(name)} }
 
 func usable(name string) string {
 	if parser.Reserved([]byte(name)) {
@@ -48,15 +55,36 @@ func usable(name string) string {
 // Name is the event's name on the wire.
 func (e Event[T]) Name() string { return e.name }
 
+// Volatile returns the event as one that a client does without if it cannot be sent at once: while it does
+// not read, or on HTTP polling while no poll waits.
+func (e Event[T]) Volatile() Event[T] {
+	e.volatile = true
+	return e
+}
+
+// Newest returns the event as one of which only the newest with the same key counts, such as the progress of
+// a job: when it is emitted, an older one of the same namespace that still waits for the client is
+// forgotten, whoever it was emitted to. The newer one does not take its place but the end, so what a client
+// gets is in the order in which it was emitted, with gaps. One that has begun to leave goes on.
+func (e Event[T]) Newest(key func(T) string) Event[T] {
+	e.newest = key
+	return e
+}
+
 // Emit sends the event and returns at once. It is encoded once, however many sockets there are. The
 // error is that of encoding the payload or, to a single socket, ErrDisconnected or an error of
 // engineio.Session.Send. Emit may be called from any goroutine.
 func (e Event[T]) Emit(to Emitter, payload T) error {
-	frames, err := encode(parser.Event, to.namespace().name, nil, e.name, &payload)
+	namespace, key := to.namespace().name, ""
+	if e.newest != nil {
+		key = namespace + "," + strconv.Itoa(len(e.name)) + "," + e.name + e.newest(payload)
+	}
+	out, err := encodeKeyed(parser.Event, namespace, nil, e.name, key, &payload)
 	if err != nil {
 		return fmt.Errorf("encode event %s: %w", e.name, err)
 	}
-	return to.send(frames)
+	out.volatile = e.volatile
+	return to.send(out)
 }
 
 // On returns the handler that decodes the payload and calls h. An ack, if asked for, is empty. An error
@@ -126,11 +154,11 @@ func (c Call[Req, Res]) Ask(ctx context.Context, s *Socket, req Req) (res Res, e
 	}
 	id, reply := s.expectAck()
 	defer s.forgetAck(id)
-	frames, err := encode(parser.Event, s.ns.name, &id, c.name, &req)
+	out, err := encode(parser.Event, s.ns.name, &id, c.name, &req)
 	if err != nil {
 		return res, fmt.Errorf("encode event %s: %w", c.name, err)
 	}
-	if err := s.send(frames); err != nil {
+	if err := s.send(out); err != nil {
 		return res, fmt.Errorf("ask %s: %w", c.name, err)
 	}
 	select {

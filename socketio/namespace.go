@@ -4,8 +4,6 @@ import (
 	"context"
 	"iter"
 	"sync"
-
-	"jobcast/engineio"
 )
 
 // A Namespace is one channel of communication, multiplexed with others over a session. As an Emitter it
@@ -96,4 +94,4 @@ func (n *Namespace) Sockets() iter.Seq[*Socket] { return Target{ns: n}.Sockets()
 
 func (n *Namespace) namespace() *Namespace { return n }
 
-func (n *Namespace) send(frames []*engineio.Frame) error { return Target{ns: n}.send(frames) }
+func (n *Namespace) send(o *outgoing) error { return Target{ns: n}.send(o) }

@@ -94,7 +94,7 @@ func (s *Socket) Disconnect(closeEngine bool) {
 // dismiss is what the server does to a client that it does not want. It returns the state it was in.
 func (s *Socket) dismiss() (was int32) {
 	if was = s.leave(ServerNamespaceDisconnect); was == admitted || was == connected {
-		s.conn.sess.Send(encodeControl(parser.Disconnect, s.ns.name, nil))
+		s.conn.send(encodeControl(parser.Disconnect, s.ns.name, nil))
 	}
 	return was
 }
@@ -131,7 +131,7 @@ func (s *Socket) begin() {
 		return
 	}
 	s.conn.stopDeadline()
-	s.conn.sess.Send(encodeControl(parser.Connect, s.ns.name, s.conn.dialect.welcome(s.id)))
+	s.conn.send(encodeControl(parser.Connect, s.ns.name, s.conn.dialect.welcome(s.id)))
 	s.state.CompareAndSwap(admitted, connected)
 	s.ns.add(s)
 	for _, f := range s.ns.onConnect {
@@ -161,22 +161,19 @@ func (s *Socket) finish() {
 
 func (s *Socket) namespace() *Namespace { return s.ns }
 
-func (s *Socket) send(frames []*engineio.Frame) error {
+func (s *Socket) send(o *outgoing) error {
 	if s.state.Load() != connected {
 		return ErrDisconnected
 	}
-	return s.conn.sess.Send(frames...)
+	return s.conn.send(o)
 }
 
 // A volatileSocket is a socket to which what cannot leave at once is not sent.
 type volatileSocket struct{ *Socket }
 
-func (v volatileSocket) send(frames []*engineio.Frame) error {
-	if v.state.Load() != connected {
-		return ErrDisconnected
-	}
-	v.conn.sess.SendVolatile(frames...)
-	return nil
+func (v volatileSocket) send(o *outgoing) error {
+	o.volatile = true
+	return v.Socket.send(o)
 }
 
 // Volatile returns an emitter to this socket that drops what cannot leave at once.

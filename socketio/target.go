@@ -3,8 +3,6 @@ package socketio
 import (
 	"iter"
 	"slices"
-
-	"jobcast/engineio"
 )
 
 // Target is a set of sockets to emit to. It is a value: every method returns a new one, and it may be
@@ -105,13 +103,10 @@ func (t Target) namespace() *Namespace { return t.ns }
 
 // send gives every socket the same frames. What a single one does with them is its own affair: a socket
 // that is gone or too slow is not an error of the broadcast.
-func (t Target) send(frames []*engineio.Frame) error {
+func (t Target) send(o *outgoing) error {
+	o.volatile = o.volatile || t.volatile
 	for s := range t.Sockets() {
-		if t.volatile {
-			s.conn.sess.SendVolatile(frames...)
-		} else {
-			s.conn.sess.Send(frames...)
-		}
+		s.conn.send(o)
 	}
 	return nil
 }
