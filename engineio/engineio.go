@@ -16,7 +16,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -54,16 +53,6 @@ var (
 	ErrClosed = errors.New("engineio: session is closed")
 	ErrSlow   = errors.New("engineio: session's outbox is full")
 )
-
-// A Handshake is what is kept of the request that opened a session.
-type Handshake struct {
-	Header     http.Header // the fields of the request, copied
-	Query      url.Values
-	Host       string
-	RemoteAddr string
-	Secure     bool // the request came over TLS
-	Time       time.Time
-}
 
 // Config configures a Server. The zero value works.
 type Config struct {

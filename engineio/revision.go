@@ -37,7 +37,7 @@ type revision interface {
 	// heardLocked notes that the client has sent something.
 	heardLocked(s *Session)
 	// dueLocked is called when the heartbeat's deadline has passed.
-	dueLocked(s *Session, now time.Time) ending
+	dueLocked(s *Session, now time.Duration) ending
 	// beat acts on a ping or a pong. It returns false if the session has ended.
 	beat(s *Session, t parser.Type) bool
 }

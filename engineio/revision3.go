@@ -181,16 +181,16 @@ func (r *revision3) frame(f *Frame) *Frame {
 func silence(s *Session) time.Duration { return s.server.cfg.PingInterval + s.server.cfg.PingTimeout }
 
 func (*revision3) startLocked(s *Session) {
-	s.heartbeat.last = time.Now()
-	s.heartbeat.armLocked(s, silence(s))
+	s.heartbeat.last = s.server.timers.now()
+	s.heartbeat.armAtLocked(s, s.heartbeat.last+silence(s))
 }
 
-// heardLocked leaves the timer alone: when it fires, it sees to what has come since.
-func (*revision3) heardLocked(s *Session) { s.heartbeat.last = time.Now() }
+// heardLocked leaves the deadline alone: when it comes, dueLocked sees to what has come since.
+func (*revision3) heardLocked(s *Session) { s.heartbeat.last = s.server.timers.now() }
 
-func (*revision3) dueLocked(s *Session, now time.Time) ending {
-	deadline := s.heartbeat.last.Add(silence(s))
-	if now.Before(deadline) {
+func (*revision3) dueLocked(s *Session, now time.Duration) ending {
+	deadline := s.heartbeat.last + silence(s)
+	if now < deadline {
 		s.heartbeat.armAtLocked(s, deadline)
 		return ending{}
 	}

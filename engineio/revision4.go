@@ -64,7 +64,7 @@ func (revision4) heardLocked(s *Session) {
 	}
 }
 
-func (revision4) dueLocked(s *Session, now time.Time) ending {
+func (revision4) dueLocked(s *Session, now time.Duration) ending {
 	h := &s.heartbeat
 	if h.pongDue {
 		return s.failLocked(PingTimeout, ws.StatusNormalClosure)
@@ -72,11 +72,11 @@ func (revision4) dueLocked(s *Session, now time.Time) ending {
 	// The pong is due a timeout after the ping was, unless this process has slept.
 	timeout := s.server.cfg.PingTimeout
 	h.last = h.deadline
-	if now.Sub(h.last) > timeout/4 {
+	if now-h.last > timeout/4 {
 		h.last = now
 	}
 	h.pongDue, h.heard = true, false
-	h.armAtLocked(s, h.last.Add(timeout))
+	h.armAtLocked(s, h.last+timeout)
 	s.out.push(pingFrame)
 	s.scheduleLocked() // even if a handler blocks
 	return ending{}
@@ -93,7 +93,7 @@ func (revision4) beat(s *Session, t parser.Type) bool {
 	// ping to ping.
 	if h := &s.heartbeat; h.pongDue && s.state.Load() == stateOpen {
 		h.pongDue = false
-		h.armAtLocked(s, h.last.Add(s.server.cfg.PingInterval))
+		h.armAtLocked(s, h.last+s.server.cfg.PingInterval)
 	}
 	return true
 }

@@ -28,7 +28,8 @@ type Server struct {
 	origins   map[string]bool // lower case
 
 	flushers flushers
-	wg       sync.WaitGroup // sessions, timers that are set, and goroutines
+	timers   timers
+	wg       sync.WaitGroup // sessions, goroutines, and the timer while it is set
 
 	mu       sync.Mutex // guards the fields below
 	sessions map[string]*Session
@@ -62,6 +63,7 @@ func NewServer(cfg Config) *Server {
 		s.origins[strings.ToLower(strings.TrimSuffix(o, "/"))] = true
 	}
 	s.flushers.max, s.flushers.wg = runtime.GOMAXPROCS(0), &s.wg
+	s.timers.wg, s.timers.start = &s.wg, time.Now()
 	return s
 }
 
@@ -135,7 +137,7 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid string
 
 // serveHandshake opens a session.
 func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query url.Values, rev revision) {
-	session, e := s.open(r, query, rev)
+	session, e := s.open(r, rev)
 	if session == nil {
 		w.Header().Set("Retry-After", "5")
 		s.refuse(w, r, e)
@@ -206,21 +208,14 @@ func (s *Server) enter() bool {
 }
 
 // open registers a new session for the request.
-func (s *Server) open(r *http.Request, query url.Values, rev revision) (*Session, refusal) {
+func (s *Server) open(r *http.Request, rev revision) (*Session, refusal) {
 	var random [15]byte
 	rand.Read(random[:]) // never fails
 	session := &Session{
-		server: s,
-		id:     base64.RawURLEncoding.EncodeToString(random[:]),
-		rev:    rev,
-		handshake: &Handshake{
-			Header:     r.Header.Clone(),
-			Query:      query,
-			Host:       r.Host,
-			RemoteAddr: r.RemoteAddr,
-			Secure:     r.TLS != nil,
-			Time:       time.Now(),
-		},
+		server:     s,
+		id:         base64.RawURLEncoding.EncodeToString(random[:]),
+		rev:        rev,
+		handshake:  keepHandshake(r),
 		delivering: true, // until accept
 	}
 	s.mu.Lock()

@@ -14,13 +14,13 @@ import (
 // A Session is one client.
 //
 // Its goroutines, all counted by the server: the reader of its WebSocket; for moments a writer that waits
-// for a slow peer, a callback of its timer, and the call of Handler.Closed. While it polls, the requests'
+// for a slow peer, and the call of Handler.Closed. While it polls, the requests'
 // own goroutines do the work.
 type Session struct {
 	server    *Server
 	id        string
 	rev       revision
-	handshake *Handshake
+	handshake keptHandshake
 	handler   Handler // set before the first delivery
 
 	state atomic.Int32 // a sessionState; written under mu
@@ -81,8 +81,9 @@ const (
 // ID is the session's identifier: 120 random bits in base64url. It is a credential.
 func (s *Session) ID() string { return s.id }
 
-// Handshake is what is kept of the request that opened the session.
-func (s *Session) Handshake() *Handshake { return s.handshake }
+// Handshake is what is kept of the request that opened the session. Each call makes it anew, for its caller
+// to keep and to change.
+func (s *Session) Handshake() *Handshake { return s.handshake.handshake() }
 
 // Revision is the revision of the protocol that the client speaks: 4, or 3.
 func (s *Session) Revision() int { return int(s.rev.number()[0] - '0') }
@@ -280,7 +281,7 @@ func (s *Session) overLocked(end ending) ending {
 		return end
 	}
 	s.state.Store(stateClosed)
-	s.heartbeat.stopLocked(s)
+	s.server.timers.remove(s)
 	s.answerLocked(farewell(s.reason))
 	end.conn = s.ws
 	end.gone = true
