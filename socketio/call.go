@@ -23,8 +23,10 @@ type call struct {
 // handle runs the event's handler and sees to the acknowledgement of an error.
 func (c *call) handle() {
 	ns := c.socket.ns
-	var err error
-	if h, ok := ns.handlers[string(c.name)]; ok {
+	err := c.admit()
+	if err != nil {
+		// the ack says so
+	} else if h, ok := ns.handlers[string(c.name)]; ok {
 		err = c.serve(h.serve)
 	} else if ns.any != nil {
 		err = c.serve(func(c *call) error {
@@ -90,6 +92,11 @@ func (c *call) encodeError(err error) (value any) {
 	}
 	if e, ok := errors.AsType[*PayloadError](err); ok {
 		return newFailure("bad_request", e.Error())
+	}
+	if e, ok := errors.AsType[*EventError](err); ok {
+		value := newFailure(e.Code, e.Message)
+		value.Error.Data = e.Data
+		return value
 	}
 	if err != errPanic && !c.isOfLeaving(err) { // those were logged
 		srv.log.Error("event failed", "nsp", c.socket.ns.name, "socket", c.socket.label(), "event", string(c.name), "err", err)

@@ -135,12 +135,15 @@ func TestReasons(t *testing.T) {
 					return nil
 				}))
 				ns.OnDisconnect(func(s *Socket, reason Reason) {
+					got.add("after %s %v %d", reason, s.Rooms(), count(ns.Sockets()))
+				})
+				ns.OnDisconnecting(func(s *Socket, reason Reason) {
 					got.add("%s %v %v %d", reason, context.Cause(s.Context()), s.Rooms(), count(ns.Sockets()))
 				})
 				p, s := join(t, srv, "/ns")
 				s.Join("b", "a")
 				tt.end(p)
-				got.want(t, string(tt.want)+" "+string(tt.want)+" [a b] 0")
+				got.want(t, string(tt.want)+" "+string(tt.want)+" [a b] 0", "after "+string(tt.want)+" [] 0")
 				if p.old && tt.name == "server closes the session" {
 					tt.sent = append(tt.sent, `1`) // it was in the main namespace as well
 				}

@@ -48,6 +48,16 @@ func (c *conn) refuse(namespace string, err error) {
 	c.send(out)
 }
 
+// EventError refuses an event with what its client shall know. It is what the default of
+// Config.EncodeError shows of an error.
+type EventError struct {
+	Code    string
+	Message string
+	Data    any // encoded as JSON; nil leaves it out
+}
+
+func (e *EventError) Error() string { return e.Message }
+
 // PayloadError says which event had arguments that do not fit, and where.
 type PayloadError struct {
 	Event string
@@ -108,6 +118,7 @@ type failure struct {
 	Error struct {
 		Code    string `json:"code"`
 		Message string `json:"message"`
+		Data    any    `json:"data,omitempty"`
 	} `json:"error"`
 }
 

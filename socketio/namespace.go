@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"sync/atomic"
 )
 
 // A Namespace is one channel of communication, multiplexed with others over a session. As an Emitter it
@@ -11,13 +12,8 @@ import (
 type Namespace struct {
 	srv  *Server
 	name string
-
-	// Written before the server serves, and only read from then on.
-	handlers     map[string]Handler
-	any          func(ctx context.Context, s *Socket, event string, args Args) (Args, error)
-	middleware   []func(ctx context.Context, s *Socket) error
-	onConnect    []func(ctx context.Context, s *Socket)
-	onDisconnect []func(s *Socket, reason Reason)
+	*rules
+	nextAsk atomic.Uint64 // the id of the next question to its clients
 
 	mu      sync.Mutex // protects the fields below, and the member of every socket
 	sockets map[string]*Socket
@@ -25,13 +21,24 @@ type Namespace struct {
 	rooms   map[string]*room
 }
 
+// rules are what is registered at a namespace: written before the server serves, and only read from then on.
+type rules struct {
+	handlers        map[string]Handler
+	any             func(ctx context.Context, s *Socket, event string, args Args) (Args, error)
+	middleware      []func(ctx context.Context, s *Socket) error
+	eventMiddleware []EventMiddleware
+	onConnect       []func(ctx context.Context, s *Socket)
+	onDisconnecting []func(s *Socket, reason Reason)
+	onDisconnect    []func(s *Socket, reason Reason)
+}
+
 func newNamespace(srv *Server, name string) *Namespace {
 	return &Namespace{
-		srv:      srv,
-		name:     name,
-		handlers: map[string]Handler{},
-		sockets:  map[string]*Socket{},
-		rooms:    map[string]*room{},
+		srv:     srv,
+		name:    name,
+		rules:   &rules{handlers: map[string]Handler{}},
+		sockets: map[string]*Socket{},
+		rooms:   map[string]*room{},
 	}
 }
 
@@ -74,24 +81,58 @@ func (n *Namespace) OnConnect(f func(ctx context.Context, s *Socket)) {
 	n.onConnect = append(n.onConnect, f)
 }
 
-// OnDisconnect registers what runs after a socket's last event; its rooms are still there.
+// An EventMiddleware sees an event before its handler does, and refuses it by an error. It must not change
+// the arguments.
+type EventMiddleware func(ctx context.Context, s *Socket, event string, args Args) error
+
+// UseEvents adds a middleware for the events of every socket, which runs before their handlers and those
+// of Socket.Use, in the order of the events. An error goes the way of Config.EncodeError to whoever waits
+// for the acknowledgement; the handler is not called. A middleware may block: the next event of its
+// socket waits.
+func (n *Namespace) UseEvents(mw EventMiddleware) { n.eventMiddleware = append(n.eventMiddleware, mw) }
+
+// OnDisconnecting registers what runs after a socket's last event, while it is still in its rooms. Who
+// addresses them no longer reaches the socket itself.
+func (n *Namespace) OnDisconnecting(f func(s *Socket, reason Reason)) {
+	n.onDisconnecting = append(n.onDisconnecting, f)
+}
+
+// OnDisconnect registers what runs at the very end of a socket, when it has left its rooms.
 func (n *Namespace) OnDisconnect(f func(s *Socket, reason Reason)) {
 	n.onDisconnect = append(n.onDisconnect, f)
 }
 
+// target is the Target of every socket.
+func (n *Namespace) target() Target { return Target{ns: n} }
+
 // To addresses the sockets in any of the rooms, each once. Without a room it addresses nobody.
-func (n *Namespace) To(rooms ...string) Target { return Target{ns: n}.To(rooms...) }
+func (n *Namespace) To(rooms ...string) Target { return n.target().To(rooms...) }
+
+// In is another word for To.
+func (n *Namespace) In(rooms ...string) Target { return n.To(rooms...) }
 
 // Except addresses the sockets in none of the rooms.
-func (n *Namespace) Except(rooms ...string) Target { return Target{ns: n}.Except(rooms...) }
+func (n *Namespace) Except(rooms ...string) Target { return n.target().Except(rooms...) }
 
 // Volatile addresses every socket; what cannot leave at once is dropped.
-func (n *Namespace) Volatile() Target { return Target{ns: n}.Volatile() }
+func (n *Namespace) Volatile() Target { return n.target().Volatile() }
+
+// Local addresses every socket of this server.
+func (n *Namespace) Local() Target { return n.target().Local() }
 
 // Sockets yields the connected sockets, in no order. Joining, leaving and disconnecting while it runs
 // is allowed.
-func (n *Namespace) Sockets() iter.Seq[*Socket] { return Target{ns: n}.Sockets() }
+func (n *Namespace) Sockets() iter.Seq[*Socket] { return n.target().Sockets() }
+
+// Join adds every socket to rooms.
+func (n *Namespace) Join(rooms ...string) { n.target().Join(rooms...) }
+
+// Leave removes every socket from rooms.
+func (n *Namespace) Leave(rooms ...string) { n.target().Leave(rooms...) }
+
+// Disconnect does to every socket what Socket.Disconnect does.
+func (n *Namespace) Disconnect(closeEngine bool) { n.target().Disconnect(closeEngine) }
 
 func (n *Namespace) namespace() *Namespace { return n }
 
-func (n *Namespace) send(o *outgoing) error { return Target{ns: n}.send(o) }
+func (n *Namespace) send(o *outgoing) error { return n.target().send(o) }

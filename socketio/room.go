@@ -59,10 +59,7 @@ func (n *Namespace) add(s *Socket) {
 func (n *Namespace) remove(s *Socket) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for name := range s.member.rooms {
-		n.leaveLocked(s, name)
-	}
-	s.member.rooms = nil
+	n.leaveAllLocked(s)
 	s.member.gone = true
 	if !s.member.added {
 		return
@@ -109,6 +106,20 @@ func (s *Socket) Leave(rooms ...string) {
 	}
 }
 
+// LeaveAll removes the socket from all its rooms.
+func (s *Socket) LeaveAll() {
+	s.ns.mu.Lock()
+	defer s.ns.mu.Unlock()
+	s.ns.leaveAllLocked(s)
+}
+
+func (n *Namespace) leaveAllLocked(s *Socket) {
+	for name := range s.member.rooms {
+		n.leaveLocked(s, name)
+	}
+	s.member.rooms = nil
+}
+
 func (n *Namespace) leaveLocked(s *Socket, name string) {
 	at, ok := s.member.rooms[name]
 	if !ok {
@@ -122,6 +133,13 @@ func (n *Namespace) leaveLocked(s *Socket, name string) {
 	if len(r.sockets) == 0 {
 		delete(n.rooms, name)
 	}
+}
+
+// Rooms returns the rooms that somebody is in, sorted.
+func (n *Namespace) Rooms() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Sorted(maps.Keys(n.rooms))
 }
 
 // Rooms returns the rooms that the socket has joined, sorted.

@@ -38,8 +38,9 @@ type Config struct {
 	MaxPendingEvents int
 	// EncodeError makes the JSON value of the acknowledgement out of a handler's error. It is called for
 	// every such error, also where the client asked for no acknowledgement. Nil means
-	// {"ok":false,"error":{"code","message"}} with code "bad_request" and the text of a *PayloadError,
-	// and code "internal" without details for everything else, which is then logged at Error.
+	// {"ok":false,"error":{"code","message","data"}} with what is in an *EventError, code "bad_request" and
+	// the text of a *PayloadError, and code "internal" without details for everything else. That is then
+	// logged at Error, unless the client has left meanwhile.
 	EncodeError func(error) any
 	// Logger is where the server logs. Nil means slog.Default().
 	Logger *slog.Logger

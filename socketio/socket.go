@@ -24,9 +24,11 @@ type Socket struct {
 	inbox  inbox
 	member member // belongs to the namespace, and is protected by its lock
 
-	mu      sync.Mutex // protects the fields below
-	asks    map[uint64]chan<- Args
-	nextAsk uint64
+	hooks atomic.Pointer[hooks]
+
+	mu   sync.Mutex // protects the fields below, and the change of hooks
+	asks map[uint64]chan<- Args
+	data *datum
 }
 
 // The states of a socket, in order.
@@ -100,7 +102,7 @@ func (s *Socket) dismiss() (was int32) {
 }
 
 // leave ends the socket and returns the state it was in. What it has received is still handled, and then
-// OnDisconnect runs.
+// OnDisconnecting and OnDisconnect run.
 func (s *Socket) leave(reason Reason) (was int32) {
 	if was = s.state.Swap(left); was == left {
 		return left
@@ -152,10 +154,13 @@ func (s *Socket) admit() error {
 // finish is the last that the inbox does.
 func (s *Socket) finish() {
 	reason, _ := errors.AsType[Reason](context.Cause(s.ctx))
+	for _, f := range s.ns.onDisconnecting {
+		s.guard("disconnecting", func() error { f(s, reason); return nil })
+	}
+	s.ns.remove(s)
 	for _, f := range s.ns.onDisconnect {
 		s.guard("disconnect", func() error { f(s, reason); return nil })
 	}
-	s.ns.remove(s)
 	s.conn.finished()
 }
 
@@ -182,10 +187,9 @@ func (s *Socket) Volatile() Emitter { return volatileSocket{s} }
 // expectAck makes an acknowledgement id, and the channel that gets what comes under it.
 func (s *Socket) expectAck() (uint64, <-chan Args) {
 	reply := make(chan Args, 1)
+	id := s.ns.nextAsk.Add(1) - 1
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := s.nextAsk
-	s.nextAsk++
 	if s.asks == nil {
 		s.asks = map[uint64]chan<- Args{}
 	}

@@ -25,6 +25,9 @@ func (t Target) To(rooms ...string) Target {
 	return t
 }
 
+// In is another word for To.
+func (t Target) In(rooms ...string) Target { return t.To(rooms...) }
+
 // Except takes out the sockets in any of the rooms.
 func (t Target) Except(rooms ...string) Target {
 	t.except = slices.Concat(t.except, rooms)
@@ -37,11 +40,41 @@ func (t Target) Volatile() Target {
 	return t
 }
 
-// To and Broadcast address other sockets of the namespace: the socket itself is left out.
-func (s *Socket) To(rooms ...string) Target { return s.Broadcast().To(rooms...) }
+// Local confines the Target to the sockets of this server. They are all that a server knows as yet.
+func (t Target) Local() Target { return t }
 
 // Broadcast addresses every other socket of the namespace.
 func (s *Socket) Broadcast() Target { return Target{ns: s.ns, without: s} }
+
+// To addresses the sockets in any of the rooms, without s itself.
+func (s *Socket) To(rooms ...string) Target { return s.Broadcast().To(rooms...) }
+
+// In is another word for To.
+func (s *Socket) In(rooms ...string) Target { return s.To(rooms...) }
+
+// Except addresses the sockets in none of the rooms, without s itself.
+func (s *Socket) Except(rooms ...string) Target { return s.Broadcast().Except(rooms...) }
+
+// Join adds every socket of the Target to rooms.
+func (t Target) Join(rooms ...string) {
+	for s := range t.Sockets() {
+		s.Join(rooms...)
+	}
+}
+
+// Leave removes every socket of the Target from rooms.
+func (t Target) Leave(rooms ...string) {
+	for s := range t.Sockets() {
+		s.Leave(rooms...)
+	}
+}
+
+// Disconnect does to every socket of the Target what Socket.Disconnect does.
+func (t Target) Disconnect(closeEngine bool) {
+	for s := range t.Sockets() {
+		s.Disconnect(closeEngine)
+	}
+}
 
 // Sockets yields the sockets that are connected, each once, in no order. Joining, leaving and
 // disconnecting while it runs is allowed.

@@ -53,6 +53,11 @@ func TestTargets(t *testing.T) {
 			{"a socket", ns.To(sockets["b"].ID()), "b"},
 			{"a socket and a room", ns.To(sockets["b"].ID(), "b"), "ab abc b"},
 			{"all but a socket", ns.Except(sockets["b"].ID()), " a ab abc c"},
+			{"in a room", ns.In("a"), "a ab abc"},
+			{"in a room, chained", ns.Except("b").In("a"), "a"},
+			{"others in", sockets["a"].In("a"), "ab abc"},
+			{"others in none", sockets["a"].Except("b"), " c"},
+			{"local", ns.Local().To("c").Local(), "abc c"},
 			{"volatile", ns.Volatile().To("c"), "abc c"},
 			{"oneself", sockets["c"], "c"},
 			{"oneself, volatile", sockets["c"].Volatile(), "c"},
@@ -176,7 +181,7 @@ func TestChangesInsideIteration(t *testing.T) {
 				other.Join("met")
 			}
 		})
-		ns.OnDisconnect(func(s *Socket, _ Reason) {
+		ns.OnDisconnecting(func(s *Socket, _ Reason) {
 			note.Emit(s.To(s.Rooms()...), "left")
 			s.Leave("met")
 			s.Disconnect(true)
@@ -281,6 +286,56 @@ func TestConcurrentUse(t *testing.T) {
 		synctest.Wait()
 		if n := handled.Load(); n != 20*50 || len(ns.rooms) != 0 || len(ns.sockets) != 0 {
 			t.Errorf("%d events were handled, %d rooms and %d sockets are left, want 1000, 0 and 0", n, len(ns.rooms), len(ns.sockets))
+		}
+	})
+}
+
+// What is done to a Target is done to all its sockets, and to no other.
+func TestTargetChangesRooms(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, srv *Server) {
+		ns := srv.Of("/")
+		pipes, sockets := crowd(t, srv, "a", "ab", "b", "c")
+		check := func(want ...string) {
+			t.Helper()
+			var got []string
+			for name, s := range sockets {
+				got = append(got, name+":"+strings.Join(s.Rooms(), ""))
+			}
+			if slices.Sort(got); !slices.Equal(got, want) {
+				t.Errorf("got rooms %q, want %q", got, want)
+			}
+		}
+		ns.In("a").Except("b").Join("x", "y")
+		check("a:axy", "ab:ab", "b:b", "c:c")
+		ns.Join("z")
+		check("a:axyz", "ab:abz", "b:bz", "c:cz")
+		ns.In("a", "b").Leave("z", "x", "b", "none")
+		check("a:ay", "ab:a", "b:", "c:cz")
+		ns.Leave("a")
+		check("a:y", "ab:", "b:", "c:cz")
+		ns.To().Join("nobody")
+		ns.To("nobody").Join("nobody")
+		if got := ns.Rooms(); !slices.Equal(got, []string{"c", "y", "z"}) {
+			t.Errorf("got rooms %q of the namespace, want c, y, z", got)
+		}
+		sockets["c"].LeaveAll()
+		sockets["c"].LeaveAll()
+		check("a:y", "ab:", "b:", "c:")
+		sockets["c"].Join("w") // it may come again
+		check("a:y", "ab:", "b:", "c:w")
+
+		sockets["a"].Broadcast().Except("w").Disconnect(false)
+		pipes["ab"].want(`1`)
+		pipes["b"].want(`1`)
+		pipes["b"].wantClosed("")
+		ns.In("w").Disconnect(true)
+		pipes["c"].want(`1`)
+		pipes["c"].wantClosed(ForcedServerClose)
+		ns.Disconnect(true)
+		pipes["a"].want(`1`)
+		pipes["a"].wantClosed(ForcedServerClose)
+		if n := count(ns.Sockets()); n != 0 || len(ns.Rooms()) != 0 {
+			t.Errorf("got %d sockets and rooms %q, want none", n, ns.Rooms())
 		}
 	})
 }

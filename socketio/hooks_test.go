@@ -1,0 +1,179 @@
+package socketio
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestEventMiddleware(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, srv *Server) {
+		var got list
+		ns := srv.Of("/ns")
+		say := func(who string) EventMiddleware {
+			return func(ctx context.Context, s *Socket, event string, args Args) error {
+				got.add("%s %s %s %d", who, event, args.JSON, len(args.Attachments))
+				if ctx != s.Context() || s.Namespace() != ns {
+					t.Errorf("got a socket of %s with another context", s.Namespace().Name())
+				}
+				return nil
+			}
+		}
+		ns.UseEvents(say("first"))
+		ns.UseEvents(func(_ context.Context, _ *Socket, event string, args Args) error {
+			switch event {
+			case "slow":
+				time.Sleep(time.Second)
+			case "forbidden":
+				return &EventError{Code: "forbidden", Message: "not <you>", Data: map[string]int{"level": 5}}
+			case "secret":
+				return errors.New("the secret is 42")
+			case "bug":
+				panic("a bug")
+			}
+			return nil
+		})
+		ns.HandleAny(func(_ context.Context, _ *Socket, event string, args Args) (Args, error) {
+			got.add("handler %s", event)
+			return args, nil
+		})
+		ns.OnConnect(func(_ context.Context, s *Socket) {
+			s.Use(say("own"))
+			s.Use(func(_ context.Context, _ *Socket, event string, _ Args) error {
+				if event == "bad" {
+					return &PayloadError{Event: event, Field: "x", Err: errors.New("must not be")}
+				}
+				return nil
+			})
+		})
+		p := dial(t, srv)
+		p.send(`0/ns,`, `0`)
+		p.take()
+		p.send(`2/ns,1["slow",1]`, `51-/ns,2["b",{"_placeholder":true,"num":0}]`)
+		p.sendBinary(7)
+		p.want()
+		time.Sleep(time.Second)
+		p.want(`3/ns,1[1]`, `61-/ns,2[{"_placeholder":true,"num":0}]`, `b07`)
+		got.want(t, `first slow [1] 0`, `own slow [1] 0`, `handler slow`,
+			`first b [{"_placeholder":true,"num":0}] 1`, `own b [{"_placeholder":true,"num":0}] 1`, `handler b`)
+		got.items = nil
+
+		p.send(`2/ns,1["forbidden"]`, `2/ns,["forbidden"]`, `2/ns,2["secret"]`, `2/ns,3["bug"]`, `2/ns,4["bad",5]`)
+		p.want(`3/ns,1[{"ok":false,"error":{"code":"forbidden","message":"not <you>","data":{"level":5}}}]`,
+			`3/ns,2[{"ok":false,"error":{"code":"internal","message":"internal error"}}]`,
+			`3/ns,3[{"ok":false,"error":{"code":"internal","message":"internal error"}}]`,
+			`3/ns,4[{"ok":false,"error":{"code":"bad_request","message":"event bad: x: must not be"}}]`)
+		p.send(`25["x"]`) // another namespace's events pass
+		p.want(`35[{"ok":false,"error":{"code":"bad_request","message":"event x: nothing handles it"}}]`)
+		got.want(t, `first forbidden [] 0`, `first forbidden [] 0`, `first secret [] 0`, `first bug [] 0`, `first bad [5] 0`, `own bad [5] 0`)
+	})
+}
+
+// What Config.EncodeError makes of a middleware's error is the acknowledgement.
+func TestEventMiddlewareEncodesErrors(t *testing.T) {
+	encode := func(err error) any {
+		e, _ := errors.AsType[*EventError](err)
+		return []any{"refused", e.Data}
+	}
+	bubble(t, Config{EncodeError: encode}, func(t *testing.T, srv *Server) {
+		srv.Of("/").UseEvents(func(context.Context, *Socket, string, Args) error { return &EventError{Data: 5} })
+		p, _ := join(t, srv, "/")
+		p.send(`20["x"]`)
+		p.want(`30[["refused",5]]`)
+	})
+}
+
+func TestData(t *testing.T) {
+	type user struct{ name string }
+	var (
+		current = NewData[*user]("user")
+		visits  = NewData[int]("visits")
+		odd     = NewData[string]("visits")
+	)
+	bubble(t, Config{}, func(t *testing.T, srv *Server) {
+		var got list
+		ns := srv.Of("/ns")
+		ns.Use(func(_ context.Context, s *Socket) error {
+			current.Set(s, &user{string(s.Auth())})
+			return nil
+		})
+		ns.OnDisconnect(func(s *Socket, _ Reason) {
+			u, ok := current.Get(s)
+			got.add("%s %t", u.name, ok)
+		})
+		p := dial(t, srv)
+		p.send(`0/ns,{"as":"me"}`)
+		p.take()
+		s, _ := p.conn.find("/ns")
+		_, other := join(t, srv, "/ns")
+		check := func(s *Socket, wantN int, wantOK bool) {
+			t.Helper()
+			if n, ok := visits.Get(s); n != wantN || ok != wantOK {
+				t.Errorf("got %d, %t, want %d, %t", n, ok, wantN, wantOK)
+			}
+		}
+		check(s, 0, false)
+		visits.Set(s, 5)
+		check(s, 5, true)
+		visits.Set(s, 0)
+		check(s, 0, true)
+		check(other, 0, false)
+		if v, ok := odd.Get(s); v != "" || ok {
+			t.Errorf("got %q, %t of another type, want nothing", v, ok)
+		}
+		NewData[int]("visits").Set(s, 6) // the same
+		check(s, 6, true)
+		odd.Set(s, "x")
+		check(s, 0, false)
+		if _, plain := join(t, srv, "/"); plain.data != nil || plain.hooks.Load() != nil || plain.asks != nil {
+			t.Error("a socket without data has memory for it")
+		}
+		p.Close("gone")
+		got.want(t, `{"as":"me"} true`)
+	})
+}
+
+func TestDataFromManyGoroutines(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, srv *Server) {
+		_, s := join(t, srv, "/")
+		done := make(chan struct{})
+		for i := range 8 {
+			go func() {
+				defer func() { done <- struct{}{} }()
+				n := NewData[int](fmt.Sprint(i % 4))
+				for j := range 100 {
+					n.Set(s, j)
+					if _, ok := n.Get(s); !ok {
+						t.Error("a value is gone")
+					}
+				}
+			}()
+		}
+		for range 8 {
+			<-done
+		}
+		n := 0
+		for d := s.data; d != nil; d = d.next {
+			n++
+		}
+		if n != 4 {
+			t.Errorf("got %d values, want 4", n)
+		}
+	})
+}
+
+// What the stock client's send() says, and what it gets.
+func TestMessage(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, srv *Server) {
+		srv.Of("/").Handle(Message.On(func(_ context.Context, s *Socket, args Args) error {
+			args.JSON = append(args.JSON, json.RawMessage(`"back"`))
+			return Message.Emit(s.Namespace(), args)
+		}))
+		p, _ := join(t, srv, "/")
+		p.send(`21["message",1,{"_placeholder":false},"x"]`, `2["message"]`)
+		p.want(`2["message",1,{"_placeholder":false},"x","back"]`, `31[]`, `2["message","back"]`)
+	})
+}
