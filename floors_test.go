@@ -12,13 +12,14 @@ import (
 // imports upward or sideways. A name that ends with a slash stands for all below it.
 var floors = map[string][]string{
 	"engineio/netconn": {},
+	"engineio/outbox":  {"engineio/parser", "github.com/gobwas/ws"},
 	"engineio/parser":  {},
 	"engineio/wsframe": {"github.com/gobwas/ws"},
 	"socketio/parser":  {},
 
 	"chat":          {"journal"},
 	"compare":       {},
-	"engineio":      {"engineio/netconn", "engineio/parser", "engineio/wsframe", "github.com/gobwas/ws"},
+	"engineio":      {"engineio/netconn", "engineio/outbox", "engineio/parser", "engineio/wsframe", "github.com/gobwas/ws"},
 	"jobs":          {"github.com/oklog/ulid/v2"},
 	"jobs/jobstest": {"jobs"},
 	"journal":       {},

@@ -17,12 +17,25 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"jobcast/engineio/outbox"
 )
 
 // A Message is one Engine.IO message, the payload of a "message" packet. Text is UTF-8.
-type Message struct {
-	Binary bool
-	Data   []byte
+type Message = outbox.Message
+
+// A Frame is one message, encoded once and shared by any number of sessions. It is immutable.
+type Frame = outbox.Frame
+
+// NewFrame encodes m. The frame keeps m.Data, which must not change afterwards.
+func NewFrame(m Message) *Frame { return outbox.NewFrame(m) }
+
+// NewestFrames encodes messages that belong together, of which a client needs no older ones once there are
+// newer ones: those with the same key that still wait in a session's outbox are forgotten when these are
+// sent. What is left goes out in the order in which it was sent. What has begun to leave goes on. The
+// frames must be sent together, in one call of Session.Send or Session.SendVolatile.
+func NewestFrames(key string, messages ...Message) []*Frame {
+	return outbox.NewestFrames(key, messages...)
 }
 
 // A Handler receives what one session brings. The calls for one session come one at a time and in

@@ -54,7 +54,7 @@ func TestStalledReader(t *testing.T) {
 				// Those who read may take a moment; their outboxes are bounded as well.
 				for {
 					r.session.mu.Lock()
-					waiting := r.session.out.bytes
+					waiting := r.session.out.Bytes()
 					r.session.mu.Unlock()
 					if waiting < 512<<10 {
 						break
@@ -366,7 +366,7 @@ func TestSendDoesNotAllocate(t *testing.T) {
 		idle := func() bool {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			return s.out.empty()
+			return s.out.Empty()
 		}
 		send := func() {
 			if err := s.Send(f); err != nil {

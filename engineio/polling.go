@@ -106,7 +106,7 @@ func (s *Session) pollAnswer(p *poll, noopDue bool) (body *[]byte, probed bool, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	closing := s.state.Load() == stateClosing
-	if p.answer == nil && s.out.empty() && !closing && !(s.probed && noopDue) {
+	if p.answer == nil && s.out.Empty() && !closing && !(s.probed && noopDue) {
 		return nil, s.probed, end
 	}
 	body = getBuffer()
@@ -115,9 +115,10 @@ func (s *Session) pollAnswer(p *poll, noopDue bool) (body *[]byte, probed bool, 
 	case answer != nil && p.overtaken:
 		return body, false, end
 	case answer != nil:
-	case !s.out.empty():
+	case !s.out.Empty():
 		s.poll = nil
-		*body, p.contentType = s.out.takePayload(s.rev, *body)
+		*body, p.contentType = s.rev.appendPayload(*body, s.out.Frames())
+		s.out.Reset()
 		return body, false, end
 	case closing:
 		// In a payload of its own: the reference client acts on a CLOSE before it has looked at the

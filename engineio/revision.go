@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"jobcast/engineio/outbox"
 	"jobcast/engineio/parser"
 )
 
@@ -70,11 +71,11 @@ func (s *Server) revision(query url.Values) (revision, bool) {
 }
 
 var (
-	pingFrame   = newPacket(parser.Packet{Type: parser.Ping})
-	pongFrame   = newPacket(parser.Packet{Type: parser.Pong})
-	noopPacket  = newPacket(parser.Packet{Type: parser.Noop})
-	closePacket = newPacket(parser.Packet{Type: parser.Close})
-	probePong   = newPacket(parser.Packet{Type: parser.Pong, Data: []byte(probeData)})
+	pingFrame   = outbox.NewPacket(parser.Packet{Type: parser.Ping})
+	pongFrame   = outbox.NewPacket(parser.Packet{Type: parser.Pong})
+	noopPacket  = outbox.NewPacket(parser.Packet{Type: parser.Noop})
+	closePacket = outbox.NewPacket(parser.Packet{Type: parser.Close})
+	probePong   = outbox.NewPacket(parser.Packet{Type: parser.Pong, Data: []byte(probeData)})
 )
 
 // probeData is in the ping and the pong of an upgrade.

@@ -131,16 +131,16 @@ func formPayload(body []byte) ([]byte, error) {
 func (r *revision3) appendPayload(dst []byte, frames []*Frame) ([]byte, string) {
 	if !r.base64 && slices.ContainsFunc(frames, needsBinary) {
 		for _, f := range frames {
-			dst = parser.AppendBinaryPacketV3(dst, f.packet())
+			dst = parser.AppendBinaryPacketV3(dst, f.Packet())
 		}
 		return dst, contentBinary
 	}
 	for _, f := range frames {
-		if f.op == ws.OpBinary {
-			b := f.base64()
+		if f.Binary() {
+			b := f.Base64()
 			dst = append(parser.AppendBase64HeadV3(dst, len(b)), b...)
 		} else {
-			dst = parser.AppendPacketV3(dst, f.packet())
+			dst = parser.AppendPacketV3(dst, f.Packet())
 		}
 	}
 	if r.jsonp == "" {
@@ -156,7 +156,7 @@ func (r *revision3) appendPayload(dst []byte, frames []*Frame) ([]byte, string) 
 }
 
 func needsBinary(f *Frame) bool {
-	return f.op == ws.OpBinary || slices.ContainsFunc(f.data, func(c byte) bool { return c >= utf8.RuneSelf })
+	return f.Binary() || slices.ContainsFunc(f.Packet().Data, func(c byte) bool { return c >= utf8.RuneSelf })
 }
 
 func (*revision3) decode(binary bool, p []byte) (parser.Packet, error) {
@@ -168,12 +168,12 @@ func (*revision3) decode(binary bool, p []byte) (parser.Packet, error) {
 
 func (r *revision3) frame(f *Frame) *Frame {
 	switch {
-	case f.op != ws.OpBinary:
+	case !f.Binary():
 		return f
 	case r.base64:
-		return f.inBase64()
+		return f.InBase64()
 	}
-	return f.typed()
+	return f.Typed()
 }
 
 // silence is how long a client may send nothing: it is the client that pings, and has as long for its

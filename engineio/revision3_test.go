@@ -184,7 +184,7 @@ func TestRevision3BinaryAcrossUpgrade(t *testing.T) {
 			}
 			synctest.Wait()
 			s.mu.Lock()
-			waiting := s.out.bytes
+			waiting := s.out.Bytes()
 			s.mu.Unlock()
 			if waiting != 0 {
 				e.t.Errorf("got %d bytes waiting, want none", waiting)

@@ -33,10 +33,10 @@ func (revision4) appendPayload(dst []byte, frames []*Frame) ([]byte, string) {
 		if i > 0 {
 			dst = append(dst, parser.Separator)
 		}
-		if f.op == ws.OpBinary {
-			dst = append(append(dst, parser.BinaryMark), f.base64()...)
+		if f.Binary() {
+			dst = append(append(dst, parser.BinaryMark), f.Base64()...)
 		} else {
-			dst = parser.AppendPacket(dst, f.packet())
+			dst = parser.AppendPacket(dst, f.Packet())
 		}
 	}
 	return dst, contentText
@@ -77,7 +77,7 @@ func (revision4) dueLocked(s *Session, now time.Duration) ending {
 	}
 	h.pongDue, h.heard = true, false
 	h.armAtLocked(s, h.last+timeout)
-	s.out.push(pingFrame)
+	s.out.Push(pingFrame)
 	s.scheduleLocked() // even if a handler blocks
 	return ending{}
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"jobcast/engineio/outbox"
 	"jobcast/engineio/parser"
 )
 
@@ -155,7 +156,7 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query ur
 			s.refuse(w, r, refusal{http.StatusInternalServerError, errBadRequest.code, "Internal error"})
 			return
 		}
-		body, contentType := rev.appendPayload(nil, []*Frame{newPacket(rev.open(hello))})
+		body, contentType := rev.appendPayload(nil, []*Frame{outbox.NewPacket(rev.open(hello))})
 		s.respond(w, contentType, body)
 		return
 	}
@@ -167,9 +168,9 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query ur
 	}
 	session.mu.Lock()
 	session.ws, c.transport = c, true
-	session.out.push(newPacket(rev.open(hello)))
+	session.out.Push(outbox.NewPacket(rev.open(hello)))
 	if session.state.Load() != stateOpen { // the server was closed meanwhile
-		session.out.push(closeFrame(closeCode(session.reason), string(session.reason)))
+		session.out.Push(outbox.NewClose(closeCode(session.reason), string(session.reason)))
 	}
 	session.mu.Unlock()
 	// The reader is needed even if the handler was not to be had: it sees the connection end.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"jobcast/engineio/outbox"
 	"jobcast/engineio/parser"
 )
 
@@ -27,8 +28,8 @@ type Session struct {
 
 	// mu guards the fields below. It is held for moments: never during I/O or a call of the handler.
 	mu     sync.Mutex
-	reason Reason // once the state is not open
-	out    outbox
+	reason Reason       // once the state is not open
+	out    outbox.Queue // bounded by Config.MaxQueueBytes
 
 	// The transport: HTTP long polling until ws is set.
 	ws      *wsConn
@@ -108,7 +109,7 @@ func (s *Session) Send(frames ...*Frame) error {
 		s.mu.Unlock()
 		return ErrClosed
 	}
-	s.supersedeLocked(frames)
+	s.out.Supersede(frames)
 	if !s.fitsLocked(frames) {
 		end := s.failLocked(SlowConsumer, ws.StatusPolicyViolation)
 		s.mu.Unlock()
@@ -129,7 +130,7 @@ func (s *Session) SendVolatile(frames ...*Frame) bool {
 	if s.state.Load() != stateOpen || s.blockedLocked() {
 		return false
 	}
-	s.supersedeLocked(frames)
+	s.out.Supersede(frames)
 	if !s.fitsLocked(frames) {
 		return false
 	}
@@ -138,22 +139,15 @@ func (s *Session) SendVolatile(frames ...*Frame) bool {
 	return true
 }
 
-// supersedeLocked makes room for frames that take the place of older ones.
-func (s *Session) supersedeLocked(frames []*Frame) {
-	if len(frames) > 0 && frames[0].newest != nil {
-		s.out.supersede(frames[0].newest.key)
-	}
-}
-
 // pushLocked queues the frames in the form that they leave in, or in the only one there is until a poll
 // takes them.
 func (s *Session) pushLocked(frames []*Frame) {
 	if s.ws == nil {
-		s.out.push(frames...)
+		s.out.Push(frames...)
 		return
 	}
 	for _, f := range frames {
-		s.out.push(s.rev.frame(f))
+		s.out.Push(s.rev.frame(f))
 	}
 }
 
@@ -167,13 +161,13 @@ func (s *Session) blockedLocked() bool {
 	case s.ws == nil:
 		return s.poll == nil
 	case !s.ws.conn.NonBlocking():
-		return s.out.bytes > volatileSlack
+		return s.out.Bytes() > volatileSlack
 	}
 	return s.behind
 }
 
 func (s *Session) fitsLocked(frames []*Frame) bool {
-	n := s.out.bytes
+	n := s.out.Bytes()
 	for _, f := range frames {
 		n += f.Len()
 	}
@@ -246,16 +240,16 @@ func (s *Session) closeLocked(reason Reason, code ws.StatusCode, keep bool) endi
 		s.server.wg.Go(s.callClosed)
 	}
 	timeout := closeTimeout
-	if !keep || s.out.empty() {
+	if !keep || s.out.Empty() {
 		timeout = failTimeout
 	}
 	if !keep {
-		s.out.drop()
+		s.out.Drop()
 	}
 	switch {
 	case s.ws != nil:
 		end.forget = true
-		s.out.push(closeFrame(code, string(reason)))
+		s.out.Push(outbox.NewClose(code, string(reason)))
 		s.scheduleLocked()
 	case !keep:
 		return s.overLocked(end)
@@ -320,7 +314,7 @@ func (s *Session) end() {
 	s.handover = nil
 	notify := s.state.Load() != stateOpen && !s.notified
 	s.notified = s.notified || notify
-	mine := s.ws != nil && s.ws.conn.NonBlocking() && s.writer == writerIdle && !s.out.empty()
+	mine := s.ws != nil && s.ws.conn.NonBlocking() && s.writer == writerIdle && !s.out.Empty()
 	if mine {
 		s.writer = writerQueued
 	} else {

@@ -9,6 +9,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"jobcast/engineio/netconn"
+	"jobcast/engineio/outbox"
 	"jobcast/engineio/wsframe"
 )
 
@@ -128,11 +129,11 @@ func (c *wsConn) packet(s *Session, m wsframe.Message) {
 func (c *wsConn) control(s *Session, m wsframe.Message) {
 	switch m.Op {
 	case ws.OpPing:
-		c.send(s, newControl(ws.OpPong, append([]byte(nil), m.Data...)))
+		c.send(s, outbox.NewControl(ws.OpPong, append([]byte(nil), m.Data...)))
 	case ws.OpClose:
 		c.deaf = true
 		if !c.transport {
-			c.hangUp(closeFrame(0, ""))
+			c.hangUp(outbox.NewClose(0, ""))
 			return
 		}
 		s.goodbye(m.Data)
@@ -153,7 +154,7 @@ func (c *wsConn) send(s *Session, f *Frame) {
 // writeNow writes a frame on a connection that no session writes to yet.
 func (c *wsConn) writeNow(f *Frame) error {
 	_ = c.conn.SetWriteDeadline(time.Now().Add(handshakeTimeout)) // the write itself says if there is no connection
-	_, err := c.conn.Write(f.appendFrom(make([]byte, 0, f.Len()), 0))
+	_, err := c.conn.Write(f.AppendFrom(make([]byte, 0, f.Len()), 0))
 	_ = c.conn.SetWriteDeadline(time.Time{})
 	return err
 }
@@ -189,12 +190,12 @@ func (c *wsConn) violated(s *Session, err error) {
 		s.fail(TransportError, v.Code)
 		return
 	}
-	c.hangUp(closeFrame(v.Code, v.Text))
+	c.hangUp(outbox.NewClose(v.Code, v.Text))
 }
 
 // part tells a peer to go that has no business here.
 func (c *wsConn) part(text string) {
-	c.hangUp(closeFrame(ws.StatusPolicyViolation, text))
+	c.hangUp(outbox.NewClose(ws.StatusPolicyViolation, text))
 	c.deaf, c.parting = false, true
 }
 

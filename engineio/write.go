@@ -12,7 +12,7 @@ func (s *Session) wakeLocked() {
 // scheduleLocked sees to it that what is in the outbox leaves.
 func (s *Session) scheduleLocked() {
 	switch {
-	case s.out.empty():
+	case s.out.Empty():
 	case s.ws == nil:
 		if s.poll != nil {
 			s.poll.signal()
@@ -30,14 +30,14 @@ func (s *Session) scheduleLocked() {
 // flush writes what waits, without waiting for the peer. The session's writer is writerQueued.
 func (s *Session) flush(b *batch) {
 	s.mu.Lock()
-	if s.out.empty() || s.state.Load() == stateClosed {
+	if s.out.Empty() || s.state.Load() == stateClosed {
 		s.writer = writerIdle
 		s.mu.Unlock()
 		return
 	}
 	s.writer = writerBusy
 	c := s.ws.conn
-	p := s.out.gather(b.buf)
+	p := s.out.Gather(b.buf)
 	s.mu.Unlock()
 
 	n, err := b.Write(c, p, false)
@@ -47,12 +47,12 @@ func (s *Session) flush(b *batch) {
 		return
 	}
 	s.mu.Lock()
-	s.out.advance(n)
+	s.out.Advance(n)
 	switch {
 	case n < len(p):
 		s.writer, s.behind = writerStalled, true
 		s.server.wg.Go(s.writeWaiting)
-	case s.out.empty():
+	case s.out.Empty():
 		s.writer, s.behind = writerIdle, false
 	default:
 		// Behind the others, lest one session's megabytes hold them up.
@@ -72,7 +72,7 @@ func (s *Session) written() {
 	s.mu.Lock()
 	var end ending
 	switch {
-	case s.state.Load() != stateClosing || !s.out.empty():
+	case s.state.Load() != stateClosing || !s.out.Empty():
 	case s.peerClosed:
 		end = s.overLocked(end)
 	default:
@@ -86,7 +86,7 @@ func (s *Session) written() {
 func (s *Session) writeWaiting() {
 	s.mu.Lock()
 	c := s.ws.conn
-	p := s.out.oldest()
+	p := s.out.Oldest()
 	s.mu.Unlock()
 
 	var w netconn.Writer
@@ -97,8 +97,8 @@ func (s *Session) writeWaiting() {
 		return
 	}
 	s.mu.Lock()
-	s.out.advance(n)
-	s.writer, s.behind = writerIdle, !s.out.empty()
+	s.out.Advance(n)
+	s.writer, s.behind = writerIdle, !s.out.Empty()
 	s.scheduleLocked()
 	s.mu.Unlock()
 	s.written()
@@ -110,14 +110,14 @@ func (s *Session) writeBlocking() {
 	defer batches.Put(b)
 	for {
 		s.mu.Lock()
-		if s.out.empty() || s.state.Load() == stateClosed {
+		if s.out.Empty() || s.state.Load() == stateClosed {
 			s.writer = writerIdle
 			s.mu.Unlock()
 			s.written()
 			return
 		}
 		c := s.ws.conn
-		p := s.out.gather(b.buf)
+		p := s.out.Gather(b.buf)
 		s.mu.Unlock()
 
 		n, err := c.Write(p)
@@ -127,7 +127,7 @@ func (s *Session) writeBlocking() {
 			return
 		}
 		s.mu.Lock()
-		s.out.advance(n)
+		s.out.Advance(n)
 		s.mu.Unlock()
 	}
 }

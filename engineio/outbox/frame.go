@@ -1,4 +1,4 @@
-package engineio
+package outbox
 
 import (
 	"encoding/base64"
@@ -10,7 +10,14 @@ import (
 	"jobcast/engineio/parser"
 )
 
-// A Frame is one message, encoded once and shared by any number of sessions. It is immutable.
+// A Message is one Engine.IO message, the payload of a "message" packet. Text is UTF-8.
+type Message struct {
+	Binary bool
+	Data   []byte
+}
+
+// A Frame is one message, encoded once and shared by any number of sessions. It is immutable. As it is made
+// it has the form of a WebSocket of revision 4.
 type Frame struct {
 	// head is what stands before data on a WebSocket: the header, then the type if that form of it has one.
 	head    [ws.MaxHeaderSize]byte
@@ -38,7 +45,7 @@ func NewFrame(m Message) *Frame {
 	if m.Binary {
 		return newFrame(ws.OpBinary, parser.Message, nil, m.Data)
 	}
-	return newPacket(parser.Packet{Type: parser.Message, Data: m.Data})
+	return NewPacket(parser.Packet{Type: parser.Message, Data: m.Data})
 }
 
 // A newest is what the frames of one message share that NewestFrames made.
@@ -48,9 +55,8 @@ type newest struct {
 }
 
 // NewestFrames encodes messages that belong together, of which a client needs no older ones once there are
-// newer ones: those with the same key that still wait in a session's outbox are forgotten when these are
-// sent. What is left goes out in the order in which it was sent. What has begun to leave goes on. The
-// frames must be sent together, in one call of Session.Send or Session.SendVolatile.
+// newer ones: those with the same key that still wait are forgotten by Queue.Supersede. The frames must be
+// sent together.
 func NewestFrames(key string, messages ...Message) []*Frame {
 	n := &newest{key, len(messages)}
 	frames := make([]*Frame, len(messages))
@@ -61,20 +67,20 @@ func NewestFrames(key string, messages ...Message) []*Frame {
 	return frames
 }
 
-// newPacket returns the frame of a packet of text.
-func newPacket(p parser.Packet) *Frame {
+// NewPacket returns the frame of a packet of text.
+func NewPacket(p parser.Packet) *Frame {
 	return newFrame(ws.OpText, p.Type, []byte{byte(p.Type)}, p.Data)
 }
 
-// newControl returns a control frame of WebSocket. It has no polling form.
-func newControl(op ws.OpCode, data []byte) *Frame { return newFrame(op, 0, nil, data) }
+// NewControl returns a control frame of WebSocket. It has no polling form.
+func NewControl(op ws.OpCode, data []byte) *Frame { return newFrame(op, 0, nil, data) }
 
-// closeFrame returns a close frame with a code, or an empty one for code zero.
-func closeFrame(code ws.StatusCode, reason string) *Frame {
+// NewClose returns a close frame with a code, or an empty one for code zero.
+func NewClose(code ws.StatusCode, reason string) *Frame {
 	if code == 0 {
-		return newControl(ws.OpClose, nil)
+		return NewControl(ws.OpClose, nil)
 	}
-	return newControl(ws.OpClose, ws.NewCloseFrameBody(code, reason))
+	return NewControl(ws.OpClose, ws.NewCloseFrameBody(code, reason))
 }
 
 // newFrame returns a frame that has prefix, two bytes at most, before its data on a WebSocket.
@@ -100,11 +106,14 @@ func (f *frameHead) Write(p []byte) (int, error) {
 // Message returns what the frame was made of. Its data must not be changed.
 func (f *Frame) Message() Message { return Message{Binary: f.op == ws.OpBinary, Data: f.data} }
 
-// Len is the number of bytes that the frame takes in an outbox.
+// Binary reports whether the frame is, as a WebSocket sees it.
+func (f *Frame) Binary() bool { return f.op == ws.OpBinary }
+
+// Len is the number of bytes that the frame takes in a queue.
 func (f *Frame) Len() int { return int(f.headLen) + len(f.data) }
 
-// appendFrom appends to dst what the frame has from its byte off on, up to dst's capacity.
-func (f *Frame) appendFrom(dst []byte, off int) []byte {
+// AppendFrom appends to dst what the frame has from its byte off on, up to dst's capacity.
+func (f *Frame) AppendFrom(dst []byte, off int) []byte {
 	if off < int(f.headLen) {
 		dst = appendFitting(dst, f.head[off:f.headLen])
 		off = int(f.headLen)
@@ -114,8 +123,8 @@ func (f *Frame) appendFrom(dst []byte, off int) []byte {
 
 func appendFitting(dst, p []byte) []byte { return append(dst, p[:min(len(p), cap(dst)-len(dst))]...) }
 
-// packet is what the frame has in a payload.
-func (f *Frame) packet() parser.Packet {
+// Packet is what the frame has in a payload. Its data must not be changed.
+func (f *Frame) Packet() parser.Packet {
 	return parser.Packet{Type: f.typ, Binary: f.op == ws.OpBinary, Data: f.data}
 }
 
@@ -127,15 +136,15 @@ func (f *Frame) forms() *forms {
 	return f.others.Load()
 }
 
-// base64 is the data of a binary message in base64.
-func (f *Frame) base64() []byte {
+// Base64 is the data of a binary message in base64.
+func (f *Frame) Base64() []byte {
 	o := f.forms()
 	o.base64Once.Do(func() { o.base64 = base64.StdEncoding.AppendEncode(nil, f.data) })
 	return o.base64
 }
 
-// typed is a binary message as a WebSocket of revision 3 has it (engine.io-protocol v3, "Packet").
-func (f *Frame) typed() *Frame {
+// Typed is a binary message as a WebSocket of revision 3 has it (engine.io-protocol v3, "Packet").
+func (f *Frame) Typed() *Frame {
 	o := f.forms()
 	o.typedOnce.Do(func() {
 		o.typed = newFrame(ws.OpBinary, f.typ, []byte{byte(f.typ - '0')}, f.data)
@@ -144,11 +153,11 @@ func (f *Frame) typed() *Frame {
 	return o.typed
 }
 
-// inBase64 is a binary message on a WebSocket of revision 3 that carries text only.
-func (f *Frame) inBase64() *Frame {
+// InBase64 is a binary message on a WebSocket of revision 3 that carries text only.
+func (f *Frame) InBase64() *Frame {
 	o := f.forms()
 	o.base64FrameOnce.Do(func() {
-		o.base64Frame = newFrame(ws.OpText, f.typ, []byte(parser.Base64HeadV3), f.base64())
+		o.base64Frame = newFrame(ws.OpText, f.typ, []byte(parser.Base64HeadV3), f.Base64())
 		o.base64Frame.newest = f.newest
 	})
 	return o.base64Frame
