@@ -1,0 +1,77 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+// A target is where a client connects to, made of its Config once.
+type target struct {
+	cfg    *Config
+	url    url.URL // of http or https, with the query of every request
+	header http.Header
+	host   string // if not that of the URL
+	name   string // for errors: no user, no query
+	err    error  // of the Config
+}
+
+func newTarget(cfg *Config) target {
+	u, err := url.Parse(cfg.URL)
+	if err != nil {
+		return target{err: fmt.Errorf("client: Config.URL: %w", err)}
+	}
+	switch u.Scheme {
+	case "ws":
+		u.Scheme = "http"
+	case "wss":
+		u.Scheme = "https"
+	case "http", "https":
+	default:
+		return target{err: fmt.Errorf("client: Config.URL: scheme %q is unknown", u.Scheme)}
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = cfg.Path
+	}
+	query := u.Query()
+	query.Set("EIO", "4")
+	query.Set("transport", "websocket")
+	t := target{
+		cfg:    cfg,
+		url:    url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawQuery: query.Encode()},
+		header: cfg.Header.Clone(),
+		name:   u.Scheme + "://" + u.Host + u.Path,
+	}
+	if t.header == nil {
+		t.header = http.Header{}
+	}
+	t.host = t.header.Get("Host")
+	t.header.Del("Host")
+	if u.User != nil && t.header.Get("Authorization") == "" {
+		password, _ := u.User.Password()
+		(&http.Request{Header: t.header}).SetBasicAuth(u.User.Username(), password)
+	}
+	return t
+}
+
+// dial opens a connection. Its first packet is the OPEN packet. wake has its write called.
+func (t *target) dial(ctx context.Context, wake func()) (carrier, error) {
+	return t.dialWebSocket(ctx, wake)
+}
+
+// maxRefusal bounds what is read of a refusal.
+const maxRefusal = 64 << 10
+
+// readRefusal reads the answer to a handshake that was refused.
+func readRefusal(status int, reason string, answer io.Reader) *HandshakeError {
+	resp, err := http.ReadResponse(bufio.NewReader(io.LimitReader(answer, maxRefusal)), nil)
+	if err != nil {
+		return newHandshakeError(status, reason, nil)
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // what there is of it
+	return newHandshakeError(status, reason, body)
+}
