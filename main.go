@@ -22,6 +22,7 @@ import (
 	"jobcast/chat"
 	"jobcast/compare"
 	"jobcast/engineio"
+	"jobcast/engineio/cors"
 	"jobcast/jobs"
 	"jobcast/namespaces"
 	"jobcast/natsio"
@@ -124,7 +125,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		return startFailure(ctx, s.Data, err)
 	}
 	sockets := socketio.New(socketio.Config{
-		Engine:      engineio.Config{Origins: s.Origin, Logger: log},
+		Engine:      engineio.Config{CORS: cors.Config{Origins: s.Origin}, Logger: log},
 		EncodeError: namespaces.EncodeError,
 		Logger:      log,
 	})

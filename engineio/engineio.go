@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"time"
 
+	"jobcast/engineio/cors"
 	"jobcast/engineio/outbox"
 )
 
@@ -67,8 +68,19 @@ var (
 	ErrSlow   = errors.New("engineio: session's outbox is full")
 )
 
-// Config configures a Server. The zero value works.
+// Config configures a Server. The zero value works. Its functions are called on the goroutine of a request
+// and may be called for many at once; the answer waits for them. One that panics is logged at Error.
 type Config struct {
+	// Transports are those that clients may use, by their names on the wire; a request for another one
+	// is refused with code 0. Nil means "polling" and "websocket".
+	Transports []string
+	// DisableUpgrades keeps a client on the transport that it began with. Zero means that one that polls
+	// may go on over WebSocket, and is told so in the handshake.
+	DisableUpgrades bool
+	// DisableRevision3 refuses clients of the third revision, such as socket.io.js 1.x and 2.x, with code 5.
+	// Zero means that they are served beside the others.
+	DisableRevision3 bool
+
 	// PingInterval is the time between two pings. Zero means 25 s.
 	PingInterval time.Duration
 	// PingTimeout is how long a silent client is kept after a ping. Zero means 20 s. The client learns
@@ -76,6 +88,7 @@ type Config struct {
 	PingTimeout time.Duration
 	// UpgradeTimeout bounds the time between a probe and the end of its upgrade. Zero means 10 s.
 	UpgradeTimeout time.Duration
+
 	// MaxPayloadBytes bounds one incoming message and one POST body; told to the client as maxPayload.
 	// Zero means 1,000,000.
 	MaxPayloadBytes int
@@ -84,17 +97,46 @@ type Config struct {
 	MaxQueueBytes int
 	// MaxSessions bounds the sessions of this server; a handshake past it gets 503. Zero means 100,000.
 	MaxSessions int
-	// Origins are the foreign origins that may connect, such as "https://example.com". "*" allows every
-	// origin. The server's own origin, and requests without an Origin field, are always allowed.
-	Origins []string
-	// DisableRevision3 refuses clients of the third revision, such as socket.io.js 1.x and 2.x, with code 5.
-	// Zero means that they are served beside the others.
-	DisableRevision3 bool
-	// AllowRequest, if set, may refuse a handshake; the client sees the error's text with code 4.
+
+	// CORS says which foreign origins may connect, and what their pages may send and read. Requests of the
+	// server's own origin, and those without an Origin field, are always served; any other gets 403 with
+	// code 4. Zero means that no foreign origin may.
+	CORS cors.Config
+	// AllowRequest, if set, may refuse a handshake with an error. The client gets 403 with code 4 and the
+	// error's text, or what the error says if it is a *RequestError.
 	AllowRequest func(*http.Request) error
+	// GenerateID, if set, makes the session's id: 1 to 128 letters, digits and any of "-._~". Whoever has
+	// an id can read and write its session, so ids must not be guessable nor used again. A handshake whose
+	// id fails, cannot be used or is in use gets code 3, and an error is logged. Nil means 120 random bits
+	// in base64url.
+	GenerateID func(*http.Request) (string, error)
+	// Cookie, if set, is the cookie that a handshake sets, with the session's id for a value: for load
+	// balancers that keep a client on one server by it. Start from DefaultCookie. Nil means none.
+	Cookie *http.Cookie
+	// InitialHeaders, if set, changes the fields of the answer to a handshake, before Headers does.
+	InitialHeaders func(http.Header, *http.Request)
+	// Headers, if set, changes the fields of every answer, refusals and that to a WebSocket's handshake
+	// included.
+	Headers func(http.Header, *http.Request)
+	// DisableHTTPCompression sends the answers to polls as they are. Zero means that they are compressed
+	// with gzip or deflate, if the client accepts that and there are processors to spare.
+	DisableHTTPCompression bool
+	// HTTPCompressionThreshold is the size of the smallest answer that is compressed, in bytes. Zero means
+	// 1,024.
+	HTTPCompressionThreshold int
+
+	// OnConnectionError, if set, is told of every request that is refused with one of the protocol's
+	// codes, before the answer leaves.
+	OnConnectionError func(ConnectionError)
 	// Accept is called for every new session, before its OPEN packet can reach the client, and gives
 	// the session's handler. It must be set, and must not block.
 	Accept func(*Session) Handler
 	// Logger is where the server logs. Nil means slog.Default().
 	Logger *slog.Logger
+}
+
+// DefaultCookie is the usual cookie for Config.Cookie: "io" on every path, kept from scripts, and not sent
+// along with requests that other sites make, but for links. Its attributes may be changed.
+func DefaultCookie() *http.Cookie {
+	return &http.Cookie{Name: "io", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"jobcast/engineio/cors"
 )
 
 func TestRefusals(t *testing.T) {
@@ -73,7 +75,7 @@ func TestRefusals(t *testing.T) {
 
 // An Origin with a control character does not pass net/http, but a server may be mounted elsewhere.
 func TestOriginWithControlCharacter(t *testing.T) {
-	s := NewServer(Config{Accept: func(s *Session) Handler { return echoHandler{s} }, Origins: []string{"*"}})
+	s := NewServer(Config{Accept: func(s *Session) Handler { return echoHandler{s} }, CORS: cors.Config{Origins: []string{"*"}}})
 	r := httptest.NewRequest("GET", base+pollingQuery, nil)
 	r.Header.Set("Origin", "https://a\x01b")
 	w := httptest.NewRecorder()
@@ -105,7 +107,8 @@ func TestOrigins(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			inBubble(t, Config{Origins: tt.allowed}, func(e *env) {
+			anyOrigin := slices.Contains(tt.allowed, "*")
+			inBubble(t, Config{CORS: cors.Config{Origins: tt.allowed, Credentials: !anyOrigin}}, func(e *env) {
 				var header []string
 				if tt.origin != "" {
 					header = []string{"Origin", tt.origin}

@@ -45,7 +45,7 @@ func (s *Session) answerLocked(answer *Frame) {
 func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	p := &poll{wake: make(chan struct{}, 1)}
 	if !s.startPoll(p) {
-		s.server.refuse(w, r, errBadRequest)
+		s.server.refuse(w, r, s.notNow())
 		return
 	}
 	var noop <-chan time.Time // runs while an upgrade is under way
@@ -56,10 +56,10 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case body == nil:
 		case len(*body) == 0:
-			s.server.refuse(w, r, errBadRequest)
+			s.server.refuse(w, r, errMismatch)
 			return
 		default:
-			s.server.respond(w, p.contentType, *body)
+			s.server.respond(w, r, p.contentType, *body)
 			putBuffer(body)
 			return
 		}
@@ -78,6 +78,14 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// notNow is the refusal of a request that the session does not take in its state.
+func (s *Session) notNow() refusal {
+	if s.Transport() != transportPolling {
+		return errMismatch
+	}
+	return errOverlap
 }
 
 // startPoll makes p the poll that waits. A second one at the same time ends the session.
@@ -150,14 +158,14 @@ func (s *Session) pollAborted(p *poll) {
 // servePost delivers the packets of a POST.
 func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	if !s.startPost() {
-		s.server.refuse(w, r, errBadRequest)
+		s.server.refuse(w, r, s.notNow())
 		return
 	}
 	contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if !s.rev.takesBody(contentType) {
 		s.fail(TransportError, 0)
 		s.endPost()
-		s.server.refuse(w, r, errBadRequest)
+		s.server.refuse(w, r, errContent)
 		return
 	}
 	buf := getBuffer()
@@ -169,8 +177,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		s.endPost()
 		// net/http would wait for the rest of the body before it answers, to use the connection again.
 		w.Header().Set("Connection", "close")
-		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		s.server.write(w, r, http.StatusRequestEntityTooLarge, "", nil)
 		return
 	case err != nil:
 		s.fail(TransportError, 0)
@@ -181,10 +188,10 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	ok := s.deliverPayload(*buf, contentType)
 	s.endPost()
 	if !ok {
-		s.server.refuse(w, r, errBadRequest)
+		s.server.refuse(w, r, errMismatch)
 		return
 	}
-	s.server.respond(w, contentHTML, okAnswer)
+	s.server.respond(w, r, contentHTML, okAnswer)
 }
 
 var okAnswer = []byte("ok")

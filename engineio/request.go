@@ -1,11 +1,12 @@
 package engineio
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
+
+	"jobcast/engineio/cors"
 )
 
 // The names of the transports on the wire.
@@ -13,6 +14,8 @@ const (
 	transportPolling   = "polling"
 	transportWebSocket = "websocket"
 )
+
+var allTransports = []string{transportPolling, transportWebSocket}
 
 const (
 	contentText = "text/plain; charset=UTF-8"
@@ -23,85 +26,30 @@ const (
 	contentScript = "text/javascript; charset=UTF-8"
 )
 
-// A refusal is the answer to a request that is not served, in the reference server's words.
-type refusal struct {
-	status  int
-	code    int
-	message string
-}
-
-var (
-	errTransport  = refusal{http.StatusBadRequest, 0, "Transport unknown"}
-	errSession    = refusal{http.StatusBadRequest, 1, "Session ID unknown"}
-	errMethod     = refusal{http.StatusBadRequest, 2, "Bad handshake method"}
-	errBadRequest = refusal{http.StatusBadRequest, 3, "Bad request"}
-	errRevision   = refusal{http.StatusBadRequest, 5, "Unsupported protocol version"}
-	errFull       = refusal{http.StatusServiceUnavailable, 3, "Too many sessions"}
-	errClosing    = refusal{http.StatusServiceUnavailable, 3, "Server is shutting down"}
-)
-
-func errForbidden(message string) refusal { return refusal{http.StatusForbidden, 4, message} }
-
-func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e refusal) {
-	if isUpgrade(r) {
-		w.Header().Set("Connection", "close")
-	}
-	body, err := json.Marshal(struct {
-		Code    int    `json:"code"`
-		Message string `json:"message"`
-	}{e.code, e.message})
-	if err != nil {
-		panic(err) // an integer and a string always marshal
-	}
-	write(w, e.status, contentJSON, body)
-}
-
-// checkOrigin sets the CORS fields of the answer to a request of that origin, and refuses a foreign one
-// that is not configured.
+// checkOrigin sets the fields of the answer that concern pages of other origins, and refuses those that may
+// not connect.
 func (s *Server) checkOrigin(w http.ResponseWriter, r *http.Request, origin string) (refusal, bool) {
-	if origin == "" {
-		return refusal{}, true
+	switch {
+	case !cors.Valid(origin):
+		return errBadOrigin, false
+	case !s.cors.Allow(w.Header(), r, origin):
+		return errForeign(origin), false
 	}
-	for i := range len(origin) {
-		if c := origin[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return errBadRequest, false
-		}
-	}
-	h := w.Header()
-	if s.anyOrigin {
-		h.Set("Access-Control-Allow-Origin", "*")
-		return refusal{}, true
-	}
-	h.Add("Vary", "Origin")
-	if !s.origins[strings.ToLower(origin)] && !sameHost(origin, r.Host) {
-		return errForbidden(fmt.Sprintf("origin %q is not allowed: add it to the server's list of allowed origins",
-			origin)), false
-	}
-	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Allow-Credentials", "true")
 	return refusal{}, true
 }
 
-// sameHost reports whether the origin is that of the server itself. The scheme is not compared: behind a
-// proxy that ends TLS it differs.
-func sameHost(origin, host string) bool {
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" {
-		return false
+// checkTransport refuses a transport that clients may not use.
+func (s *Server) checkTransport(transport string) (refusal, bool) {
+	switch {
+	case slices.Contains(s.cfg.Transports, transport):
+		return refusal{}, true
+	case slices.Contains(allTransports, transport):
+		e := errTransport
+		e.message = fmt.Sprintf("Transport unknown: %s is not among those of this server, %s", transport,
+			strings.Join(s.cfg.Transports, " and "))
+		return e, false
 	}
-	port := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
-	return strings.EqualFold(strings.TrimSuffix(u.Host, port), strings.TrimSuffix(host, port))
-}
-
-// preflight answers a browser that asks what it may do from another origin.
-func preflight(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Add("Vary", "Access-Control-Request-Headers")
-	h.Set("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE")
-	if fields := r.Header.Get("Access-Control-Request-Headers"); fields != "" {
-		h.Set("Access-Control-Allow-Headers", fields)
-	}
-	w.WriteHeader(http.StatusNoContent)
+	return errTransport, false
 }
 
 // isUpgrade reports whether the request asks for a WebSocket.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"jobcast/engineio/cors"
 )
 
 // raw sends a request and returns the answer as it is, without translating payloads.
@@ -314,7 +316,7 @@ func TestJSONPOrigins(t *testing.T) {
 		{"any", []string{"*"}, nil, 200},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			inBubbleWith(t, "3", Config{Origins: tt.allowed}, func(e *env) {
+			inBubbleWith(t, "3", Config{CORS: cors.Config{Origins: tt.allowed}}, func(e *env) {
 				if status, _, body := e.raw("GET", "?EIO=3&transport=polling&j=0", "", tt.header...); status != tt.status {
 					e.t.Errorf("got %d %s, want %d", status, body, tt.status)
 				}

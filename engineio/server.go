@@ -2,17 +2,18 @@ package engineio
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"runtime"
+	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
+	"jobcast/engineio/coding"
+	"jobcast/engineio/cors"
 	"jobcast/engineio/outbox"
 	"jobcast/engineio/parser"
 )
@@ -23,10 +24,11 @@ import (
 // Its goroutines: one that reads for each WebSocket; as many flushers as there are processors, while there
 // is something to write; and the momentary ones that Session lists. Close waits for all of them.
 type Server struct {
-	cfg       Config
-	log       *slog.Logger
-	anyOrigin bool
-	origins   map[string]bool // lower case
+	cfg        Config
+	log        *slog.Logger
+	cors       *cors.Policy
+	upgrades   []string // what a client that polls is told
+	compressor coding.Compressor
 
 	flushers flushers
 	timers   timers
@@ -37,10 +39,24 @@ type Server struct {
 	closing  bool
 }
 
-// NewServer returns a server. It panics if cfg.Accept is nil.
+// NewServer returns a server. It panics if cfg.Accept is nil, if cfg.Transports has a name that is none,
+// if cfg.Cookie cannot be one, or if no browser would take cfg.CORS.
 func NewServer(cfg Config) *Server {
 	if cfg.Accept == nil {
 		panic("engineio: Config.Accept is nil")
+	}
+	if cfg.Transports == nil {
+		cfg.Transports = []string{transportPolling, transportWebSocket}
+	}
+	for _, name := range cfg.Transports {
+		if !slices.Contains(allTransports, name) {
+			panic("engineio: Config.Transports: there is no transport " + strconv.Quote(name))
+		}
+	}
+	if cfg.Cookie != nil {
+		if err := cfg.Cookie.Valid(); err != nil {
+			panic(fmt.Sprintf("engineio: Config.Cookie: %v", err))
+		}
 	}
 	setDefault(&cfg.PingInterval, 25*time.Second)
 	setDefault(&cfg.PingTimeout, 20*time.Second)
@@ -48,20 +64,18 @@ func NewServer(cfg Config) *Server {
 	setDefault(&cfg.MaxPayloadBytes, 1_000_000)
 	setDefault(&cfg.MaxQueueBytes, 4<<20)
 	setDefault(&cfg.MaxSessions, 100_000)
+	setDefault(&cfg.HTTPCompressionThreshold, 1024)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
 	s := &Server{
 		cfg:      cfg,
 		log:      cfg.Logger,
-		origins:  make(map[string]bool),
+		cors:     cors.New(cfg.CORS),
 		sessions: make(map[string]*Session),
 	}
-	for _, o := range cfg.Origins {
-		if o == "*" {
-			s.anyOrigin = true
-		}
-		s.origins[strings.ToLower(strings.TrimSuffix(o, "/"))] = true
+	if !cfg.DisableUpgrades && slices.Contains(cfg.Transports, transportWebSocket) {
+		s.upgrades = []string{transportWebSocket}
 	}
 	s.flushers.max, s.flushers.wg = runtime.GOMAXPROCS(0), &s.wg
 	s.timers.wg, s.timers.start = &s.wg, time.Now()
@@ -83,12 +97,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodOptions {
-		preflight(w, r)
+		s.cors.Preflight(w.Header(), r)
+		s.setHeaders(w.Header(), r)
+		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	transport := query.Get("transport")
-	if transport != transportPolling && transport != transportWebSocket {
-		s.refuse(w, r, errTransport)
+	if e, ok := s.checkTransport(transport); !ok {
+		s.refuse(w, r, e)
 		return
 	}
 	if sid := query.Get("sid"); sid != "" {
@@ -100,15 +116,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodGet:
 		s.refuse(w, r, errMethod)
 	case upgrade != (transport == transportWebSocket), upgrade && !checkUpgrade(r):
-		s.refuse(w, r, errBadRequest)
+		s.refuse(w, r, errHandshake)
 	case !spoken:
 		s.refuse(w, r, errRevision)
 	default:
-		if s.cfg.AllowRequest != nil {
-			if err := s.cfg.AllowRequest(r); err != nil {
-				s.refuse(w, r, errForbidden(err.Error()))
-				return
-			}
+		if e, ok := s.allow(r); !ok {
+			s.refuse(w, r, e)
+			return
 		}
 		s.serveHandshake(w, r, query, rev)
 	}
@@ -121,10 +135,14 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid string
 	switch {
 	case session == nil:
 		s.refuse(w, r, errSession)
-	case revisionNumber(query) != session.rev.number(), upgrade != (query.Get("transport") == transportWebSocket):
-		s.refuse(w, r, errBadRequest)
+	case upgrade != (query.Get("transport") == transportWebSocket):
+		s.refuse(w, r, errMismatch)
+	case revisionNumber(query) != session.rev.number():
+		s.refuse(w, r, errProtocol)
 	case upgrade && !checkUpgrade(r):
-		s.refuse(w, r, errBadRequest)
+		s.refuse(w, r, errHandshake)
+	case upgrade && s.upgrades == nil:
+		s.refuse(w, r, errNoUpgrade)
 	case upgrade:
 		s.serveUpgrade(w, r, session)
 	case r.Method == http.MethodGet:
@@ -140,7 +158,9 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid string
 func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query url.Values, rev revision) {
 	session, e := s.open(r, rev)
 	if session == nil {
-		w.Header().Set("Retry-After", "5")
+		if e.err != nil {
+			s.log.Error("no id for a new session", "err", e.err)
+		}
 		s.refuse(w, r, e)
 		return
 	}
@@ -151,15 +171,17 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query ur
 		MaxPayload:   s.cfg.MaxPayloadBytes,
 	}
 	if query.Get("transport") == transportPolling {
-		hello.Upgrades = []string{transportWebSocket}
+		hello.Upgrades = s.upgrades
 		if !session.accept() {
-			s.refuse(w, r, refusal{http.StatusInternalServerError, errBadRequest.code, "Internal error"})
+			s.refuse(w, r, errInternal)
 			return
 		}
+		s.setInitialHeaders(w.Header(), r, session)
 		body, contentType := rev.appendPayload(nil, []*Frame{outbox.NewPacket(rev.open(hello))})
-		s.respond(w, contentType, body)
+		s.respond(w, r, contentType, body)
 		return
 	}
+	s.setInitialHeaders(w.Header(), r, session)
 	c, ahead, err := s.upgradeConn(w, r)
 	if err != nil {
 		s.log.Debug("websocket handshake failed", "err", err)
@@ -210,11 +232,13 @@ func (s *Server) enter() bool {
 
 // open registers a new session for the request.
 func (s *Server) open(r *http.Request, rev revision) (*Session, refusal) {
-	var random [15]byte
-	rand.Read(random[:]) // never fails
+	id, err := s.newID(r)
+	if err != nil {
+		return nil, errID(err)
+	}
 	session := &Session{
 		server:     s,
-		id:         base64.RawURLEncoding.EncodeToString(random[:]),
+		id:         id,
 		rev:        rev,
 		handshake:  keepHandshake(r),
 		delivering: true, // until accept
@@ -226,6 +250,8 @@ func (s *Server) open(r *http.Request, rev revision) (*Session, refusal) {
 		return nil, errClosing
 	case len(s.sessions) >= s.cfg.MaxSessions:
 		return nil, errFull
+	case s.sessions[id] != nil:
+		return nil, errID(errTakenID)
 	}
 	s.sessions[session.id] = session
 	s.wg.Add(1)
@@ -278,21 +304,36 @@ const largeAnswer = 32 << 10
 
 // respond answers a good request. A client that does not read a large answer is given as long as one
 // that is silent.
-func (s *Server) respond(w http.ResponseWriter, contentType string, body []byte) {
+func (s *Server) respond(w http.ResponseWriter, r *http.Request, contentType string, body []byte) {
+	if len(body) >= s.cfg.HTTPCompressionThreshold && !s.cfg.DisableHTTPCompression {
+		if c := coding.Choose(r.Header["Accept-Encoding"]); c != coding.Identity {
+			buf := getBuffer()
+			defer putBuffer(buf)
+			var smaller bool
+			if *buf, smaller = s.compressor.Append(*buf, c, body); smaller {
+				w.Header().Set("Content-Encoding", c)
+				body = *buf
+			}
+		}
+	}
 	if len(body) >= largeAnswer {
 		rc := http.NewResponseController(w)
 		// Not every ResponseWriter has deadlines; those of net/http do.
 		_ = rc.SetWriteDeadline(time.Now().Add(s.cfg.PingInterval + s.cfg.PingTimeout))
 		defer func() { _ = rc.SetWriteDeadline(time.Time{}) }()
 	}
-	write(w, http.StatusOK, contentType, body)
+	s.write(w, r, http.StatusOK, contentType, body)
 }
 
-func write(w http.ResponseWriter, status int, contentType string, body []byte) {
+// write sends an answer. Without a body it has no content type.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
 	h := w.Header()
-	h.Set("Content-Type", contentType)
+	if contentType != "" {
+		h.Set("Content-Type", contentType)
+	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
+	s.setHeaders(h, r)
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that is gone is noticed by its next request, or the lack of it
 }

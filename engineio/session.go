@@ -79,7 +79,8 @@ const (
 	failTimeout  = time.Second     // with only the reason to tell
 )
 
-// ID is the session's identifier: 120 random bits in base64url. It is a credential.
+// ID is the session's identifier: 120 random bits in base64url, or what Config.GenerateID made. It is a
+// credential.
 func (s *Session) ID() string { return s.id }
 
 // Handshake is what is kept of the request that opened the session. Each call makes it anew, for its caller
@@ -290,7 +291,7 @@ func (s *Session) lost() {
 	s.finish(end)
 }
 
-func (s *Session) shortID() string { return s.id[:6] }
+func (s *Session) shortID() string { return short(s.id) }
 
 // begin claims the handler for the caller, who must call end. It returns false if the session is not
 // open, or if the caller is not its transport: nil for polling.

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"jobcast/engineio"
+	"jobcast/engineio/cors"
 	"jobcast/socketio"
 )
 
@@ -88,7 +89,7 @@ func run(listen, profile, heap string) error {
 		defer pprof.StopCPUProfile()
 	}
 
-	server := socketio.New(socketio.Config{Engine: engineio.Config{Origins: []string{"*"}}})
+	server := socketio.New(socketio.Config{Engine: engineio.Config{CORS: cors.Config{Origins: []string{"*"}}}})
 	handle(server.Of("/"))
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", server)

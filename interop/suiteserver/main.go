@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"jobcast/engineio"
+	"jobcast/engineio/cors"
 )
 
 func main() {
@@ -44,7 +45,7 @@ func run(ctx context.Context, listen string, old bool) error {
 		PingInterval:     300 * time.Millisecond,
 		PingTimeout:      200 * time.Millisecond,
 		MaxPayloadBytes:  1e6,
-		Origins:          []string{"*"},
+		CORS:             cors.Config{Origins: []string{"*"}},
 		DisableRevision3: !old,
 	}
 	suites := []suite{engineSuite(cfg), socketSuite(cfg)}

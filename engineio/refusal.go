@@ -1,0 +1,141 @@
+package engineio
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// A RequestError is an error of Config.AllowRequest that says how the request is refused.
+type RequestError struct {
+	Status  int    // of the answer, 400 to 599. Anything else means 403.
+	Message string // for the client. Empty means "Forbidden".
+}
+
+func (e *RequestError) Error() string { return cmp.Or(e.Message, "Forbidden") }
+
+// A ConnectionError says which request was refused, and why.
+type ConnectionError struct {
+	// Code is the protocol's: 0 for a transport that is not there, 1 for an unknown session, 2 for a
+	// handshake that is no GET, 3 for a bad request and for a server that takes no more, 4 for a request
+	// that is forbidden, 5 for a revision that is not spoken.
+	Code int
+	// Message is what the client is told.
+	Message string
+	Context ErrorContext
+	// Request is the one that was refused. It is valid only during the call.
+	Request *http.Request
+}
+
+func (e ConnectionError) Error() string { return fmt.Sprintf("code %d: %s", e.Code, e.Message) }
+
+// Unwrap returns the error of the Config's function that refused the request, if one did.
+func (e ConnectionError) Unwrap() error { return e.Context.Err }
+
+// An ErrorContext holds the facts of a ConnectionError.
+type ErrorContext struct {
+	// Name tells apart what has the same code, with the reference server's names where it has one:
+	// INVALID_ORIGIN, TRANSPORT_MISMATCH, PROTOCOL_MISMATCH, TRANSPORT_HANDSHAKE_ERROR,
+	// ID_GENERATION_ERROR; and UPGRADE_NOT_ALLOWED, REQUEST_OVERLAP, INVALID_CONTENT, ORIGIN_NOT_ALLOWED,
+	// TOO_MANY_SESSIONS, SERVER_CLOSING, INTERNAL_ERROR. It is empty where the code says it all.
+	Name      string
+	Method    string
+	Transport string // as asked for
+	SID       string // the first six characters of the id asked for: the whole of it is a credential
+	Origin    string
+	Revision  string // EIO as asked for, "" if it is missing
+	Err       error  // that of Config.AllowRequest or Config.GenerateID, nil if neither refused
+}
+
+// A refusal is the answer to a request that is not served, in the reference server's words.
+type refusal struct {
+	status  int
+	code    int
+	message string
+	name    string // ErrorContext.Name
+	err     error  // ErrorContext.Err
+}
+
+var (
+	errTransport = refusal{status: http.StatusBadRequest, code: 0, message: "Transport unknown"}
+	errSession   = refusal{status: http.StatusBadRequest, code: 1, message: "Session ID unknown"}
+	errMethod    = refusal{status: http.StatusBadRequest, code: 2, message: "Bad handshake method"}
+	errRevision  = refusal{status: http.StatusBadRequest, code: 5, message: "Unsupported protocol version"}
+
+	errBadOrigin  = badRequest("INVALID_ORIGIN")
+	errMismatch   = badRequest("TRANSPORT_MISMATCH")
+	errProtocol   = badRequest("PROTOCOL_MISMATCH")
+	errHandshake  = badRequest("TRANSPORT_HANDSHAKE_ERROR")
+	errNoUpgrade  = badRequest("UPGRADE_NOT_ALLOWED")
+	errOverlap    = badRequest("REQUEST_OVERLAP")
+	errContent    = badRequest("INVALID_CONTENT")
+	errBadRequest = badRequest("")
+
+	errFull     = refusal{status: http.StatusServiceUnavailable, code: 3, message: "Too many sessions", name: "TOO_MANY_SESSIONS"}
+	errClosing  = refusal{status: http.StatusServiceUnavailable, code: 3, message: "Server is shutting down", name: "SERVER_CLOSING"}
+	errInternal = refusal{status: http.StatusInternalServerError, code: 3, message: "Internal error", name: "INTERNAL_ERROR"}
+)
+
+func badRequest(name string) refusal {
+	return refusal{status: http.StatusBadRequest, code: 3, message: "Bad request", name: name}
+}
+
+func errForeign(origin string) refusal {
+	return refusal{status: http.StatusForbidden, code: 4, name: "ORIGIN_NOT_ALLOWED",
+		message: fmt.Sprintf("origin %q is not allowed: add it to the server's list of allowed origins", origin)}
+}
+
+// errForbidden is the refusal that an error of Config.AllowRequest stands for.
+func errForbidden(err error) refusal {
+	e := refusal{status: http.StatusForbidden, code: 4, message: cmp.Or(err.Error(), "Forbidden"), err: err}
+	if own, ok := errors.AsType[*RequestError](err); ok {
+		e.message = own.Error()
+		if own.Status >= 400 && own.Status <= 599 {
+			e.status = own.Status
+		}
+	}
+	return e
+}
+
+// refuse answers a request that is not served.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e refusal) {
+	if s.cfg.OnConnectionError != nil {
+		s.callOnConnectionError(r, e)
+	}
+	h := w.Header()
+	if isUpgrade(r) {
+		h.Set("Connection", "close")
+	}
+	if e.status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "5")
+	}
+	body, err := json.Marshal(struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+	}{e.code, e.message})
+	if err != nil {
+		panic(err) // an integer and a string always marshal
+	}
+	s.write(w, r, e.status, contentJSON, body)
+}
+
+func (s *Server) callOnConnectionError(r *http.Request, e refusal) {
+	defer s.recoverHook("OnConnectionError")
+	query := r.URL.Query()
+	s.cfg.OnConnectionError(ConnectionError{
+		Code:    e.code,
+		Message: e.message,
+		Context: ErrorContext{
+			Name:      e.name,
+			Method:    r.Method,
+			Transport: query.Get("transport"),
+			SID:       short(query.Get("sid")),
+			Origin:    r.Header.Get("Origin"),
+			Revision:  query.Get("EIO"),
+			Err:       e.err,
+		},
+		Request: r,
+	})
+}
