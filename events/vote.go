@@ -22,7 +22,7 @@ var (
 
 // VoteRequest is a vote.
 type VoteRequest struct {
-	UID int `json:"uid"` // the candidate
+	UID vote.UID `json:"uid"`
 }
 
 // VoteAck is a vote that counts, with its candidate after it.

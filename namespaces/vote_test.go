@@ -40,7 +40,7 @@ func TestVotesOfManyClientsAreSeenByEachInOrder(t *testing.T) {
 			done.Go(func() {
 				for i := range each {
 					var ack events.VoteAck
-					c.ask("vote", events.VoteRequest{UID: i%3 + 1}, &ack)
+					c.ask("vote", events.VoteRequest{UID: vote.UID(i%3 + 1)}, &ack)
 					if !ack.OK || ack.Candidate.UID != i%3+1 {
 						t.Errorf("got %+v", ack)
 					}
@@ -63,7 +63,7 @@ func TestVotesOfManyClientsAreSeenByEachInOrder(t *testing.T) {
 		}
 		for i := range clients * each { // those of other transports
 			done.Go(func() {
-				if _, _, err := votes.Cast(t.Context(), i%3+1); err != nil {
+				if _, _, err := votes.Cast(t.Context(), vote.UID(i%3+1)); err != nil {
 					t.Error(err)
 				}
 			})
@@ -75,7 +75,7 @@ func TestVotesOfManyClientsAreSeenByEachInOrder(t *testing.T) {
 func TestAVoteForNobodyIsRefused(t *testing.T) {
 	inVote(t, func(t *testing.T, l *pipeListener, votes *vote.Vote) {
 		c := l.connect(t, "/vote")
-		for payload, want := range map[string]string{`{"uid":9}`: "not_found", `{}`: "not_found", `{"uid":"<b>"}`: "bad_request"} {
+		for payload, want := range map[string]string{`{"uid":9}`: "not_found", `{"uid":"9"}`: "not_found", `{}`: "not_found", `{"uid":"<b>"}`: "bad_request"} {
 			var got events.Refusal
 			c.ask("vote", json.RawMessage(payload), &got)
 			if got.OK || got.Error.Code != want {
@@ -84,6 +84,10 @@ func TestAVoteForNobodyIsRefused(t *testing.T) {
 		}
 		if rev, _ := votes.Now(); rev != 1 {
 			t.Errorf("got revision %d, want 1", rev)
+		}
+		var ack events.VoteAck // a page reads its uid from an attribute, as text
+		if c.ask("vote", json.RawMessage(`{"uid":"1"}`), &ack); !ack.OK || ack.Candidate.Count != 301 {
+			t.Errorf("got %+v, want the vote counted", ack)
 		}
 	})
 }

@@ -736,9 +736,11 @@ export interface TaskResponse {
 
 /** VoteRequest is a vote. */
 export interface VoteRequest {
-  /** the candidate */
-  uid: number;
+  uid: VoteUID;
 }
+
+/** VoteUID says who is voted for: the number of a candidate, or the same as text, such as "1". */
+export type VoteUID = string | number;
 
 /** VoteAck is a vote that counts, with its candidate after it. */
 export interface VoteAck {

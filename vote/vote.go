@@ -137,12 +137,12 @@ func (v *Vote) Now() (rev uint64, candidates []Candidate) {
 // journal makes it. ctx is not looked at any more once the vote waits to be written: who leaves has voted.
 // The error is ErrUnknown or ErrBusy, or that of ctx or the journal; only after the journal's may the vote
 // count nevertheless.
-func (v *Vote) Cast(ctx context.Context, uid int) (Candidate, uint64, error) {
+func (v *Vote) Cast(ctx context.Context, uid UID) (Candidate, uint64, error) {
 	if err := ctx.Err(); err != nil {
 		return Candidate{}, 0, err
 	}
 	// Which candidates there are never changes.
-	i := slices.IndexFunc(v.state.Load().Candidates, func(c Candidate) bool { return c.UID == uid })
+	i := slices.IndexFunc(v.state.Load().Candidates, func(c Candidate) bool { return c.UID == int(uid) })
 	if i < 0 {
 		return Candidate{}, 0, ErrUnknown
 	}

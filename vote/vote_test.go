@@ -79,7 +79,7 @@ func TestConcurrentVotesAreCountedOnceAndSeenByAllWhoFollow(t *testing.T) {
 		revs := map[uint64]bool{}
 		for i := range 1000 {
 			voters.Go(func() {
-				c, rev, err := v.Cast(ctx, i%3+1)
+				c, rev, err := v.Cast(ctx, UID(i%3+1))
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil || c.UID != i%3+1 || revs[rev] {
@@ -114,7 +114,7 @@ func TestConcurrentVotesAreCountedOnceAndSeenByAllWhoFollow(t *testing.T) {
 
 func TestAVoteThatCannotCountIsRefused(t *testing.T) {
 	v := open(t, new(journal.Memory))
-	for _, uid := range []int{0, 4, -1} {
+	for _, uid := range []UID{0, 4, -1} {
 		if _, _, err := v.Cast(t.Context(), uid); !errors.Is(err, ErrUnknown) {
 			t.Errorf("%d: got %v", uid, err)
 		}

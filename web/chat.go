@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"time"
@@ -175,15 +174,10 @@ type sent struct {
 
 // sendForm answers POST /send_msg/ with content in a form.
 func (s *server) sendForm(c echo.Context) error {
-	req := c.Request()
-	req.Body = io.NopCloser(patient(c, http.MaxBytesReader(c.Response(), req.Body, maxBodyBytes)))
-	if err := req.ParseMultipartForm(maxBodyBytes); err != nil && !errors.Is(err, http.ErrNotMultipart) {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return err
-		}
-		return jobs.BadRequest("", "the body must be a form")
+	if err := readForm(c); err != nil {
+		return err
 	}
-	return s.send(c, req.PostFormValue("content"))
+	return s.send(c, c.Request().PostFormValue("content"))
 }
 
 // sendText answers GET /send/msg and GET /send/message with text in the query.

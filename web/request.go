@@ -145,6 +145,26 @@ func decode(c echo.Context, v any) error {
 	return bodyProblem(err)
 }
 
+// isForm reports whether the body is one that HTML's forms send.
+func isForm(req *http.Request) bool {
+	contentType, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	return contentType == "application/x-www-form-urlencoded" || contentType == "multipart/form-data"
+}
+
+// readForm reads a form, for PostFormValue.
+func readForm(c echo.Context) error {
+	req := c.Request()
+	req.Body = io.NopCloser(patient(c, http.MaxBytesReader(c.Response(), req.Body, maxBodyBytes)))
+	err := req.ParseMultipartForm(maxBodyBytes)
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return err
+	}
+	if err != nil && !errors.Is(err, http.ErrNotMultipart) {
+		return jobs.BadRequest("", "the body must be a form")
+	}
+	return nil
+}
+
 // bodyProblem says what is wrong with a JSON body.
 func bodyProblem(err error) error {
 	if err == nil {

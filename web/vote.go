@@ -114,13 +114,21 @@ func (s *eventStream) vote(change vote.Change) bool {
 	return s.flush()
 }
 
-// postVote answers POST /api/vote.
+// postVote answers POST /api/vote, with JSON or a form.
 func (s *server) postVote(c echo.Context) error {
 	var body struct {
-		UID int `json:"uid"`
+		UID vote.UID `json:"uid"`
 	}
-	if err := decode(c, &body); err != nil {
-		return err
+	var err error
+	if isForm(c.Request()) {
+		if err = readForm(c); err == nil {
+			body.UID, err = vote.ParseUID(c.Request().PostFormValue("uid"))
+		}
+	} else {
+		err = decode(c, &body)
+	}
+	if err != nil {
+		return voteProblem(err)
 	}
 	candidate, rev, err := s.Vote.Cast(c.Request().Context(), body.UID)
 	if err != nil {
@@ -167,8 +175,8 @@ func (s *server) socketVote(c echo.Context) error {
 }
 
 func (s *server) castText(ctx context.Context, message []byte, text bool) error {
-	uid, err := strconv.Atoi(string(message))
-	if err != nil || !text || string(message) != strconv.Itoa(uid) {
+	uid, err := vote.ParseUID(string(message))
+	if err != nil || !text {
 		return jobs.BadRequest("", "a vote is the uid of a candidate as text, such as 1")
 	}
 	_, _, err = s.Vote.Cast(ctx, uid)
@@ -209,6 +217,8 @@ func voteProblem(err error) error {
 	switch {
 	case errors.Is(err, vote.ErrUnknown):
 		return jobs.NewProblem(jobs.CodeNotFound, "there is no candidate with this uid")
+	case errors.Is(err, vote.ErrUID):
+		return jobs.BadRequest("/uid", "uid must be a candidate's number, such as 1")
 	case errors.Is(err, vote.ErrBusy):
 		return jobs.NewProblem(jobs.CodeUnavailable, "this vote was not counted; vote again in a moment")
 	}

@@ -231,9 +231,33 @@ func TestVotePollsAnswerAtOnceOrWithTheNextVote(t *testing.T) {
 		if resp := w.get("/api/vote", "If-None-Match", tag); resp.status != http.StatusOK {
 			t.Errorf("got %d after a vote, want 200", resp.status)
 		}
-		for body, want := range map[string]int{`{"uid":9}`: 404, `{}`: 404, `{"uid":"x"}`: 400, `{"uid":1,"n":5}`: 400} {
+		for body, want := range map[string]int{`{"uid":9}`: 404, `{"uid":"9"}`: 404, `{}`: 404, `{"uid":"x"}`: 400, `{"uid":"01"}`: 400,
+			`{"uid":1.5}`: 400, `{"uid":[1]}`: 400, `{"uid":1,"n":5}`: 400} {
 			if resp := w.post("/api/vote", body); resp.status != want || resp.header.Get("Content-Type") != "application/problem+json" {
 				t.Errorf("%s: got %d %s, want %d", body, resp.status, resp.text(), want)
+			}
+		}
+	})
+}
+
+func TestAVoteByRequestMayWriteItsUIDAsText(t *testing.T) {
+	inVote(t, func(t *testing.T, w *world, v *vote.Vote) {
+		for i, tt := range []struct{ contentType, body string }{
+			{"application/json", `{"uid":1}`},
+			{"application/json", `{"uid":"1"}`},
+			{"application/x-www-form-urlencoded", "uid=1"},
+			{"multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"uid\"\r\n\r\n1\r\n--b--\r\n"},
+		} {
+			resp := w.do("POST", "/api/vote", tt.body, "Content-Type", tt.contentType)
+			want := fmt.Sprintf(`{"ok":true,"rev":%d,"candidate":{"uid":1,"name":"小米","count":%d}}`+"\n", i+2, i+301)
+			if got := resp.text(); resp.status != http.StatusOK || got != want {
+				t.Errorf("%s: got %d %s, want %s", tt.body, resp.status, got, want)
+			}
+		}
+		for body, want := range map[string]int{"uid=9": 404, "uid=": 400, "": 400, "uid=x": 400, "uid=%zz": 400} {
+			resp := w.do("POST", "/api/vote", body, "Content-Type", "application/x-www-form-urlencoded")
+			if resp.status != want {
+				t.Errorf("form %s: got %d %s, want %d", body, resp.status, resp.text(), want)
 			}
 		}
 	})

@@ -53,7 +53,11 @@ func (c *catalogue) markdown() []byte {
 		case t.values != nil:
 			fmt.Fprintf(&b, "\nOne of `%s`.\n", strings.Join(quoted(t.values), "`, `"))
 		default:
-			fmt.Fprintf(&b, "\nA value of type %s.\n", mdType(t.shape))
+			also := ""
+			if t.also != "" {
+				also = " or " + t.also
+			}
+			fmt.Fprintf(&b, "\nA value of type %s%s.\n", mdType(t.shape), also)
 		}
 	}
 	return b.Bytes()
