@@ -27,7 +27,8 @@ var floors = map[string][]string{
 	"jobs/jobstest": {"jobs"},
 	"journal":       {},
 	"vote":          {"journal"},
-	"web":           {"chat", "compare", "jobs", "vote", "github.com/gobwas/ws", "github.com/labstack/echo/v4"},
+	"websocket":     {"github.com/gobwas/ws"},
+	"web":           {"chat", "compare", "jobs", "vote", "websocket", "github.com/labstack/echo/v4"},
 
 	"socketio": {"engineio", "socketio/parser"},
 

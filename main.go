@@ -138,22 +138,23 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 	namespaces.Compare(sockets, runs)
 
 	requests, end := context.WithCancelCause(context.Background())
+	site := web.New(web.Config{
+		Sockets:        sockets,
+		Public:         pages(),
+		Source:         ownSource,
+		Jobs:           engine,
+		Files:          files,
+		Runs:           runs,
+		Vote:           votes,
+		Chat:           talk,
+		Origins:        s.Origin,
+		MaxUploadBytes: int64(s.MaxUpload),
+		Ready:          store.Ready,
+		Version:        version,
+		Logger:         log,
+	})
 	server := &http.Server{
-		Handler: web.New(web.Config{
-			Sockets:        sockets,
-			Public:         pages(),
-			Source:         ownSource,
-			Jobs:           engine,
-			Files:          files,
-			Runs:           runs,
-			Vote:           votes,
-			Chat:           talk,
-			Origins:        s.Origin,
-			MaxUploadBytes: int64(s.MaxUpload),
-			Ready:          store.Ready,
-			Version:        version,
-			Logger:         log,
-		}),
+		Handler: site,
 		// No limit on a whole request: polls and streams wait, uploads take as long as they take. Who
 		// reads or writes a body sets limits of its own.
 		ReadHeaderTimeout: 10 * time.Second,
@@ -183,7 +184,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 	end(errDraining)
 	runs.Close()
 	down := make(chan error, 1)
-	go func() { down <- shutdown(ctx, server) }()
+	go func() { down <- shutdown(ctx, server, site) }()
 	failed := func(part string, e error) {
 		if e != nil {
 			log.Error("drain failed", "part", part, "err", e)
@@ -206,15 +207,16 @@ var (
 	errDrain    = errors.New("not everything ended in time, see the log above; unfinished jobs go on after the next start")
 )
 
-// shutdown waits for the requests under way, and cuts those off that take too long.
-func shutdown(ctx context.Context, server *http.Server) error {
+// shutdown waits for the requests under way and for the raw WebSockets, and cuts those off that take too
+// long.
+func shutdown(ctx context.Context, server *http.Server, site *web.Handler) error {
 	ctx, cancel := context.WithTimeout(ctx, requestsTime)
 	defer cancel()
 	err := server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return server.Close()
+		err = server.Close()
 	}
-	return err
+	return errors.Join(err, site.Close(ctx))
 }
 
 // pages are the files in public/.

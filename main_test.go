@@ -18,6 +18,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
 )
 
 // binary is the real program, built once.
@@ -284,7 +287,7 @@ func TestDrainEndsWhatWaits(t *testing.T) {
 			return
 		}
 		defer conn.Close()
-		_, err = fmt.Fprintf(conn, "GET /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: x\r\n\r\n", sid)
+		_, err = fmt.Fprintf(conn, "GET /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: localhost\r\n\r\n", sid)
 		close(connected)
 		if err == nil {
 			_, err = http.ReadResponse(bufio.NewReader(conn), nil)
@@ -307,6 +310,44 @@ func TestDrainEndsWhatWaits(t *testing.T) {
 	}
 }
 
+func TestDrainAnswersAVoteAndSaysGoodbye(t *testing.T) {
+	p := startServer(t)
+	voter, idle := dialRaw(t, p, "/ws/vote"), dialRaw(t, p, "/ws/echo")
+	// The vote is on its way when the server is told to end.
+	if err := wsutil.WriteClientText(voter, []byte("2")); err != nil {
+		t.Fatal(err)
+	}
+	p.signal(syscall.SIGTERM)
+	voter.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if got, err := wsutil.ReadServerText(voter); err != nil || string(got) != `{"uid":2,"name":"小康","count":201}` {
+		t.Errorf("got %s, %v, want the vote's answer", got, err)
+	}
+	for _, conn := range []net.Conn{voter, idle} {
+		conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		f, err := ws.ReadFrame(conn)
+		if code, _ := ws.ParseCloseFrameData(f.Payload); err != nil || f.Header.OpCode != ws.OpClose || code != ws.StatusGoingAway {
+			t.Errorf("got %v %v, %v, want a goodbye with %d", f.Header, code, err, ws.StatusGoingAway)
+		}
+	}
+	if err := p.wait(10 * time.Second); err != nil {
+		t.Errorf("got %v, want exit code 0: %s", err, p.stderr)
+	}
+	again := startServer(t, "--data="+p.data)
+	if _, body := get(t, again.url+"/api/vote"); !strings.Contains(body, `"count":201`) {
+		t.Errorf("after a restart: got %s, want the vote in it", body)
+	}
+}
+
+func dialRaw(t *testing.T, p *process, path string) net.Conn {
+	t.Helper()
+	conn, _, _, err := ws.Dial(t.Context(), strings.Replace(p.url, "http", "ws", 1)+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
 // stuckUpload begins an upload that never ends, and returns when the server has begun to read it.
 func stuckUpload(t *testing.T, p *process) {
 	t.Helper()
@@ -316,7 +357,7 @@ func stuckUpload(t *testing.T, p *process) {
 	}
 	t.Cleanup(func() { conn.Close() })
 	// The server answers 100 when the handler first reads the body.
-	_, err = fmt.Fprint(conn, "PUT /api/uploads/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n")
+	_, err = fmt.Fprint(conn, "PUT /api/uploads/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"jobcast/chat"
 	"jobcast/jobs"
+	"jobcast/websocket"
 )
 
 // chatWait is how long a request for the next message waits: what the tutorials' pages expect.
@@ -46,7 +47,7 @@ type privateText struct {
 
 // socketChat is the anonymous room: texts in, and the texts of all out.
 func (s *server) socketChat(c echo.Context) error {
-	return s.raw(c, func(ctx context.Context, socket *rawSocket) error {
+	return s.raw(c, websocket.Options{}, func(ctx context.Context, socket *websocket.Socket) error {
 		defer s.Chat.Hear(chat.Anonymous, func(m chat.Message) { _ = socket.Send([]byte(m.Text)) })()
 		member := s.Chat.Anonymous()
 		for {
@@ -69,7 +70,7 @@ func (s *server) socketGroup(c echo.Context) error {
 		return err
 	}
 	defer member.Leave()
-	return s.raw(c, func(ctx context.Context, socket *rawSocket) error {
+	return s.raw(c, websocket.Options{}, func(ctx context.Context, socket *websocket.Socket) error {
 		stop := s.Chat.Hear(chat.Lobby, func(m chat.Message) { _ = sendJSON(socket, namedText{m.From, m.Text}) })
 		defer stop()
 		if err := member.Enter(chat.Lobby, nil); err != nil {
@@ -94,7 +95,7 @@ func (s *server) socketPrivate(c echo.Context) error {
 		return err
 	}
 	defer member.Leave()
-	return s.raw(c, func(ctx context.Context, socket *rawSocket) error {
+	return s.raw(c, websocket.Options{}, func(ctx context.Context, socket *websocket.Socket) error {
 		member.Receive(func(p chat.Private) bool {
 			if p.To != member.Nickname() {
 				return true // this client shows what it says itself
@@ -124,15 +125,11 @@ func (s *server) socketPrivate(c echo.Context) error {
 	})
 }
 
-func (s *server) raw(c echo.Context, handle func(context.Context, *rawSocket) error) error {
-	return serveRaw(c.Response(), c.Request(), rawOptions{Origins: s.Origins}, handle)
-}
-
 // join takes the nickname in the path; ?token= is for the same person's second connection.
 func (s *server) join(c echo.Context, ways chat.Ways) (*chat.Member, error) {
 	// Before the name is taken, and not by the upgrade: another site's page may not keep a name busy.
-	if !rawOrigin(c.Request(), s.Origins) {
-		return nil, jobs.NewProblem(jobs.CodeForbidden, "a page of another origin may not connect here")
+	if err := socketProblem(s.raws.CheckOrigin(c.Request())); err != nil {
+		return nil, err
 	}
 	name, err := param(c, "username")
 	if err != nil {

@@ -1,23 +1,17 @@
 package web
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
-	"github.com/gobwas/ws"
 	"github.com/labstack/echo/v4"
 
 	"jobcast/compare"
 	"jobcast/jobs"
+	"jobcast/websocket"
 )
 
 // comparedEvents bounds the events of one answer to a poll.
@@ -130,87 +124,16 @@ func (s *server) socketCompare(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	req := c.Request()
-	if origin := req.Header.Get("Origin"); origin != "" {
-		// A browser sets no limits to WebSockets of other sites' pages.
-		if u, err := url.Parse(origin); err != nil || !strings.EqualFold(u.Host, req.Host) {
-			return jobs.NewProblem(jobs.CodeForbidden, "a page of another origin may not connect here")
-		}
-	}
-	if !strings.EqualFold(req.Header.Get("Upgrade"), "websocket") {
-		return jobs.BadRequest("", "this path is for WebSockets")
-	}
-	conn, rw, _, err := ws.UpgradeHTTP(req, c.Response())
-	if err != nil {
-		return nil // the client has been told
-	}
-	ctx, cancel := context.WithCancel(req.Context())
-	socket := &comparedSocket{conn: conn}
-	read := make(chan struct{})
-	go func() { // ends with the connection, which is closed below
-		defer close(read)
-		defer cancel()
-		socket.ignore(rw.Reader)
-	}()
-	var body bytes.Buffer
-	for event := range run.Follow(ctx, after) {
-		body.Reset()
-		if err = encode(&body, event); err != nil {
-			break
-		}
-		if err = socket.write(ws.NewTextFrame(bytes.TrimSuffix(body.Bytes(), []byte("\n")))); err != nil {
-			break
-		}
-	}
-	if err == nil {
-		_ = socket.write(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusGoingAway, "the run has ended")))
-	}
-	cancel()
-	_ = conn.Close() // there is nothing that could be lost any more
-	<-read
-	return nil
-}
-
-// A comparedSocket is one WebSocket. Its frames may be written by two goroutines.
-type comparedSocket struct {
-	conn net.Conn
-	mu   sync.Mutex // held for each write
-}
-
-func (s *comparedSocket) write(f ws.Frame) error {
-	whole, err := ws.CompileFrame(f) // so that header and payload leave in one packet
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return err
-	}
-	_, err = s.conn.Write(whole)
-	return err
-}
-
-// ignore reads until the client says goodbye or leaves, and answers its pings.
-func (s *comparedSocket) ignore(r *bufio.Reader) {
-	for {
-		h, err := ws.ReadHeader(r)
-		if err != nil || h.OpCode == ws.OpClose {
-			return
-		}
-		if h.OpCode != ws.OpPing {
-			_, err = io.CopyN(io.Discard, r, h.Length)
-		} else if h.Length > ws.MaxControlFramePayloadSize {
-			return
-		} else {
-			payload := make([]byte, h.Length)
-			if _, err = io.ReadFull(r, payload); err == nil {
-				ws.Cipher(payload, h.Mask, 0)
-				err = s.write(ws.NewPongFrame(payload))
+	return s.raw(c, websocket.Options{}, func(ctx context.Context, socket *websocket.Socket) error {
+		return socket.Talk(ctx, func(ctx context.Context) {
+			for event := range run.Follow(ctx, after) {
+				if sendJSON(socket, event) != nil {
+					return
+				}
 			}
-		}
-		if err != nil {
-			return
-		}
-	}
+			if ctx.Err() == nil {
+				socket.Finish(0, "the run has ended")
+			}
+		}, func([]byte, bool) error { return nil })
+	})
 }

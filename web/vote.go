@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"jobcast/jobs"
 	"jobcast/vote"
+	"jobcast/websocket"
 )
 
 // votes is how all candidates stand at one revision.
@@ -145,52 +147,47 @@ func (s *server) postVote(c echo.Context) error {
 // but its change: every vote, of whomever, is told as the JSON of its candidate. Anything else is answered
 // by a JSON text with an error.
 func (s *server) socketVote(c echo.Context) error {
-	rev, _ := s.Vote.Now() // before the client can ask how all stand
-	opts := rawOptions{Origins: s.Origins, MaxMessageBytes: 4 << 10}
-	return serveRaw(c.Response(), c.Request(), opts, func(ctx context.Context, socket *rawSocket) error {
-		following, stop := context.WithCancel(ctx)
-		told := make(chan struct{})
-		go func() {
-			defer close(told)
-			s.tellVotes(following, socket, rev)
-		}()
-		defer func() {
-			stop()
-			<-told
-		}()
-		for {
-			message, text, err := socket.Receive(ctx)
+	told, _ := s.Vote.Now() // before the client can ask how all stand
+	return s.raw(c, websocket.Options{MaxMessageBytes: 4 << 10}, func(ctx context.Context, socket *websocket.Socket) error {
+		var own uint64 // the revision of this client's last vote
+		err := socket.Talk(ctx, func(ctx context.Context) {
+			told = s.tellVotes(ctx, socket, told, math.MaxUint64)
+		}, func(message []byte, text bool) error {
+			rev, err := s.castText(ctx, message, text)
 			if err != nil {
-				return err
-			}
-			if err := s.castText(ctx, message, text); err != nil {
-				if err := sendJSON(socket, struct {
+				return sendJSON(socket, struct {
 					Error string `json:"error"`
-				}{problemOf(err).Detail}); err != nil {
-					return err
-				}
+				}{problemOf(err).Detail})
 			}
-		}
+			own = rev
+			return nil
+		})
+		s.tellVotes(ctx, socket, told, own) // a vote that was taken in is answered, though the server drains
+		return err
 	})
 }
 
-func (s *server) castText(ctx context.Context, message []byte, text bool) error {
+func (s *server) castText(ctx context.Context, message []byte, text bool) (uint64, error) {
 	uid, err := vote.ParseUID(string(message))
 	if err != nil || !text {
-		return jobs.BadRequest("", "a vote is the uid of a candidate as text, such as 1")
+		return 0, jobs.BadRequest("", "a vote is the uid of a candidate as text, such as 1")
 	}
-	_, _, err = s.Vote.Cast(ctx, uid)
+	_, rev, err := s.Vote.Cast(ctx, uid)
 	if err = voteProblem(err); err != nil && problemOf(err).Code == jobs.CodeInternal {
 		s.Logger.Error("a vote failed", "err", err)
 	}
-	return err
+	return rev, err
 }
 
-// tellVotes sends what changes until ctx ends or the client is gone.
-func (s *server) tellVotes(ctx context.Context, socket *rawSocket, rev uint64) {
-	for change, err := range s.Vote.Follow(ctx, rev) {
+// tellVotes sends what changes after revision told, until it has told revision last, or ctx ends, or the
+// client is gone. It returns the revision that the client has been told.
+func (s *server) tellVotes(ctx context.Context, socket *websocket.Socket, told, last uint64) uint64 {
+	if told >= last {
+		return told
+	}
+	for change, err := range s.Vote.Follow(ctx, told) {
 		if err != nil {
-			return
+			break
 		}
 		candidates := change.All
 		if candidates == nil {
@@ -198,18 +195,14 @@ func (s *server) tellVotes(ctx context.Context, socket *rawSocket, rev uint64) {
 		}
 		for _, candidate := range candidates {
 			if sendJSON(socket, candidate) != nil {
-				return
+				return told
 			}
 		}
+		if told = change.Rev; told >= last {
+			break
+		}
 	}
-}
-
-func sendJSON(socket *rawSocket, v any) error {
-	var body bytes.Buffer
-	if err := encode(&body, v); err != nil {
-		return err
-	}
-	return socket.Send(bytes.TrimSuffix(body.Bytes(), []byte("\n")))
+	return told
 }
 
 // voteProblem is what a client is told of an error of package vote.

@@ -4,11 +4,12 @@
 // are kept.
 //
 // It implements RFC 9457 (problems), RFC 7240 (Prefer: wait) and the Server-Sent Events of the HTML
-// standard. It runs no goroutine that outlives its request; requests that wait end with the server's
-// base context.
+// standard. It runs no goroutine that outlives its request; requests that wait, and raw WebSockets, end
+// with the server's base context, and Handler.Close waits for the latter.
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ import (
 	"jobcast/compare"
 	"jobcast/jobs"
 	"jobcast/vote"
+	"jobcast/websocket"
 )
 
 const (
@@ -77,11 +79,23 @@ type server struct {
 	Config
 	pages   *pages
 	foreign http.CrossOriginProtection
+	raws    *websocket.Server
 }
+
+// A Handler answers everything that comes over HTTP.
+type Handler struct {
+	http.Handler
+	raws *websocket.Server
+}
+
+// Close says goodbye to the raw WebSockets, which net/http does not know any more, when what they have said
+// is answered, and returns when they have ended. Those that take longer than ctx are cut off, and its error
+// is returned only if one does not end even then. Other requests are the business of http.Server.Shutdown.
+func (h *Handler) Close(ctx context.Context) error { return h.raws.Close(ctx) }
 
 // New returns the handler of the whole server. It panics if Public cannot be read or has no index.html:
 // it is part of the program.
-func New(cfg Config) http.Handler {
+func New(cfg Config) *Handler {
 	if cfg.MaxUploadBytes <= 0 {
 		cfg.MaxUploadBytes = 4 << 30
 	}
@@ -99,7 +113,7 @@ func New(cfg Config) http.Handler {
 	if err != nil {
 		panic(fmt.Sprintf("web: load the source: %v", err))
 	}
-	s := &server{Config: cfg, pages: pages}
+	s := &server{Config: cfg, pages: pages, raws: websocket.New(websocket.Config{Origins: cfg.Origins})}
 
 	e := echo.New()
 	e.Logger.SetOutput(io.Discard) // it would be a second log, in another form
@@ -148,7 +162,7 @@ func New(cfg Config) http.Handler {
 		}
 		return pages.byPath["/"].serve(c, http.StatusOK) // it reads the id out of its own address
 	})
-	return s.measured(e)
+	return &Handler{s.measured(e), s.raws}
 }
 
 // guard stands before every handler but the sockets'. It refuses what another site's page may not ask

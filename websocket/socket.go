@@ -1,0 +1,296 @@
+package websocket
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+)
+
+// Options bound what one socket takes up. The zero value works.
+type Options struct {
+	// MaxMessageBytes bounds one incoming message; a longer one closes the socket with 1009. Zero means
+	// 64 KiB.
+	MaxMessageBytes int64
+	// MaxQueueBytes bounds what waits to be sent; a client that would have more waiting is cut off as
+	// too slow. Zero means 1 MiB.
+	MaxQueueBytes int
+}
+
+// The errors of a socket that is still there for its handler, and for nobody else.
+var (
+	// ErrClosed is the error of a socket that has been closed, by whichever side.
+	ErrClosed = errors.New("websocket: the socket is closed")
+	// ErrSlow is the error of a socket whose client did not read what it was sent.
+	ErrSlow = errors.New("websocket: the client does not read what it is sent")
+)
+
+// A Socket is one WebSocket. Send and SendBinary may be called from any goroutine, Receive and Talk from
+// one at a time.
+type Socket struct {
+	conn   net.Conn
+	in     *bufio.Reader
+	opts   Options
+	cancel context.CancelFunc
+	writer sync.WaitGroup
+	ping   *time.Timer
+	left   bool // the client said goodbye; belongs to who receives
+
+	mu      sync.Mutex // protects the fields below
+	out     [][]byte   // whole frames
+	size    int        // bytes in out and in what is being written
+	writing bool
+	closed  bool      // nothing may be queued any more
+	broken  error     // why nothing is written any more
+	last    time.Time // not zero: when receiving ends, so that the socket can be closed
+	reason  string    // for that, what the client is told
+}
+
+func (s *Socket) begin(conn net.Conn, in *bufio.Reader) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conn, s.in = conn, in
+	s.ping = time.AfterFunc(pingInterval, s.beat)
+}
+
+// Finish ends Receive after a while, and tells the client why when all that it was owed is sent.
+func (s *Socket) Finish(after time.Duration, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.last.IsZero() {
+		return
+	}
+	s.last, s.reason = time.Now().Add(after), reason
+	if s.conn != nil {
+		_ = s.conn.SetReadDeadline(s.last) // a connection that is gone is read in vain anyway
+	}
+}
+
+// cut ends the socket without a goodbye.
+func (s *Socket) cut() {
+	s.cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil {
+		_ = s.conn.Close()
+	}
+}
+
+// Send queues a text. It never blocks; its error means that the client is gone, or as good as.
+func (s *Socket) Send(text []byte) error { return s.queue(ws.NewTextFrame(text)) }
+
+// SendBinary is Send for bytes that are no text.
+func (s *Socket) SendBinary(data []byte) error { return s.queue(ws.NewBinaryFrame(data)) }
+
+// Receive returns the client's next message, and whether it is a text. It answers pings meanwhile. Its
+// error means that nothing will come any more; io.EOF that the client said goodbye.
+func (s *Socket) Receive(ctx context.Context) (data []byte, text bool, err error) {
+	state := ws.StateServerSide
+	var message []byte
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, false, err
+		}
+		s.patience()
+		h, err := ws.ReadHeader(s.in)
+		if err != nil {
+			return nil, false, s.lost(err)
+		}
+		if err := ws.CheckHeader(h, state); err != nil {
+			return nil, false, s.refuse(ws.StatusProtocolError, "not a frame of RFC 6455")
+		}
+		if h.Length > s.opts.MaxMessageBytes-int64(len(message)) && !h.OpCode.IsControl() {
+			return nil, false, s.refuse(ws.StatusMessageTooBig, "the message is too long")
+		}
+		start := len(message)
+		payload := make([]byte, h.Length)
+		if _, err := io.ReadFull(s.in, payload); err != nil {
+			return nil, false, s.lost(err)
+		}
+		ws.Cipher(payload, h.Mask, 0)
+		switch h.OpCode {
+		case ws.OpPing:
+			if err := s.queue(ws.NewPongFrame(payload)); err != nil {
+				return nil, false, err
+			}
+			continue
+		case ws.OpPong:
+			continue
+		case ws.OpClose:
+			s.goodbye(ws.StatusNormalClosure, "")
+			s.left = true
+			return nil, false, io.EOF
+		case ws.OpText:
+			text = true
+		}
+		if message = append(message, payload...); start == 0 {
+			message = payload
+		}
+		if !h.Fin {
+			state = state.Set(ws.StateFragmented)
+			continue
+		}
+		if text && !utf8.Valid(message) {
+			return nil, false, s.refuse(ws.StatusInvalidFramePayloadData, "the text is not UTF-8")
+		}
+		return message, text, nil
+	}
+}
+
+// Talk passes what is received to hear, until nothing comes any more or hear has an error, which it
+// returns. tell runs beside it, on a goroutine of its own that Talk waits for; its context ends then.
+func (s *Socket) Talk(ctx context.Context, tell func(context.Context), hear func(message []byte, text bool) error) error {
+	telling, stop := context.WithCancel(ctx)
+	var told sync.WaitGroup
+	told.Go(func() { tell(telling) })
+	defer told.Wait()
+	defer stop()
+	for {
+		message, text, err := s.Receive(ctx)
+		if err == nil {
+			err = hear(message, text)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// patience sets how long the client may be silent.
+func (s *Socket) patience() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	limit := s.last
+	if limit.IsZero() {
+		limit = time.Now().Add(silence)
+	}
+	_ = s.conn.SetReadDeadline(limit) // a connection that is gone fails at the next read
+}
+
+// lost is for a read that failed: unless that was asked for, the client is gone.
+func (s *Socket) lost(err error) error {
+	s.mu.Lock()
+	finished := !s.last.IsZero()
+	s.mu.Unlock()
+	if finished && errors.Is(err, os.ErrDeadlineExceeded) {
+		return ErrClosed
+	}
+	s.cancel()
+	return err
+}
+
+func (s *Socket) refuse(code ws.StatusCode, reason string) error {
+	s.goodbye(code, reason)
+	return ErrClosed
+}
+
+// queue adds a frame, and a writer if there is none.
+func (s *Socket) queue(f ws.Frame) error {
+	whole, err := ws.CompileFrame(f) // so that header and payload leave in one packet
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.broken != nil:
+		return s.broken
+	case s.closed:
+		return ErrClosed
+	case s.size+len(whole) > s.opts.MaxQueueBytes:
+		s.broken = ErrSlow
+		s.closed = true
+		s.out = nil
+		s.cancel()
+		return ErrSlow
+	}
+	s.push(whole)
+	return nil
+}
+
+// push needs mu.
+func (s *Socket) push(whole []byte) {
+	s.out = append(s.out, whole)
+	s.size += len(whole)
+	if !s.writing {
+		s.writing = true
+		s.writer.Go(s.write)
+	}
+}
+
+// write sends what is queued until nothing is.
+func (s *Socket) write() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.out) > 0 && s.broken == nil {
+		frames, size := net.Buffers(s.out), s.size
+		s.out = nil
+		limit := writeTimeout
+		if s.closed {
+			limit = goodbyeTime
+		}
+		_ = s.conn.SetWriteDeadline(time.Now().Add(limit)) // a connection that is gone fails below
+		s.mu.Unlock()
+		_, err := frames.WriteTo(s.conn)
+		s.mu.Lock()
+		s.size -= size
+		if err != nil && s.broken == nil {
+			s.broken = err
+			s.closed = true
+			s.cancel()
+		}
+	}
+	s.out = nil
+	s.writing = false
+}
+
+// beat pings, and comes again.
+func (s *Socket) beat() {
+	if s.queue(ws.NewPingFrame(nil)) == nil {
+		s.mu.Lock()
+		s.ping.Reset(pingInterval)
+		s.mu.Unlock()
+	}
+}
+
+// goodbye queues the close frame behind all that waits, once.
+func (s *Socket) goodbye(code ws.StatusCode, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.closed = true
+	_ = s.conn.SetWriteDeadline(time.Now().Add(goodbyeTime)) // also for the write under way
+	s.push(ws.MustCompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(code, reason))))
+}
+
+// end returns when nothing is left of the socket.
+func (s *Socket) end() {
+	s.mu.Lock()
+	s.ping.Stop()
+	broken, finished, reason := s.broken, !s.last.IsZero(), s.reason
+	s.mu.Unlock()
+	if finished {
+		s.goodbye(ws.StatusGoingAway, reason)
+	} else {
+		s.goodbye(ws.StatusInternalServerError, "") // unless Receive or Send said why already
+	}
+	if broken == nil {
+		s.writer.Wait()
+	}
+	if broken == nil && !s.left {
+		// Closed with bytes unread, the connection would be reset, and the client might never see why.
+		_ = s.conn.SetReadDeadline(time.Now().Add(goodbyeTime))
+		_, _ = io.CopyN(io.Discard, s.in, 4<<20)
+	}
+	_ = s.conn.Close() // ends the write under way
+	s.writer.Wait()
+}
