@@ -23,6 +23,7 @@ import (
 type settings struct {
 	Listen      string   `toml:"listen"`
 	Origin      []string `toml:"origin"`
+	Host        []string `toml:"host"`
 	Data        string   `toml:"data"`
 	Sync        diskSync `toml:"sync"`
 	Root        []string `toml:"root"`
@@ -36,6 +37,7 @@ type settings struct {
 type flags struct {
 	Listen string   `group:"Server" default:"127.0.0.1:8080" env:"JOBCAST_LISTEN" help:"Address to listen on; port 0 takes a free one."`
 	Origin []string `group:"Server" placeholder:"ORIGIN" sep:"," env:"JOBCAST_ORIGIN" help:"Other site whose pages may connect a socket, such as https://example.com, or * for all. Repeatable."`
+	Host   []string `group:"Server" placeholder:"NAME" sep:"," env:"JOBCAST_HOST" help:"Name that browsers may ask this server by, beside localhost and addresses, or * for any. Any will do unless it listens on this machine only, or one is given. Repeatable."`
 
 	Data        string   `group:"Jobs" default:"./data" env:"JOBCAST_DATA" help:"Directory that holds everything the server must not forget. Made if missing."`
 	Sync        string   `group:"Jobs" default:"1s" env:"JOBCAST_SYNC" help:"How often writes are forced to disk: an interval such as 1s, or always."`
@@ -135,7 +137,7 @@ func parse(args []string, stdout io.Writer) (s settings, err error) {
 
 // settings checks what was typed.
 func (f *flags) settings(ctx *kong.Context) (settings, error) {
-	s := settings{Origin: []string{}, Root: []string{}}
+	s := settings{Origin: []string{}, Host: []string{}, Root: []string{}}
 	var failed error
 	check := func(flag string, err error) {
 		if err != nil && failed == nil {
@@ -149,6 +151,11 @@ func (f *flags) settings(ctx *kong.Context) (settings, error) {
 		origin, err := parseOrigin(text)
 		check("origin", err)
 		s.Origin = append(s.Origin, origin)
+	}
+	for _, text := range f.Host {
+		host, err := parseHost(text)
+		check("host", err)
+		s.Host = append(s.Host, host)
 	}
 	s.Data, err = parseDir(f.Data)
 	check("data", err)
@@ -199,6 +206,14 @@ func parseOrigin(text string) (string, error) {
 		return strings.TrimSuffix(text, "/"), nil
 	}
 	return "", fmt.Errorf("must be an origin such as https://example.com, or *, not %q", text)
+}
+
+func parseHost(text string) (string, error) {
+	host := strings.ToLower(strings.TrimSuffix(text, "."))
+	if host == "" || host != "*" && strings.ContainsAny(host, ":/*@[] ") {
+		return "", fmt.Errorf("must be a name such as jobs.example.com, without a port, or *, not %q", text)
+	}
+	return host, nil
 }
 
 // parseDir makes a path absolute, so that --print-config means the same wherever it is used.
@@ -320,7 +335,7 @@ func (configFile) BeforeResolve(ctx *kong.Context, path *kong.Path) error {
 		if !slices.Contains(configKeys, key) {
 			return &usageError{fmt.Sprintf("%s: unknown key %q; the keys are %s", name, key, strings.Join(configKeys, ", "))}
 		}
-		if values[key], err = textOf(value, key == "root" || key == "origin"); err != nil {
+		if values[key], err = textOf(value, key == "root" || key == "origin" || key == "host"); err != nil {
 			return &usageError{fmt.Sprintf("%s: %s %v", name, key, err)}
 		}
 	}
@@ -336,7 +351,7 @@ func (configFile) BeforeResolve(ctx *kong.Context, path *kong.Path) error {
 }
 
 // configKeys are the keys of a configuration file: those of settings.
-var configKeys = []string{"listen", "origin", "data", "sync", "root", "max-upload", "concurrency", "log-level"}
+var configKeys = []string{"listen", "origin", "host", "data", "sync", "root", "max-upload", "concurrency", "log-level"}
 
 func readConfig(name string) (map[string]any, error) {
 	text, err := os.ReadFile(name)

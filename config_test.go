@@ -29,6 +29,7 @@ func TestDefaults(t *testing.T) {
 	want := settings{
 		Listen:      "127.0.0.1:8080",
 		Origin:      []string{},
+		Host:        []string{},
 		Data:        filepath.Join(dir, "data"),
 		Sync:        diskSync(time.Second),
 		Root:        []string{dir},
@@ -45,6 +46,7 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 	file := write(t, `
 		listen = "127.0.0.1:1"
 		origin = ["https://file.example"]
+		host = ["file.example"]
 		data = "/file"
 		sync = "2s"
 		root = ["/file,a", "/file b"]
@@ -54,6 +56,7 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 	env := map[string]string{
 		"JOBCAST_LISTEN":      "127.0.0.1:2",
 		"JOBCAST_ORIGIN":      "https://a.example,https://b.example",
+		"JOBCAST_HOST":        "a.example,b.example",
 		"JOBCAST_DATA":        "/env",
 		"JOBCAST_SYNC":        "3s",
 		"JOBCAST_ROOT":        "/env,/env2",
@@ -64,6 +67,7 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 	flags := map[string][]string{
 		"listen":      {"--listen=127.0.0.1:3"},
 		"origin":      {"--origin", "*", "--origin", "http://c.example:81/"},
+		"host":        {"--host", "*", "--host", "C.example."},
 		"data":        {"--data", "/flag"},
 		"sync":        {"--sync=always"},
 		"root":        {"--root", "/flag", "--root=/flag2"},
@@ -80,6 +84,8 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		{"listen", "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "JOBCAST_LISTEN", func(s settings) any { return s.Listen }},
 		{"origin", []string{"https://file.example"}, []string{"https://a.example", "https://b.example"},
 			[]string{"*", "http://c.example:81"}, "JOBCAST_ORIGIN", func(s settings) any { return s.Origin }},
+		{"host", []string{"file.example"}, []string{"a.example", "b.example"}, []string{"*", "c.example"}, "JOBCAST_HOST",
+			func(s settings) any { return s.Host }},
 		{"data", "/file", "/env", "/flag", "JOBCAST_DATA", func(s settings) any { return s.Data }},
 		{"sync", diskSync(2 * time.Second), diskSync(3 * time.Second), diskSync(0), "JOBCAST_SYNC", func(s settings) any { return s.Sync }},
 		{"root", []string{"/file,a", "/file b"}, []string{"/env", "/env2"}, []string{"/flag", "/flag2"}, "JOBCAST_ROOT",
@@ -154,9 +160,9 @@ func TestWrongSettingsGetOneSentence(t *testing.T) {
 		{"no file", []string{"--config", "/nowhere/x"}, "",
 			`cannot read the configuration file /nowhere/x: no such file or directory; name another with --config`},
 		{"unknown key", file("listen = '127.0.0.1:1'\nworkers = 4"), "",
-			`FILE: unknown key "workers"; the keys are listen, origin, data, sync, root, max-upload, concurrency, log-level`},
+			`FILE: unknown key "workers"; the keys are listen, origin, host, data, sync, root, max-upload, concurrency, log-level`},
 		{"a flag that is no setting", file("version = true"), "",
-			`FILE: unknown key "version"; the keys are listen, origin, data, sync, root, max-upload, concurrency, log-level`},
+			`FILE: unknown key "version"; the keys are listen, origin, host, data, sync, root, max-upload, concurrency, log-level`},
 		{"no TOML", file("listen = "), "", `FILE:1:9: this is not TOML: expected value, not end of input`},
 		{"value in file", file("concurrency = 0"), "", `FILE: concurrency must be a number from 1 to 1024, not "0"`},
 		{"type in file", file("listen = true"), "", `FILE: listen has a value of the wrong type, true`},

@@ -148,6 +148,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		Vote:           votes,
 		Chat:           talk,
 		Origins:        s.Origin,
+		Hosts:          hosts(listener, s),
 		MaxUploadBytes: int64(s.MaxUpload),
 		Ready:          store.Ready,
 		Version:        version,
@@ -217,6 +218,17 @@ func shutdown(ctx context.Context, server *http.Server, site *web.Handler) error
 		err = server.Close()
 	}
 	return errors.Join(err, site.Close(ctx))
+}
+
+// hosts are the names that requests may be for. Who listens on this machine only has few, and must be sure
+// of them.
+func hosts(l net.Listener, s settings) []string {
+	address, ok := l.Addr().(*net.TCPAddr)
+	if len(s.Host) == 0 && !(ok && address.IP.IsLoopback()) {
+		return nil
+	}
+	own, _, _ := net.SplitHostPort(s.Listen) // which parse has seen
+	return append([]string{"localhost", own}, s.Host...)
 }
 
 // pages are the files in public/.

@@ -348,6 +348,31 @@ func dialRaw(t *testing.T, p *process, path string) net.Conn {
 	return conn
 }
 
+func TestNamesOfOtherSitesAreNotServed(t *testing.T) {
+	p := startServer(t, "--host=jobs.example")
+	port := p.url[strings.LastIndex(p.url, ":"):]
+	for _, path := range []string{"/", "/api/vote", "/socket.io/?EIO=4&transport=polling", "/nothing"} {
+		for host, served := range map[string]bool{
+			"127.0.0.1" + port: true, "localhost" + port: true, "[::1]" + port: true, "localhost": true, "Jobs.example.:443": true,
+			"evil.example" + port: false, "localhost.evil.example": false, "127.0.0.1.evil.example": false,
+		} {
+			req, _ := http.NewRequestWithContext(t.Context(), "GET", p.url+path, nil)
+			req.Host = host
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if got := resp.StatusCode != http.StatusMisdirectedRequest; got != served {
+				t.Errorf("%s at %s: got %d %s", path, host, resp.StatusCode, body)
+			} else if name, _, _ := strings.Cut(host, ":"); !served && !strings.Contains(string(body), "start it with --host "+name) {
+				t.Errorf("%s at %s: got %s, which does not say what to do", path, host, body)
+			}
+		}
+	}
+}
+
 // stuckUpload begins an upload that never ends, and returns when the server has begun to read it.
 func stuckUpload(t *testing.T, p *process) {
 	t.Helper()

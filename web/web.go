@@ -64,6 +64,9 @@ type Config struct {
 	Chat *chat.Chat
 	// Origins are the foreign origins whose pages may open a WebSocket under /ws/; "*" stands for all.
 	Origins []string
+	// Hosts are the names, without a port, that requests may be for; "*" stands for all. Addresses may
+	// always be asked. Empty means that any name will do.
+	Hosts []string
 	// MaxUploadBytes bounds one upload. Zero means 4 GiB.
 	MaxUploadBytes int64
 	// Ready says why the server cannot do its work right now. Nil means that it always can.
@@ -118,6 +121,9 @@ func New(cfg Config) *Handler {
 	e := echo.New()
 	e.Logger.SetOutput(io.Discard) // it would be a second log, in another form
 	e.HTTPErrorHandler = s.fail
+	if len(cfg.Hosts) > 0 {
+		e.Pre(s.checkHost)
+	}
 
 	sockets := echo.WrapHandler(cfg.Sockets)
 	for _, path := range []string{"/socket.io", "/socket.io/", "/socket.io/*"} {
