@@ -27,7 +27,7 @@ var floors = map[string][]string{
 	"jobs/jobstest": {"jobs"},
 	"journal":       {},
 	"vote":          {"journal"},
-	"websocket":     {"github.com/gobwas/ws"},
+	"websocket":     {"engineio/wsframe", "github.com/gobwas/ws"},
 	"web":           {"chat", "compare", "jobs", "vote", "websocket", "github.com/labstack/echo/v4"},
 
 	"socketio": {"engineio", "socketio/parser"},

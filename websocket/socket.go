@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -9,16 +10,17 @@ import (
 	"os"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gobwas/ws"
+
+	"jobcast/engineio/wsframe"
 )
 
 // Options bound what one socket takes up. The zero value works.
 type Options struct {
 	// MaxMessageBytes bounds one incoming message; a longer one closes the socket with 1009. Zero means
 	// 64 KiB.
-	MaxMessageBytes int64
+	MaxMessageBytes int
 	// MaxQueueBytes bounds what waits to be sent; a client that would have more waiting is cut off as
 	// too slow. Zero means 1 MiB.
 	MaxQueueBytes int
@@ -37,6 +39,7 @@ var (
 type Socket struct {
 	conn   net.Conn
 	in     *bufio.Reader
+	frames wsframe.Reader // of what is in in
 	opts   Options
 	cancel context.CancelFunc
 	writer sync.WaitGroup
@@ -57,6 +60,7 @@ func (s *Socket) begin(conn net.Conn, in *bufio.Reader) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conn, s.in = conn, in
+	s.frames.Limit = int(s.opts.MaxMessageBytes)
 	s.ping = time.AfterFunc(pingInterval, s.beat)
 }
 
@@ -92,56 +96,53 @@ func (s *Socket) SendBinary(data []byte) error { return s.queue(ws.NewBinaryFram
 // Receive returns the client's next message, and whether it is a text. It answers pings meanwhile. Its
 // error means that nothing will come any more; io.EOF that the client said goodbye.
 func (s *Socket) Receive(ctx context.Context) (data []byte, text bool, err error) {
-	state := ws.StateServerSide
-	var message []byte
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, false, err
 		}
-		s.patience()
-		h, err := ws.ReadHeader(s.in)
+		m, ok, err := s.read()
 		if err != nil {
-			return nil, false, s.lost(err)
+			return nil, false, err
 		}
-		if err := ws.CheckHeader(h, state); err != nil {
-			return nil, false, s.refuse(ws.StatusProtocolError, "not a frame of RFC 6455")
+		if !ok {
+			continue
 		}
-		if h.Length > s.opts.MaxMessageBytes-int64(len(message)) && !h.OpCode.IsControl() {
-			return nil, false, s.refuse(ws.StatusMessageTooBig, "the message is too long")
-		}
-		start := len(message)
-		payload := make([]byte, h.Length)
-		if _, err := io.ReadFull(s.in, payload); err != nil {
-			return nil, false, s.lost(err)
-		}
-		ws.Cipher(payload, h.Mask, 0)
-		switch h.OpCode {
+		switch m.Op {
 		case ws.OpPing:
-			if err := s.queue(ws.NewPongFrame(payload)); err != nil {
+			if err := s.queue(ws.NewPongFrame(m.Data)); err != nil {
 				return nil, false, err
 			}
-			continue
 		case ws.OpPong:
-			continue
 		case ws.OpClose:
 			s.goodbye(ws.StatusNormalClosure, "")
 			s.left = true
 			return nil, false, io.EOF
-		case ws.OpText:
-			text = true
+		default:
+			return m.Data, m.Op == ws.OpText, nil
 		}
-		if message = append(message, payload...); start == 0 {
-			message = payload
-		}
-		if !h.Fin {
-			state = state.Set(ws.StateFragmented)
-			continue
-		}
-		if text && !utf8.Valid(message) {
-			return nil, false, s.refuse(ws.StatusInvalidFramePayloadData, "the text is not UTF-8")
-		}
-		return message, text, nil
 	}
+}
+
+// read waits for bytes, and returns the next message or control frame if they have all of it.
+func (s *Socket) read() (m wsframe.Message, ok bool, err error) {
+	if s.in.Buffered() == 0 {
+		_, _, _, _ = s.frames.Next(nil) // gives back the memory of the message before
+	}
+	s.patience()
+	if _, err := s.in.Peek(1); err != nil {
+		return m, false, s.lost(err)
+	}
+	p, _ := s.in.Peek(s.in.Buffered()) // no error: they are there
+	m, rest, ok, err := s.frames.Next(p)
+	if err != nil {
+		if violation, is := errors.AsType[*wsframe.Error](err); is {
+			s.goodbye(violation.Code, violation.Text)
+		}
+		return m, false, ErrClosed
+	}
+	m.Data = bytes.Clone(m.Data)
+	_, _ = s.in.Discard(len(p) - len(rest)) // no error, as above
+	return m, ok, nil
 }
 
 // Talk passes what is received to hear, until nothing comes any more or hear has an error, which it
@@ -184,11 +185,6 @@ func (s *Socket) lost(err error) error {
 	}
 	s.cancel()
 	return err
-}
-
-func (s *Socket) refuse(code ws.StatusCode, reason string) error {
-	s.goodbye(code, reason)
-	return ErrClosed
 }
 
 // queue adds a frame, and a writer if there is none.
@@ -293,4 +289,5 @@ func (s *Socket) end() {
 	}
 	_ = s.conn.Close() // ends the write under way
 	s.writer.Wait()
+	s.frames.Release()
 }
