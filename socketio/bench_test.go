@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -71,5 +72,30 @@ func BenchmarkAckEcho(b *testing.B) {
 		c.Message(m)
 		s.inbox.run()
 		s.inbox.running = true
+	}
+}
+
+// answerer is a session whose client answers at once.
+type answerer struct {
+	sink
+	socket *Socket
+}
+
+func (a *answerer) Send(...*engineio.Frame) error {
+	if a.socket != nil {
+		a.socket.settle(a.socket.ns.nextAsk.Load()-1, Args{JSON: []json.RawMessage{[]byte("5")}})
+	}
+	return nil
+}
+
+func BenchmarkAsk(b *testing.B) {
+	srv := benchServer(b)
+	_, s := benchSocket(b, srv)
+	s.conn.sess = &answerer{socket: s}
+	b.ReportAllocs()
+	for b.Loop() {
+		if n, err := add.Ask(b.Context(), s, nil); n != 5 || err != nil {
+			b.Fatal(n, err)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -12,6 +11,7 @@ import (
 // Emitter is who can be emitted to: a Socket, a Namespace or a Target.
 type Emitter interface {
 	namespace() *Namespace
+	target() Target
 	send(o *outgoing) error
 }
 
@@ -140,36 +140,4 @@ func (c Call[Req, Res]) OnAnswer(h func(ctx context.Context, s *Socket, req Req,
 		}
 		return h(in.socket.ctx, in.socket, req, func(res Res) error { return in.answer(&res) })
 	}}
-}
-
-// Ask emits the event to one client and waits for its acknowledgement, for Config.AckTimeout at the
-// most if ctx has no deadline. It must not be called while holding a lock, and may be called from a
-// handler. The error wraps that of ctx, context.DeadlineExceeded, ErrDisconnected with the Reason, or is
-// a *PayloadError if the acknowledgement does not fit Res.
-func (c Call[Req, Res]) Ask(ctx context.Context, s *Socket, req Req) (res Res, err error) {
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.conn.srv.cfg.AckTimeout)
-		defer cancel()
-	}
-	id, reply := s.expectAck()
-	defer s.forgetAck(id)
-	out, err := encode(parser.Event, s.ns.name, &id, c.name, &req)
-	if err != nil {
-		return res, fmt.Errorf("encode event %s: %w", c.name, err)
-	}
-	if err := s.send(out); err != nil {
-		return res, fmt.Errorf("ask %s: %w", c.name, err)
-	}
-	select {
-	case args := <-reply:
-		return res, decode(c.name, args, &res)
-	case <-s.ctx.Done():
-		return res, fmt.Errorf("ask %s: %w: %w", c.name, ErrDisconnected, context.Cause(s.ctx))
-	case <-ctx.Done():
-		if reason, ok := errors.AsType[Reason](context.Cause(ctx)); ok {
-			return res, fmt.Errorf("ask %s: %w: %w", c.name, ErrDisconnected, reason)
-		}
-		return res, fmt.Errorf("ask %s: %w", c.name, context.Cause(ctx))
-	}
 }

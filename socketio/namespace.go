@@ -5,6 +5,7 @@ import (
 	"iter"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Namespace is one channel of communication, multiplexed with others over a session. As an Emitter it
@@ -119,6 +120,9 @@ func (n *Namespace) Volatile() Target { return n.target().Volatile() }
 
 // Local addresses every socket of this server.
 func (n *Namespace) Local() Target { return n.target().Local() }
+
+// Timeout addresses every socket, and bounds the wait for their answers.
+func (n *Namespace) Timeout(d time.Duration) Target { return n.target().Timeout(d) }
 
 // Sockets yields the connected sockets, in no order. Joining, leaving and disconnecting while it runs
 // is allowed.

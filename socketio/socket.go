@@ -27,7 +27,7 @@ type Socket struct {
 	hooks atomic.Pointer[hooks]
 
 	mu   sync.Mutex // protects the fields below, and the change of hooks
-	asks map[uint64]chan<- Args
+	asks map[uint64]chan<- reply
 	data *datum
 }
 
@@ -108,6 +108,7 @@ func (s *Socket) leave(reason Reason) (was int32) {
 		return left
 	}
 	s.cancel(reason)
+	s.abandon(reason)
 	s.conn.forget(s, reason == ServerNamespaceDisconnect && was != connecting)
 	if was != connecting { // otherwise begin sees it
 		s.inbox.put(&incoming{kind: disconnectKind, call: call{socket: s}})
@@ -166,6 +167,8 @@ func (s *Socket) finish() {
 
 func (s *Socket) namespace() *Namespace { return s.ns }
 
+func (s *Socket) target() Target { return Target{ns: s.ns, only: s} }
+
 func (s *Socket) send(o *outgoing) error {
 	if s.state.Load() != connected {
 		return ErrDisconnected
@@ -176,6 +179,8 @@ func (s *Socket) send(o *outgoing) error {
 // A volatileSocket is a socket to which what cannot leave at once is not sent.
 type volatileSocket struct{ *Socket }
 
+func (v volatileSocket) target() Target { return v.Socket.target().Volatile() }
+
 func (v volatileSocket) send(o *outgoing) error {
 	o.volatile = true
 	return v.Socket.send(o)
@@ -183,33 +188,3 @@ func (v volatileSocket) send(o *outgoing) error {
 
 // Volatile returns an emitter to this socket that drops what cannot leave at once.
 func (s *Socket) Volatile() Emitter { return volatileSocket{s} }
-
-// expectAck makes an acknowledgement id, and the channel that gets what comes under it.
-func (s *Socket) expectAck() (uint64, <-chan Args) {
-	reply := make(chan Args, 1)
-	id := s.ns.nextAsk.Add(1) - 1
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.asks == nil {
-		s.asks = map[uint64]chan<- Args{}
-	}
-	s.asks[id] = reply
-	return id, reply
-}
-
-func (s *Socket) forgetAck(id uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.asks, id)
-}
-
-// settle delivers an acknowledgement from the session's reader. One that nobody waits for is ignored.
-func (s *Socket) settle(id uint64, args Args) {
-	s.mu.Lock()
-	reply := s.asks[id]
-	delete(s.asks, id)
-	s.mu.Unlock()
-	if reply != nil {
-		reply <- args // has room, and gets one only
-	}
-}

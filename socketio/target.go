@@ -3,6 +3,7 @@ package socketio
 import (
 	"iter"
 	"slices"
+	"time"
 )
 
 // Target is a set of sockets to emit to. It is a value: every method returns a new one, and it may be
@@ -11,8 +12,10 @@ type Target struct {
 	ns       *Namespace
 	rooms    []string // nil: all sockets
 	except   []string
+	only     *Socket
 	without  *Socket
 	volatile bool
+	timeout  time.Duration
 }
 
 // To adds the sockets in any of the rooms, or confines a Target that has no room yet to them. A socket's
@@ -37,6 +40,13 @@ func (t Target) Except(rooms ...string) Target {
 // Volatile makes the Target drop what cannot leave at once.
 func (t Target) Volatile() Target {
 	t.volatile = true
+	return t
+}
+
+// Timeout bounds the wait for answers in Call.AskEach and Call.AskAll. Zero means Config.AckTimeout if
+// their context has no deadline.
+func (t Target) Timeout(d time.Duration) Target {
+	t.timeout = d
 	return t
 }
 
@@ -110,7 +120,10 @@ func (t Target) Sockets() iter.Seq[*Socket] {
 func (t Target) snapshots() (included, excluded [][]*Socket) {
 	t.ns.mu.Lock()
 	defer t.ns.mu.Unlock()
-	if t.rooms == nil {
+	switch {
+	case t.only != nil:
+		included = append(included, []*Socket{t.only})
+	case t.rooms == nil:
 		included = append(included, t.ns.all.snapshot())
 	}
 	for _, name := range t.rooms {
@@ -133,6 +146,8 @@ func (n *Namespace) appendRoomLocked(snapshots [][]*Socket, name string) [][]*So
 }
 
 func (t Target) namespace() *Namespace { return t.ns }
+
+func (t Target) target() Target { return t }
 
 // send gives every socket the same frames. What a single one does with them is its own affair: a socket
 // that is gone or too slow is not an error of the broadcast.
