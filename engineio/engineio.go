@@ -1,6 +1,6 @@
 // Package engineio implements Engine.IO sessions (engine.io-protocol, revisions 4 and 3): one session for each
-// client, over HTTP long polling, over WebSocket (RFC 6455), and across the upgrade between them. It knows
-// nothing of namespaces, events or acknowledgements; it carries messages, keeps the heartbeat and bounds
+// client, over HTTP long polling, over WebSocket (RFC 6455), over a stream of WebTransport that it is given,
+// and across the upgrades between them. It knows nothing of QUIC, namespaces, events or acknowledgements; it carries messages, keeps the heartbeat and bounds
 // what waits.
 //
 // A message that is sent goes into the session's outbox, as a Frame that all recipients share. On
@@ -15,6 +15,7 @@ package engineio
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -74,6 +75,11 @@ type Config struct {
 	// Transports are those that clients may use, by their names on the wire; a request for another one
 	// is refused with code 0. Nil means "polling" and "websocket".
 	Transports []string
+	// WebTransport answers a request for a WebTransport (Extended CONNECT over HTTP/3) and returns the first
+	// bidirectional stream that the client opens, for which it waits until the request's context is done.
+	// After an error it has answered the request. Accept of webtransport.Server does so. Nil means that
+	// there is no such transport.
+	WebTransport func(http.ResponseWriter, *http.Request) (net.Conn, error)
 	// DisableUpgrades keeps a client on the transport that it began with. Zero means that one that polls
 	// may go on over WebSocket, and is told so in the handshake.
 	DisableUpgrades bool

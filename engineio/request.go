@@ -11,11 +11,12 @@ import (
 
 // The names of the transports on the wire.
 const (
-	transportPolling   = "polling"
-	transportWebSocket = "websocket"
+	transportPolling      = "polling"
+	transportWebSocket    = "websocket"
+	transportWebTransport = "webtransport"
 )
 
-var allTransports = []string{transportPolling, transportWebSocket}
+var allTransports = []string{transportPolling, transportWebSocket, transportWebTransport}
 
 const (
 	contentText = "text/plain; charset=UTF-8"

@@ -63,6 +63,7 @@ func (r *revision3) origin(req *http.Request) string {
 // open leaves out what the revision does not know.
 func (*revision3) open(h parser.Handshake) parser.Packet {
 	h.MaxPayload = 0
+	h.Upgrades = slices.DeleteFunc(slices.Clone(h.Upgrades), func(name string) bool { return name == transportWebTransport })
 	return h.Packet()
 }
 

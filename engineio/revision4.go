@@ -77,7 +77,7 @@ func (revision4) dueLocked(s *Session, now time.Duration) ending {
 	}
 	h.pongDue, h.heard = true, false
 	h.armAtLocked(s, h.last+timeout)
-	s.out.Push(pingFrame)
+	s.pushLocked(pingFrame)
 	s.scheduleLocked() // even if a handler blocks
 	return ending{}
 }

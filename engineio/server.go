@@ -47,6 +47,11 @@ func NewServer(cfg Config) *Server {
 	}
 	if cfg.Transports == nil {
 		cfg.Transports = []string{transportPolling, transportWebSocket}
+		if cfg.WebTransport != nil {
+			cfg.Transports = allTransports
+		}
+	} else if cfg.WebTransport == nil && slices.Contains(cfg.Transports, transportWebTransport) {
+		panic("engineio: Config.Transports has webtransport, but Config.WebTransport is nil")
 	}
 	for _, name := range cfg.Transports {
 		if !slices.Contains(allTransports, name) {
@@ -74,8 +79,10 @@ func NewServer(cfg Config) *Server {
 		cors:     cors.New(cfg.CORS),
 		sessions: make(map[string]*Session),
 	}
-	if !cfg.DisableUpgrades && slices.Contains(cfg.Transports, transportWebSocket) {
-		s.upgrades = []string{transportWebSocket}
+	for _, name := range []string{transportWebSocket, transportWebTransport} {
+		if !cfg.DisableUpgrades && slices.Contains(cfg.Transports, name) {
+			s.upgrades = append(s.upgrades, name)
+		}
 	}
 	s.flushers.max, s.flushers.wg = runtime.GOMAXPROCS(0), &s.wg
 	s.timers.wg, s.timers.start = &s.wg, time.Now()
@@ -105,6 +112,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	transport := query.Get("transport")
 	if e, ok := s.checkTransport(transport); !ok {
 		s.refuse(w, r, e)
+		return
+	}
+	if transport == transportWebTransport {
+		s.serveWebTransport(w, r, query.Get("sid"), spoken && rev.number() == number4)
 		return
 	}
 	if sid := query.Get("sid"); sid != "" {
@@ -141,7 +152,7 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid string
 		s.refuse(w, r, errProtocol)
 	case upgrade && !checkUpgrade(r):
 		s.refuse(w, r, errHandshake)
-	case upgrade && s.upgrades == nil:
+	case upgrade && !slices.Contains(s.upgrades, transportWebSocket):
 		s.refuse(w, r, errNoUpgrade)
 	case upgrade:
 		s.serveUpgrade(w, r, session)
@@ -164,20 +175,13 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query ur
 		s.refuse(w, r, e)
 		return
 	}
-	hello := parser.Handshake{
-		SID:          session.id,
-		PingInterval: s.cfg.PingInterval,
-		PingTimeout:  s.cfg.PingTimeout,
-		MaxPayload:   s.cfg.MaxPayloadBytes,
-	}
 	if query.Get("transport") == transportPolling {
-		hello.Upgrades = s.upgrades
 		if !session.accept() {
 			s.refuse(w, r, errInternal)
 			return
 		}
 		s.setInitialHeaders(w.Header(), r, session)
-		body, contentType := rev.appendPayload(nil, []*Frame{outbox.NewPacket(rev.open(hello))})
+		body, contentType := rev.appendPayload(nil, []*Frame{session.hello(s.upgrades)})
 		s.respond(w, r, contentType, body)
 		return
 	}
@@ -188,16 +192,32 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query ur
 		session.fail(TransportError, 0)
 		return
 	}
-	session.mu.Lock()
-	session.ws, c.transport = c, true
-	session.out.Push(outbox.NewPacket(rev.open(hello)))
-	if session.state.Load() != stateOpen { // the server was closed meanwhile
-		session.out.Push(outbox.NewClose(closeCode(session.reason), string(session.reason)))
+	session.start(c, ahead)
+}
+
+// hello is the OPEN packet.
+func (s *Session) hello(upgrades []string) *Frame {
+	return outbox.NewPacket(s.rev.open(parser.Handshake{
+		SID:          s.id,
+		Upgrades:     upgrades,
+		PingInterval: s.server.cfg.PingInterval,
+		PingTimeout:  s.server.cfg.PingTimeout,
+		MaxPayload:   s.server.cfg.MaxPayloadBytes,
+	}))
+}
+
+// start begins a session on c, of which ahead has been read.
+func (s *Session) start(c *wsConn, ahead []byte) {
+	s.mu.Lock()
+	s.ws, c.transport = c, true
+	s.pushLocked(s.hello(nil))
+	if s.state.Load() != stateOpen && c.stream == nil { // the server was closed meanwhile
+		s.out.Push(outbox.NewClose(closeCode(s.reason), string(s.reason)))
 	}
-	session.mu.Unlock()
+	s.mu.Unlock()
 	// The reader is needed even if the handler was not to be had: it sees the connection end.
-	session.accept()
-	s.wg.Go(func() { c.serve(session, ahead) })
+	s.accept()
+	s.server.wg.Go(func() { c.serve(s, ahead) })
 }
 
 // serveUpgrade takes a WebSocket that may become the session's transport.

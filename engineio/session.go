@@ -90,14 +90,17 @@ func (s *Session) Handshake() *Handshake { return s.handshake.handshake() }
 // Revision is the revision of the protocol that the client speaks: 4, or 3.
 func (s *Session) Revision() int { return int(s.rev.number()[0] - '0') }
 
-// Transport is the transport in use: "polling" or "websocket".
+// Transport is the transport in use: "polling", "websocket" or "webtransport".
 func (s *Session) Transport() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ws != nil {
-		return transportWebSocket
+	switch {
+	case s.ws == nil:
+		return transportPolling
+	case s.ws.stream != nil:
+		return transportWebTransport
 	}
-	return transportPolling
+	return transportWebSocket
 }
 
 // Send queues the frames, together and in order, and returns at once; they leave as soon as the
@@ -117,7 +120,7 @@ func (s *Session) Send(frames ...*Frame) error {
 		s.finish(end)
 		return ErrSlow
 	}
-	s.pushLocked(frames)
+	s.pushLocked(frames...)
 	s.wakeLocked()
 	s.mu.Unlock()
 	return nil
@@ -135,20 +138,20 @@ func (s *Session) SendVolatile(frames ...*Frame) bool {
 	if !s.fitsLocked(frames) {
 		return false
 	}
-	s.pushLocked(frames)
+	s.pushLocked(frames...)
 	s.wakeLocked()
 	return true
 }
 
 // pushLocked queues the frames in the form that they leave in, or in the only one there is until a poll
 // takes them.
-func (s *Session) pushLocked(frames []*Frame) {
+func (s *Session) pushLocked(frames ...*Frame) {
 	if s.ws == nil {
 		s.out.Push(frames...)
 		return
 	}
 	for _, f := range frames {
-		s.out.Push(s.rev.frame(f))
+		s.out.Push(s.ws.form(s.rev.frame(f)))
 	}
 }
 
@@ -250,7 +253,11 @@ func (s *Session) closeLocked(reason Reason, code ws.StatusCode, keep bool) endi
 	switch {
 	case s.ws != nil:
 		end.forget = true
-		s.out.Push(outbox.NewClose(code, string(reason)))
+		if s.ws.stream == nil {
+			s.out.Push(outbox.NewClose(code, string(reason)))
+		} else if s.out.Empty() {
+			timeout = streamLinger
+		}
 		s.scheduleLocked()
 	case !keep:
 		return s.overLocked(end)

@@ -11,13 +11,15 @@ import (
 	"jobcast/engineio/netconn"
 	"jobcast/engineio/outbox"
 	"jobcast/engineio/wsframe"
+	"jobcast/engineio/wtframe"
 )
 
-// A wsConn is a WebSocket: the transport of its session, or one that may become it. It belongs to the
-// goroutine that reads it; others write to its conn, and close it.
+// A wsConn is a WebSocket, or the stream of a WebTransport: the transport of its session, or one that may
+// become it. It belongs to the goroutine that reads it; others write to its conn, and close it.
 type wsConn struct {
 	conn   netconn.Conn
 	frames wsframe.Reader
+	stream *wtframe.Reader // in place of frames; nil on a WebSocket
 
 	transport bool // it is the session's
 	deaf      bool // the peer has broken the protocol, or said goodbye: what still comes is not looked at
@@ -68,6 +70,9 @@ func (c *wsConn) serve(s *Session, ahead []byte) {
 // ended is called when nothing can be read any more.
 func (c *wsConn) ended(s *Session) {
 	c.frames.Release()
+	if c.stream != nil {
+		c.stream.Release()
+	}
 	if c.transport {
 		s.lost()
 		return
@@ -84,7 +89,7 @@ func (c *wsConn) ended(s *Session) {
 func (c *wsConn) receive(s *Session, p []byte) {
 	delivering := c.transport && s.begin(c)
 	for !c.deaf {
-		m, rest, ok, err := c.frames.Next(p)
+		m, rest, ok, err := c.next(p)
 		if err != nil && c.parting {
 			c.deaf = true
 			break
@@ -155,6 +160,7 @@ func (c *wsConn) send(s *Session, f *Frame) {
 // writeNow writes a frame on a connection that no session writes to yet.
 func (c *wsConn) writeNow(f *Frame) error {
 	_ = c.conn.SetWriteDeadline(time.Now().Add(handshakeTimeout)) // the write itself says if there is no connection
+	f = c.form(f)
 	_, err := c.conn.Write(f.AppendFrom(make([]byte, 0, f.Len()), 0))
 	_ = c.conn.SetWriteDeadline(time.Time{})
 	return err
@@ -178,7 +184,7 @@ func (s *Session) goodbye(p []byte) {
 	s.finish(end)
 }
 
-// violated ends what c carries because its peer broke RFC 6455. What the peer goes on to send is read and
+// violated ends what c carries because its peer broke RFC 6455, or the framing of a stream. What the peer goes on to send is read and
 // forgotten for a moment: closing with bytes unread would destroy the close frame on its way.
 func (c *wsConn) violated(s *Session, err error) {
 	c.deaf = true
@@ -187,7 +193,7 @@ func (c *wsConn) violated(s *Session, err error) {
 		v = &wsframe.Error{Code: ws.StatusInternalServerError, Text: err.Error()}
 	}
 	if c.transport {
-		s.server.log.Debug("websocket violation", "sid", s.shortID(), "err", err)
+		s.server.log.Debug("framing violation", "sid", s.shortID(), "err", err)
 		s.fail(TransportError, v.Code)
 		return
 	}
@@ -204,6 +210,10 @@ func (c *wsConn) part(text string) {
 // to close.
 func (c *wsConn) hangUp(f *Frame) {
 	c.deaf = true
+	if c.stream != nil {
+		c.conn.Close() // such frames are of WebSocket
+		return
+	}
 	if err := c.writeNow(f); err != nil {
 		c.conn.Close()
 		return

@@ -75,6 +75,8 @@ func (s *Session) written() {
 	case s.state.Load() != stateClosing || !s.out.Empty():
 	case s.peerClosed:
 		end = s.overLocked(end)
+	case s.ws.stream != nil:
+		s.heartbeat.armLocked(s, streamLinger)
 	default:
 		s.heartbeat.armLocked(s, failTimeout)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"jobcast/engineio/parser"
+	"jobcast/engineio/wtframe"
 )
 
 // A Message is one Engine.IO message, the payload of a "message" packet. Text is UTF-8.
@@ -27,17 +28,18 @@ type Frame struct {
 	data    []byte
 	newest  *newest // nil unless a newer message may take its place
 
-	others atomic.Pointer[forms] // of a binary message, once one of them is needed
+	others atomic.Pointer[forms] // once one of them is needed
 }
 
-// forms are the forms of a binary message beside that of a WebSocket of revision 4. Each is made when the
-// first session needs it.
+// forms are the forms of a message beside that of a WebSocket of revision 4. Each is made when the first
+// session needs it.
 type forms struct {
-	base64Once, typedOnce, base64FrameOnce sync.Once
+	base64Once, typedOnce, base64FrameOnce, streamedOnce sync.Once
 
 	base64      []byte // in a payload of text, without what precedes it
 	typed       *Frame // on a WebSocket of revision 3: with its type
 	base64Frame *Frame // the same for a client that wants no binary
+	streamed    *Frame // on a WebTransport
 }
 
 // NewFrame encodes m. The frame keeps m.Data, which must not change afterwards.
@@ -161,4 +163,26 @@ func (f *Frame) InBase64() *Frame {
 		o.base64Frame.newest = f.newest
 	})
 	return o.base64Frame
+}
+
+// Streamed is a message on the stream of a WebTransport. The header there is the one of an unmasked
+// WebSocket frame without its first byte, and with a bit for what that byte says. The stock client takes no
+// packet of no bytes, so a binary message without any is one in base64.
+func (f *Frame) Streamed() *Frame {
+	o := f.forms()
+	o.streamedOnce.Do(func() {
+		s := &Frame{op: f.op, typ: f.typ, data: f.data, newest: f.newest}
+		switch {
+		case f.op == ws.OpBinary && len(f.data) == 0:
+			s.op = ws.OpText
+			s.headLen = uint8(len(append(wtframe.AppendHeader(s.head[:0], false, 1), parser.BinaryMark)))
+		case f.op == ws.OpBinary:
+			s.headLen = uint8(copy(s.head[:], f.head[1:f.headLen]))
+			s.head[0] |= wtframe.BinaryBit
+		default:
+			s.headLen = uint8(copy(s.head[:], f.head[1:f.headLen]))
+		}
+		o.streamed = s
+	})
+	return o.streamed
 }
