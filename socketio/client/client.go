@@ -1,4 +1,4 @@
-// Package client speaks Socket.IO (socket.io-protocol, revision 5) over WebSocket to a server, from Go: for tests, which
+// Package client speaks Socket.IO (socket.io-protocol, revision 5) to a server, from Go: for tests, which
 // reach a handler in memory without a port, and for tools. What an event carries is declared once, as a
 // socketio.Event or socketio.Call, and used by the server and its clients.
 //
@@ -42,6 +42,15 @@ const (
 	closeTimeout = 5 * time.Second
 )
 
+// A Transport carries a session.
+type Transport string
+
+// The transports.
+const (
+	WebSocket Transport = "websocket"
+	Polling   Transport = "polling"
+)
+
 // Config configures a Client. The zero value works.
 type Config struct {
 	// URL is where the server is: scheme and host, as in "https://example.com". The schemes are http, https,
@@ -53,10 +62,15 @@ type Config struct {
 	// Header goes along with every request, such as Authorization, Cookie or Origin. Host is the host that
 	// the server is asked for. It must not change.
 	Header http.Header
+	// Transport is how the session is carried, from its first request to its end: this client does not
+	// upgrade. Empty means WebSocket. Polling gets through where WebSocket does not, and costs a request
+	// for every turn.
+	Transport Transport
 	// Handler, if set, is what the client talks to, in memory: no port is opened, and URL decides only what
 	// the handler sees. It works inside a bubble of testing/synctest.
 	Handler http.Handler
-	// DialContext, if set, opens the connections; see also InMemory. Nil means a net.Dialer.
+	// DialContext, if set, opens the connections; see also InMemory. Nil means a net.Dialer, and for
+	// Polling the proxy that the environment names.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 	// TLS is for https and wss. Nil means the system's certificates.
 	TLS *tls.Config
@@ -145,6 +159,7 @@ type Client struct {
 func New(cfg Config) *Client {
 	setDefault(&cfg.URL, defaultURL)
 	setDefault(&cfg.Path, defaultPath)
+	setDefault(&cfg.Transport, WebSocket)
 	setDefault(&cfg.ConnectTimeout, defaultConnectTimeout)
 	setDefault(&cfg.AckTimeout, defaultAckTimeout)
 	setDefault(&cfg.ReconnectDelay, defaultReconnectDelay)

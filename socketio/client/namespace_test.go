@@ -62,8 +62,8 @@ func TestNamespaces(t *testing.T) {
 			t.Error(err)
 		}
 		got.want(t, "connect", "told admin x")
-		if n := len(w.dialed); n != 1 {
-			t.Errorf("got %d connections, want one", n)
+		if n := w.handshakes; n != 1 {
+			t.Errorf("got %d sessions, want one", n)
 		}
 
 		for s := range w.server.Of("/admin").Sockets() {

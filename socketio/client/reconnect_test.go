@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,6 +77,46 @@ func TestSilenceEndsConnection(t *testing.T) {
 		w.thaw()
 		if err := s.Connect(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A connection that breaks without a goodbye costs nothing but the time of a reconnect: every call is
+// either answered or fails with its connection, and the sockets of both sides are the same in the end.
+func TestBrokenConnections(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		c, s := w.connect(w.config())
+		defer c.Close()
+		done := make(chan int)
+		go func() {
+			failed := 0
+			for range 1000 {
+				res, err := client.Call(t.Context(), s, greet, "you")
+				switch {
+				case err == nil && res == "hello you":
+				case errors.Is(err, socketio.ErrDisconnected):
+					failed++
+				default:
+					t.Errorf("got %q, %v", res, err)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			done <- failed
+		}()
+		for range 5 {
+			time.Sleep(2 * time.Second)
+			w.cut()
+		}
+		if failed := <-done; failed > 5 {
+			t.Errorf("got %d calls that failed with 5 broken connections", failed)
+		}
+		time.Sleep(pingInterval + pingTimeout) // the server may have to miss a pong
+		n := 0
+		for range w.server.Of("/").Sockets() {
+			n++
+		}
+		if n != 1 || !s.Connected() {
+			t.Errorf("got %d sockets on the server, connected %v", n, s.Connected())
 		}
 	})
 }

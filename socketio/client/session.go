@@ -14,8 +14,8 @@ import (
 	"jobcast/socketio"
 )
 
-// A carrier takes the packets of one session to the server and back: WebSocket or polling. read is called
-// by one goroutine and write by another; the rest by any.
+// A carrier takes the packets of one session to the server and back: WebSocket or polling. One goroutine
+// calls read and expectBy, another write and farewell, and any abort.
 type carrier interface {
 	// read waits for the next packet. Its data is valid until the next call. io.EOF says that the server
 	// has closed the session in order.
@@ -32,6 +32,7 @@ type carrier interface {
 
 var (
 	_ carrier = (*webSocket)(nil)
+	_ carrier = (*polling)(nil)
 )
 
 // A session is one Engine.IO session (engine.io-protocol v4), and what waits to leave on it. It is read

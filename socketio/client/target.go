@@ -33,12 +33,15 @@ func newTarget(cfg *Config) target {
 	default:
 		return target{err: fmt.Errorf("client: Config.URL: scheme %q is unknown", u.Scheme)}
 	}
+	if cfg.Transport != WebSocket && cfg.Transport != Polling {
+		return target{err: fmt.Errorf("client: Config.Transport: %q is unknown", cfg.Transport)}
+	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = cfg.Path
 	}
 	query := u.Query()
 	query.Set("EIO", "4")
-	query.Set("transport", "websocket")
+	query.Set("transport", string(cfg.Transport))
 	t := target{
 		cfg:    cfg,
 		url:    url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawQuery: query.Encode()},
@@ -57,8 +60,11 @@ func newTarget(cfg *Config) target {
 	return t
 }
 
-// dial opens a connection. Its first packet is the OPEN packet. wake has its write called.
+// dial returns what carries a session. Its first packet is the OPEN packet. wake has its write called.
 func (t *target) dial(ctx context.Context, wake func()) (carrier, error) {
+	if t.cfg.Transport == Polling {
+		return t.newPolling(), nil // it connects with its first request
+	}
 	return t.dialWebSocket(ctx, wake)
 }
 

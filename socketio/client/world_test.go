@@ -27,22 +27,27 @@ var (
 
 // A world is a server that may go away and come back, and connections that may break.
 type world struct {
-	t      *testing.T
-	server *socketio.Server
-	setup  func(*socketio.Server)
-	memory *client.Memory
+	t         *testing.T
+	transport client.Transport
+	server    *socketio.Server
+	setup     func(*socketio.Server)
+	memory    *client.Memory
 
-	mu     sync.Mutex // protects the fields below
-	down   bool
-	conns  []net.Conn
-	dialed []time.Time
-	frozen bool // what comes from the server is lost
+	mu         sync.Mutex // protects the fields below
+	down       bool
+	conns      []net.Conn
+	handshakes int
+	frozen     bool      // what comes from the server is lost
+	stopped    time.Time // when the server was stopped last
+	stalled    bool      // the server takes nothing
 }
 
-// A worldConn is a connection that a world can freeze: what comes in is kept from the client.
+// A worldConn is a connection that a world can spoil.
 type worldConn struct {
 	net.Conn
-	w *world
+	w      *world
+	once   *sync.Once
+	closed chan struct{}
 }
 
 func (c worldConn) Read(p []byte) (int, error) {
@@ -54,6 +59,30 @@ func (c worldConn) Read(p []byte) (int, error) {
 		n, err = c.Conn.Read(p)
 	}
 	return n, err
+}
+
+// Write waits for the end of the connection while the world is stalled.
+func (c worldConn) Write(p []byte) (int, error) {
+	c.w.mu.Lock()
+	stalled := c.w.stalled
+	c.w.mu.Unlock()
+	if stalled {
+		<-c.closed
+		return 0, net.ErrClosed
+	}
+	return c.Conn.Write(p)
+}
+
+func (c worldConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+// stall keeps all that clients send from the servers.
+func (w *world) stall() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stalled = true
 }
 
 // freeze loses all that the servers send from now on, and thaw ends that for new connections.
@@ -75,14 +104,22 @@ const (
 	pingTimeout  = 200 * time.Millisecond
 )
 
-// inBubble runs f with a server in memory, in a bubble: what is left of it or of a client fails the test.
+// inBubble runs f with a server in memory, in a bubble, over each transport: what is left of it or of a
+// client fails the test.
 func inBubble(t *testing.T, setup func(*socketio.Server), f func(t *testing.T, w *world)) {
 	t.Helper()
+	for _, transport := range []client.Transport{client.WebSocket, client.Polling} {
+		t.Run(string(transport), func(t *testing.T) { inBubbleOver(t, transport, setup, f) })
+	}
+}
+
+func inBubbleOver(t *testing.T, transport client.Transport, setup func(*socketio.Server), f func(t *testing.T, w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, setup: setup}
+		w := &world{t: t, transport: transport, setup: setup}
 		w.start()
 		w.memory = client.InMemory(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			w.current().ServeHTTP(rw, r)
+			w.request(r).ServeHTTP(rw, r)
 		}))
 		defer w.memory.Close()
 		defer w.stop()
@@ -113,7 +150,7 @@ func (w *world) start() {
 // stop ends the server as a deployment does.
 func (w *world) stop() {
 	w.mu.Lock()
-	w.down = true
+	w.down, w.stopped = true, time.Now()
 	server := w.server
 	w.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -133,34 +170,39 @@ func (w *world) cut() {
 	w.conns = nil
 }
 
-func (w *world) current() *socketio.Server {
+// request counts the handshakes and returns who answers.
+func (w *world) request(r *http.Request) http.Handler {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if !r.URL.Query().Has("sid") {
+		w.handshakes++
+	}
 	return w.server
 }
 
 func (w *world) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	w.mu.Lock()
-	w.dialed = append(w.dialed, time.Now())
 	down := w.down
 	w.mu.Unlock()
 	if down {
 		return nil, errRefused
 	}
 	c, err := w.memory.DialContext(ctx, network, addr)
-	if err == nil {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.conns = append(w.conns, c)
+	if err != nil {
+		return nil, err
 	}
-	return worldConn{c, w}, err
+	c = worldConn{c, w, new(sync.Once), make(chan struct{})}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.conns = append(w.conns, c)
+	return c, nil
 }
 
 var errRefused = fmt.Errorf("connection refused")
 
 // config is that of a client of this world.
 func (w *world) config() client.Config {
-	return client.Config{DialContext: w.dial, Logger: slog.New(slog.DiscardHandler)}
+	return client.Config{DialContext: w.dial, Transport: w.transport, Logger: slog.New(slog.DiscardHandler)}
 }
 
 // connect returns the socket of a new client in the main namespace, and what closes the client.
