@@ -135,6 +135,7 @@ type question struct {
 type asked struct {
 	socket *Socket
 	id     uint64
+	event  *outgoing
 }
 
 type reply struct {
@@ -144,20 +145,22 @@ type reply struct {
 }
 
 func put(t Target, name string, req any) (*question, error) {
-	id := t.ns.nextAsk.Add(1) - 1
-	out, err := encode(parser.Event, t.ns.name, &id, name, req)
-	if err != nil {
-		return nil, err
-	}
-	out.volatile = t.volatile
 	q := new(question)
-	for s := range t.Sockets() {
-		q.asked = append(q.asked, asked{s, id})
+	for t := range t.each() {
+		id := t.ns.nextAsk.Add(1) - 1
+		out, err := encode(parser.Event, t.ns.name, &id, name, req)
+		if err != nil {
+			return nil, err
+		}
+		out.volatile = t.volatile
+		for s := range t.Sockets() {
+			q.asked = append(q.asked, asked{s, id, out})
+		}
 	}
 	q.reply = make(chan reply, len(q.asked))
 	for _, a := range q.asked {
 		if a.socket.expect(a.id, q.reply) {
-			if err := a.socket.send(out); err != nil && a.socket.forget(a.id) {
+			if err := a.socket.send(a.event); err != nil && a.socket.forget(a.id) {
 				q.reply <- reply{socket: a.socket, err: err}
 			}
 		}

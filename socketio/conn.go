@@ -28,8 +28,6 @@ var (
 	errNotConnected   = errors.New("packet for a namespace that was not joined")
 	errConnectedTwice = errors.New("second CONNECT to a namespace")
 	errDirection      = errors.New("packet that only a server sends")
-
-	errUnknownNamespace = errors.New("Invalid namespace") // the client sees it
 )
 
 // A conn is one session with its sockets, one for each namespace that the client has joined.
@@ -156,22 +154,26 @@ func (c *conn) packet(p *parser.Packet) error {
 
 // connect starts a socket. Its middleware runs where its events will, and answers the CONNECT.
 func (c *conn) connect(p *parser.Packet) error {
-	ns := c.srv.namespace(p.Namespace)
-	if ns == nil {
-		c.refuse(p.Namespace, errUnknownNamespace)
+	name := p.Namespace
+	ns, parents := c.srv.lookup(name)
+	if ns == nil && len(parents) == 0 {
+		c.refuse(name, ErrInvalidNamespace)
 		return nil
 	}
-	s := newSocket(ns, c, p.Data)
+	if ns == nil {
+		ns = parents[0] // until it has entered
+	}
+	s := newSocket(ns, name, c, p.Data)
 	c.mu.Lock()
-	c.sockets = slices.DeleteFunc(c.sockets, func(j joined) bool { return j.namespace == ns.name })
-	c.sockets = append(c.sockets, joined{ns.name, s})
+	c.sockets = slices.DeleteFunc(c.sockets, func(j joined) bool { return j.namespace == name })
+	c.sockets = append(c.sockets, joined{name, s})
 	c.unfinished++
 	tooMany := c.unfinished > maxSockets
 	c.mu.Unlock()
 	if tooMany {
 		c.close(TooManyEvents)
 	}
-	s.inbox.put(&incoming{kind: connectKind, call: call{socket: s}})
+	s.inbox.put(&incoming{kind: connectKind, call: call{socket: s, name: []byte(name)}})
 	return nil
 }
 

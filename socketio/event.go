@@ -75,6 +75,14 @@ func (e Event[T]) Newest(key func(T) string) Event[T] {
 // error is that of encoding the payload or, to a single socket, ErrDisconnected or an error of
 // engineio.Session.Send. Emit may be called from any goroutine.
 func (e Event[T]) Emit(to Emitter, payload T) error {
+	if to.namespace().family != nil {
+		for t := range to.target().each() {
+			if err := e.Emit(t, payload); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	namespace, key := to.namespace().name, ""
 	if e.newest != nil {
 		key = namespace + "," + strconv.Itoa(len(e.name)) + "," + e.name + e.newest(payload)

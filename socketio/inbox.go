@@ -17,7 +17,7 @@ type inbox struct {
 type incoming struct {
 	next *incoming
 	kind incomingKind
-	call call // of an event; the others have its socket only
+	call call // of an event; the others have its socket only, and a connection the namespace as its name
 }
 
 type incomingKind uint8
@@ -129,7 +129,7 @@ func (b *inbox) run() {
 	for in = b.take(); in != nil; in = b.take() {
 		switch in.kind {
 		case connectKind:
-			in.call.socket.begin()
+			in.call.socket.begin(string(in.call.name))
 		case eventKind:
 			in.call.handle()
 		case disconnectKind:

@@ -14,7 +14,11 @@ type Namespace struct {
 	srv  *Server
 	name string
 	*rules
+	family  *family       // of a parent; it has no sockets itself
+	parent  *Namespace    // of a child, whose rules it has
+	users   int           // of a child: its sockets, and those who got it from Of; protected by Server.mu
 	nextAsk atomic.Uint64 // the id of the next question to its clients
+	removed atomic.Bool
 
 	mu      sync.Mutex // protects the fields below, and the member of every socket
 	sockets map[string]*Socket
@@ -46,16 +50,25 @@ func newNamespace(srv *Server, name string) *Namespace {
 // Name is the namespace's name, with its slash.
 func (n *Namespace) Name() string { return n.name }
 
+// own returns the rules for somebody who adds to them.
+func (n *Namespace) own() *rules {
+	if n.parent != nil {
+		panic("socketio: namespace " + n.name + ": register at its parent " + n.parent.name)
+	}
+	return n.rules
+}
+
 // Handle registers handlers. It panics if an event is handled twice, or has a reserved name.
 func (n *Namespace) Handle(hs ...Handler) {
+	r := n.own()
 	for _, h := range hs {
 		if h.serve == nil {
 			panic("socketio: a Handler comes from Event.On, Call.On or Call.OnAnswer")
 		}
-		if _, ok := n.handlers[usable(h.name)]; ok {
+		if _, ok := r.handlers[usable(h.name)]; ok {
 			panic("socketio: namespace " + n.name + ": event " + h.name + " is handled twice")
 		}
-		n.handlers[h.name] = h
+		r.handlers[h.name] = h
 	}
 }
 
@@ -63,23 +76,26 @@ func (n *Namespace) Handle(hs ...Handler) {
 // acknowledgement, if one was asked for. Without one they are answered with an error when they ask for
 // an acknowledgement, and logged at Debug. It panics if called twice.
 func (n *Namespace) HandleAny(h func(ctx context.Context, s *Socket, event string, args Args) (Args, error)) {
-	if n.any != nil {
+	r := n.own()
+	if r.any != nil {
 		panic("socketio: namespace " + n.name + ": HandleAny is called twice")
 	}
-	n.any = h
+	r.any = h
 }
 
 // Use adds a middleware, which runs before a socket is connected. An error refuses the socket: the
 // client's connect_error has the error's text, and the Data of a *ConnectError. A middleware may block;
 // the client waits for its CONNECT to be answered. It cannot emit to the socket yet.
 func (n *Namespace) Use(mw func(ctx context.Context, s *Socket) error) {
-	n.middleware = append(n.middleware, mw)
+	r := n.own()
+	r.middleware = append(r.middleware, mw)
 }
 
 // OnConnect registers what runs when a socket has connected, before its first event. The context ends
 // when the socket leaves.
 func (n *Namespace) OnConnect(f func(ctx context.Context, s *Socket)) {
-	n.onConnect = append(n.onConnect, f)
+	r := n.own()
+	r.onConnect = append(r.onConnect, f)
 }
 
 // An EventMiddleware sees an event before its handler does, and refuses it by an error. It must not change
@@ -90,17 +106,22 @@ type EventMiddleware func(ctx context.Context, s *Socket, event string, args Arg
 // of Socket.Use, in the order of the events. An error goes the way of Config.EncodeError to whoever waits
 // for the acknowledgement; the handler is not called. A middleware may block: the next event of its
 // socket waits.
-func (n *Namespace) UseEvents(mw EventMiddleware) { n.eventMiddleware = append(n.eventMiddleware, mw) }
+func (n *Namespace) UseEvents(mw EventMiddleware) {
+	r := n.own()
+	r.eventMiddleware = append(r.eventMiddleware, mw)
+}
 
 // OnDisconnecting registers what runs after a socket's last event, while it is still in its rooms. Who
 // addresses them no longer reaches the socket itself.
 func (n *Namespace) OnDisconnecting(f func(s *Socket, reason Reason)) {
-	n.onDisconnecting = append(n.onDisconnecting, f)
+	r := n.own()
+	r.onDisconnecting = append(r.onDisconnecting, f)
 }
 
 // OnDisconnect registers what runs at the very end of a socket, when it has left its rooms.
 func (n *Namespace) OnDisconnect(f func(s *Socket, reason Reason)) {
-	n.onDisconnect = append(n.onDisconnect, f)
+	r := n.own()
+	r.onDisconnect = append(r.onDisconnect, f)
 }
 
 // target is the Target of every socket.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ const (
 	defaultConnectTimeout   = 45 * time.Second
 	defaultAckTimeout       = 30 * time.Second
 	defaultMaxPendingEvents = 10_000
+	defaultMaxNamespaces    = 10_000
 
 	// maxPendingBytes bounds the payloads of one socket's events that wait for their handler. A client
 	// that sends more is closed with TooManyEvents. It leaves room for one packet with as many
@@ -36,6 +38,12 @@ type Config struct {
 	// sends more is closed with TooManyEvents. Zero means 10,000. Their payloads are bounded too, by
 	// 16 MiB.
 	MaxPendingEvents int
+	// MaxNamespaces bounds the namespaces that clients make by joining them (Server.OfPattern,
+	// Server.OfFunc). A client that would make one more is refused with ErrTooManyNamespaces. Zero means
+	// 10,000.
+	MaxNamespaces int
+	// KeepNamespaces keeps such a namespace when its last socket has left.
+	KeepNamespaces bool
 	// EncodeError makes the JSON value of the acknowledgement out of a handler's error. It is called for
 	// every such error, also where the client asked for no acknowledgement. Nil means
 	// {"ok":false,"error":{"code","message","data"}} with what is in an *EventError, code "bad_request" and
@@ -57,8 +65,10 @@ type Server struct {
 	log   *slog.Logger
 	tasks tasks
 
-	mu         sync.RWMutex // protects namespaces
+	mu         sync.RWMutex // protects the fields below
 	namespaces map[string]*Namespace
+	parents    []*Namespace // replaced as a whole, in the order in which they were made
+	children   int          // how many of namespaces have a parent
 }
 
 // New returns a server with no namespace but "/", which accepts everyone. It panics if cfg.Engine.Accept
@@ -75,6 +85,9 @@ func New(cfg Config) *Server {
 	}
 	if cfg.MaxPendingEvents == 0 {
 		cfg.MaxPendingEvents = defaultMaxPendingEvents
+	}
+	if cfg.MaxNamespaces == 0 {
+		cfg.MaxNamespaces = defaultMaxNamespaces
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -93,8 +106,8 @@ func New(cfg Config) *Server {
 // ServeHTTP answers the Engine.IO requests.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.Engine.ServeHTTP(w, r) }
 
-// Of returns the namespace with that name and makes it if need be. Register its handlers before the
-// server starts to serve. It panics if the name does not start with a slash, has a comma, or is longer
+// Of returns the namespace with that name and makes it if need be: as a child, which then stays, if a
+// pattern of Server.OfPattern matches. Register its handlers before the server starts to serve. It panics if the name does not start with a slash, has a comma, or is longer
 // than 512 bytes: no client could join it.
 func (s *Server) Of(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") || strings.Contains(name, ",") || len(name) > parser.MaxNamespaceBytes {
@@ -104,16 +117,17 @@ func (s *Server) Of(name string) *Namespace {
 	defer s.mu.Unlock()
 	n := s.namespaces[name]
 	if n == nil {
-		n = newNamespace(s, name)
-		s.namespaces[name] = n
+		at := slices.IndexFunc(s.parents, func(p *Namespace) bool {
+			return p.family.pattern != nil && p.family.pattern.MatchString(name)
+		})
+		if at < 0 {
+			n = s.makeLocked(name, nil)
+		} else {
+			n = s.makeLocked(name, s.parents[at])
+		}
 	}
+	n.users++
 	return n
-}
-
-func (s *Server) namespace(name string) *Namespace {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.namespaces[name]
 }
 
 // Close disconnects every client so that it reconnects by itself, and returns when the last handler

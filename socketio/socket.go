@@ -39,8 +39,8 @@ const (
 	left
 )
 
-func newSocket(ns *Namespace, c *conn, auth json.RawMessage) *Socket {
-	s := &Socket{id: c.dialect.socketID(c.sess.ID(), ns.name), ns: ns, conn: c, auth: auth}
+func newSocket(ns *Namespace, name string, c *conn, auth json.RawMessage) *Socket {
+	s := &Socket{id: c.dialect.socketID(c.sess.ID(), name), ns: ns, conn: c, auth: auth}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s
 }
@@ -116,9 +116,13 @@ func (s *Socket) leave(reason Reason) (was int32) {
 	return was
 }
 
-// begin runs the middleware and answers the CONNECT. It is the first that the inbox does.
-func (s *Socket) begin() {
-	err := s.admit()
+// begin enters the namespace of that name, runs the middleware and answers the CONNECT. It is the first
+// that the inbox does.
+func (s *Socket) begin(name string) {
+	err := s.enter(name)
+	if err == nil {
+		err = s.admit()
+	}
 	if err == nil && !s.state.CompareAndSwap(connecting, admitted) {
 		err = context.Cause(s.ctx)
 	}
@@ -126,10 +130,11 @@ func (s *Socket) begin() {
 		s.state.Store(left)
 		s.cancel(err)
 		s.ns.remove(s) // a middleware may have joined rooms
+		s.conn.srv.release(s.ns)
 		s.conn.forget(s, false)
 		s.conn.finished()
 		if err != ClientNamespaceDisconnect { // the name may be another socket's by now
-			s.conn.refuse(s.ns.name, err)
+			s.conn.refuse(name, err)
 		}
 		return
 	}
@@ -137,6 +142,9 @@ func (s *Socket) begin() {
 	s.conn.send(encodeControl(parser.Connect, s.ns.name, s.conn.dialect.welcome(s.id)))
 	s.state.CompareAndSwap(admitted, connected)
 	s.ns.add(s)
+	if s.ns.removed.Load() {
+		s.dismiss()
+	}
 	for _, f := range s.ns.onConnect {
 		s.guard("connect", func() error { f(s.ctx, s); return nil })
 	}
@@ -148,6 +156,9 @@ func (s *Socket) admit() error {
 		if err := s.guard("middleware", func() error { return mw(s.ctx, s) }); err != nil {
 			return err
 		}
+	}
+	if s.ns.removed.Load() {
+		return ErrInvalidNamespace
 	}
 	return nil
 }
@@ -162,6 +173,7 @@ func (s *Socket) finish() {
 	for _, f := range s.ns.onDisconnect {
 		s.guard("disconnect", func() error { f(s, reason); return nil })
 	}
+	s.conn.srv.release(s.ns)
 	s.conn.finished()
 }
 

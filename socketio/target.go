@@ -90,6 +90,16 @@ func (t Target) Disconnect(closeEngine bool) {
 // disconnecting while it runs is allowed.
 func (t Target) Sockets() iter.Seq[*Socket] {
 	return func(yield func(*Socket) bool) {
+		if t.ns.family != nil {
+			for t := range t.each() {
+				for s := range t.Sockets() {
+					if !yield(s) {
+						return
+					}
+				}
+			}
+			return
+		}
 		included, excluded := t.snapshots()
 		var seen map[*Socket]bool // excluded or yielded
 		if len(included) > 1 || len(excluded) > 0 {
