@@ -21,9 +21,14 @@ import (
 
 // settings are what the server runs with. Marshalled as TOML they are a configuration file.
 type settings struct {
-	Listen      string   `toml:"listen"`
-	Origin      []string `toml:"origin"`
-	Host        []string `toml:"host"`
+	Listen string   `toml:"listen"`
+	Origin []string `toml:"origin"`
+	Host   []string `toml:"host"`
+
+	TLSCert      string `toml:"tls-cert"`
+	TLSKey       string `toml:"tls-key"`
+	WebTransport bool   `toml:"webtransport"`
+
 	Data        string   `toml:"data"`
 	Sync        diskSync `toml:"sync"`
 	Root        []string `toml:"root"`
@@ -38,6 +43,10 @@ type flags struct {
 	Listen string   `group:"Server" default:"127.0.0.1:8080" env:"JOBCAST_LISTEN" help:"Address to listen on; port 0 takes a free one."`
 	Origin []string `group:"Server" placeholder:"ORIGIN" sep:"," env:"JOBCAST_ORIGIN" help:"Other site whose pages may connect a socket, such as https://example.com, or * for all. Repeatable."`
 	Host   []string `group:"Server" placeholder:"NAME" sep:"," env:"JOBCAST_HOST" help:"Name that browsers may ask this server by, beside localhost and addresses, or * for any. Any will do unless it listens on this machine only, or one is given. Repeatable."`
+
+	TLSCert      string `name:"tls-cert" group:"Server" placeholder:"FILE" env:"JOBCAST_TLS_CERT" help:"Certificate chain, in PEM: speak HTTPS with it."`
+	TLSKey       string `name:"tls-key" group:"Server" placeholder:"FILE" env:"JOBCAST_TLS_KEY" help:"Key of the certificate, in PEM."`
+	WebTransport bool   `name:"webtransport" group:"Server" env:"JOBCAST_WEBTRANSPORT" help:"Serve WebTransport too (HTTP/3), on the UDP port of the same number. Without --tls-cert the certificate is one for development."`
 
 	Data        string   `group:"Jobs" default:"./data" env:"JOBCAST_DATA" help:"Directory that holds everything the server must not forget. Made if missing."`
 	Sync        string   `group:"Jobs" default:"1s" env:"JOBCAST_SYNC" help:"How often writes are forced to disk: an interval such as 1s, or always."`
@@ -157,6 +166,11 @@ func (f *flags) settings(ctx *kong.Context) (settings, error) {
 		check("host", err)
 		s.Host = append(s.Host, host)
 	}
+	s.TLSCert, err = parseFile(f.TLSCert, f.TLSKey, "--tls-key")
+	check("tls-cert", err)
+	s.TLSKey, err = parseFile(f.TLSKey, f.TLSCert, "--tls-cert")
+	check("tls-key", err)
+	s.WebTransport = f.WebTransport
 	s.Data, err = parseDir(f.Data)
 	check("data", err)
 	check("sync", s.Sync.UnmarshalText([]byte(f.Sync)))
@@ -220,6 +234,17 @@ func parseHost(text string) (string, error) {
 func parseDir(text string) (string, error) {
 	if text == "" {
 		return "", errors.New("must name a directory")
+	}
+	return filepath.Abs(text)
+}
+
+// parseFile makes a path absolute, as parseDir does. It is no use without the other file.
+func parseFile(text, other, flag string) (string, error) {
+	switch {
+	case text == "":
+		return "", nil
+	case other == "":
+		return "", fmt.Errorf("is no use without %s", flag)
 	}
 	return filepath.Abs(text)
 }
@@ -335,7 +360,7 @@ func (configFile) BeforeResolve(ctx *kong.Context, path *kong.Path) error {
 		if !slices.Contains(configKeys, key) {
 			return &usageError{fmt.Sprintf("%s: unknown key %q; the keys are %s", name, key, strings.Join(configKeys, ", "))}
 		}
-		if values[key], err = textOf(value, key == "root" || key == "origin" || key == "host"); err != nil {
+		if values[key], err = textOf(value, key == "root" || key == "origin" || key == "host", key == "webtransport"); err != nil {
 			return &usageError{fmt.Sprintf("%s: %s %v", name, key, err)}
 		}
 	}
@@ -351,7 +376,7 @@ func (configFile) BeforeResolve(ctx *kong.Context, path *kong.Path) error {
 }
 
 // configKeys are the keys of a configuration file: those of settings.
-var configKeys = []string{"listen", "origin", "host", "data", "sync", "root", "max-upload", "concurrency", "log-level"}
+var configKeys = []string{"listen", "origin", "host", "tls-cert", "tls-key", "webtransport", "data", "sync", "root", "max-upload", "concurrency", "log-level"}
 
 func readConfig(name string) (map[string]any, error) {
 	text, err := os.ReadFile(name)
@@ -369,14 +394,16 @@ func readConfig(name string) (map[string]any, error) {
 	return values, nil
 }
 
-// textOf turns a TOML value into what would be typed on the command line.
-func textOf(value any, list bool) (any, error) {
+// textOf turns a TOML value into what would be typed on the command line. A flag is on or off.
+func textOf(value any, list, flag bool) (any, error) {
 	switch v := value.(type) {
 	case string:
 		if list {
 			return []any{v}, nil
 		}
-		return v, nil
+		if !flag {
+			return v, nil
+		}
 	case []any:
 		if !list {
 			return nil, errors.New("must be one value, not a list")
@@ -388,8 +415,12 @@ func textOf(value any, list bool) (any, error) {
 		}
 		return v, nil
 	case int64:
-		if !list {
+		if !list && !flag {
 			return strconv.FormatInt(v, 10), nil
+		}
+	case bool:
+		if flag {
+			return v, nil
 		}
 	}
 	return nil, fmt.Errorf("has a value of the wrong type, %v", value)

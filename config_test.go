@@ -47,6 +47,9 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		listen = "127.0.0.1:1"
 		origin = ["https://file.example"]
 		host = ["file.example"]
+		tls-cert = "/file/c"
+		tls-key = "/file/k"
+		webtransport = true
 		data = "/file"
 		sync = "2s"
 		root = ["/file,a", "/file b"]
@@ -54,26 +57,32 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		concurrency = 11
 		log-level = "warn"`)
 	env := map[string]string{
-		"JOBCAST_LISTEN":      "127.0.0.1:2",
-		"JOBCAST_ORIGIN":      "https://a.example,https://b.example",
-		"JOBCAST_HOST":        "a.example,b.example",
-		"JOBCAST_DATA":        "/env",
-		"JOBCAST_SYNC":        "3s",
-		"JOBCAST_ROOT":        "/env,/env2",
-		"JOBCAST_MAX_UPLOAD":  "2KB",
-		"JOBCAST_CONCURRENCY": "12",
-		"JOBCAST_LOG_LEVEL":   "error",
+		"JOBCAST_LISTEN":       "127.0.0.1:2",
+		"JOBCAST_ORIGIN":       "https://a.example,https://b.example",
+		"JOBCAST_HOST":         "a.example,b.example",
+		"JOBCAST_TLS_CERT":     "/env/c",
+		"JOBCAST_TLS_KEY":      "/env/k",
+		"JOBCAST_WEBTRANSPORT": "false",
+		"JOBCAST_DATA":         "/env",
+		"JOBCAST_SYNC":         "3s",
+		"JOBCAST_ROOT":         "/env,/env2",
+		"JOBCAST_MAX_UPLOAD":   "2KB",
+		"JOBCAST_CONCURRENCY":  "12",
+		"JOBCAST_LOG_LEVEL":    "error",
 	}
 	flags := map[string][]string{
-		"listen":      {"--listen=127.0.0.1:3"},
-		"origin":      {"--origin", "*", "--origin", "http://c.example:81/"},
-		"host":        {"--host", "*", "--host", "C.example."},
-		"data":        {"--data", "/flag"},
-		"sync":        {"--sync=always"},
-		"root":        {"--root", "/flag", "--root=/flag2"},
-		"max-upload":  {"--max-upload", "1.5 GiB"},
-		"concurrency": {"--concurrency=13"},
-		"log-level":   {"--log-level=debug"},
+		"listen":       {"--listen=127.0.0.1:3"},
+		"origin":       {"--origin", "*", "--origin", "http://c.example:81/"},
+		"host":         {"--host", "*", "--host", "C.example."},
+		"tls-cert":     {"--tls-cert", "/flag/c", "--tls-key", "/flag/k"},
+		"tls-key":      {"--tls-key", "/flag/k", "--tls-cert", "/flag/c"},
+		"webtransport": {"--webtransport"},
+		"data":         {"--data", "/flag"},
+		"sync":         {"--sync=always"},
+		"root":         {"--root", "/flag", "--root=/flag2"},
+		"max-upload":   {"--max-upload", "1.5 GiB"},
+		"concurrency":  {"--concurrency=13"},
+		"log-level":    {"--log-level=debug"},
 	}
 	tests := []struct {
 		field                 string
@@ -86,6 +95,9 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 			[]string{"*", "http://c.example:81"}, "JOBCAST_ORIGIN", func(s settings) any { return s.Origin }},
 		{"host", []string{"file.example"}, []string{"a.example", "b.example"}, []string{"*", "c.example"}, "JOBCAST_HOST",
 			func(s settings) any { return s.Host }},
+		{"tls-cert", "/file/c", "/env/c", "/flag/c", "JOBCAST_TLS_CERT", func(s settings) any { return s.TLSCert }},
+		{"tls-key", "/file/k", "/env/k", "/flag/k", "JOBCAST_TLS_KEY", func(s settings) any { return s.TLSKey }},
+		{"webtransport", true, false, true, "JOBCAST_WEBTRANSPORT", func(s settings) any { return s.WebTransport }},
 		{"data", "/file", "/env", "/flag", "JOBCAST_DATA", func(s settings) any { return s.Data }},
 		{"sync", diskSync(2 * time.Second), diskSync(3 * time.Second), diskSync(0), "JOBCAST_SYNC", func(s settings) any { return s.Sync }},
 		{"root", []string{"/file,a", "/file b"}, []string{"/env", "/env2"}, []string{"/flag", "/flag2"}, "JOBCAST_ROOT",
@@ -113,6 +125,10 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 			check("file", tt.inFile, "--config", file)
 			check("flag over file", tt.asFlag, append(flags[tt.field], "--config", file)...)
 			t.Setenv(tt.variable, env[tt.variable])
+			if strings.HasPrefix(tt.field, "tls-") { // one is no use without the other
+				t.Setenv("JOBCAST_TLS_CERT", env["JOBCAST_TLS_CERT"])
+				t.Setenv("JOBCAST_TLS_KEY", env["JOBCAST_TLS_KEY"])
+			}
 			check("environment", tt.inEnv)
 			check("environment over file", tt.inEnv, "--config", file)
 			check("flag over both", tt.asFlag, append([]string{"serve", "--config=" + file}, flags[tt.field]...)...)
@@ -148,6 +164,9 @@ func TestWrongSettingsGetOneSentence(t *testing.T) {
 		{"empty address", nil, "JOBCAST_LISTEN=", `JOBCAST_LISTEN must be an address such as 127.0.0.1:8080, not ""`},
 		{"origin", []string{"--origin", "example.com"}, "", `--origin must be an origin such as https://example.com, or *, not "example.com"`},
 		{"origin with a path", nil, "JOBCAST_ORIGIN=https://a.example/x", `JOBCAST_ORIGIN must be an origin such as https://example.com, or *, not "https://a.example/x"`},
+		{"certificate without a key", []string{"--tls-cert=c.pem"}, "", `--tls-cert is no use without --tls-key`},
+		{"key without a certificate", nil, "JOBCAST_TLS_KEY=k.pem", `JOBCAST_TLS_KEY is no use without --tls-cert`},
+		{"webtransport in file", file("webtransport = 'yes'"), "", `FILE: webtransport has a value of the wrong type, yes`},
 		{"data", []string{"--data="}, "", `--data must name a directory`},
 		{"sync", nil, "JOBCAST_SYNC=often", `JOBCAST_SYNC must be always, or an interval from 10ms to 1h such as 1s, not "often"`},
 		{"sync too often", []string{"--sync=1us"}, "", `--sync must be always, or an interval from 10ms to 1h such as 1s, not "1us"`},
@@ -160,9 +179,9 @@ func TestWrongSettingsGetOneSentence(t *testing.T) {
 		{"no file", []string{"--config", "/nowhere/x"}, "",
 			`cannot read the configuration file /nowhere/x: no such file or directory; name another with --config`},
 		{"unknown key", file("listen = '127.0.0.1:1'\nworkers = 4"), "",
-			`FILE: unknown key "workers"; the keys are listen, origin, host, data, sync, root, max-upload, concurrency, log-level`},
+			`FILE: unknown key "workers"; the keys are listen, origin, host, tls-cert, tls-key, webtransport, data, sync, root, max-upload, concurrency, log-level`},
 		{"a flag that is no setting", file("version = true"), "",
-			`FILE: unknown key "version"; the keys are listen, origin, host, data, sync, root, max-upload, concurrency, log-level`},
+			`FILE: unknown key "version"; the keys are listen, origin, host, tls-cert, tls-key, webtransport, data, sync, root, max-upload, concurrency, log-level`},
 		{"no TOML", file("listen = "), "", `FILE:1:9: this is not TOML: expected value, not end of input`},
 		{"value in file", file("concurrency = 0"), "", `FILE: concurrency must be a number from 1 to 1024, not "0"`},
 		{"type in file", file("listen = true"), "", `FILE: listen has a value of the wrong type, true`},
@@ -193,7 +212,7 @@ func TestWrongSettingsGetOneSentence(t *testing.T) {
 
 func TestPrintedConfigIsAConfig(t *testing.T) {
 	args := []string{"--listen=[::1]:0", "--origin=*", "--origin=https://a.example", "--data=some dir", "--sync=always",
-		`--root=a\,b`, `--root=c"d'`, "--max-upload=1234567", "--concurrency=7", "--log-level=warn"}
+		"--webtransport", "--tls-cert=c.pem", "--tls-key=k.pem", `--root=a\,b`, `--root=c"d'`, "--max-upload=1234567", "--concurrency=7", "--log-level=warn"}
 	var first, second bytes.Buffer
 	if _, err := parse(append(args, "--print-config"), &first); err != errDone {
 		t.Fatalf("--print-config: %v", err)

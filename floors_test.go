@@ -25,12 +25,12 @@ var floors = map[string][]string{
 	"engineio": {"engineio/coding", "engineio/cors", "engineio/netconn", "engineio/outbox", "engineio/parser",
 		"engineio/wsframe", "engineio/wtframe", "github.com/gobwas/ws"},
 	"engineio/webtransport": {"github.com/quic-go/quic-go", "github.com/quic-go/quic-go/http3", "github.com/quic-go/webtransport-go"},
-	"jobs":          {"github.com/oklog/ulid/v2"},
-	"jobs/jobstest": {"jobs"},
-	"journal":       {},
-	"vote":          {"journal"},
-	"websocket":     {"engineio/wsframe", "github.com/gobwas/ws"},
-	"web":           {"chat", "compare", "jobs", "vote", "websocket", "github.com/labstack/echo/v4"},
+	"jobs":                  {"github.com/oklog/ulid/v2"},
+	"jobs/jobstest":         {"jobs"},
+	"journal":               {},
+	"vote":                  {"journal"},
+	"websocket":             {"engineio/wsframe", "github.com/gobwas/ws"},
+	"web":                   {"chat", "compare", "jobs", "vote", "websocket", "github.com/labstack/echo/v4"},
 
 	"socketio": {"engineio", "socketio/parser"},
 

@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"embed"
 	"errors"
 	"fmt"
@@ -81,11 +82,20 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 	if err := checkRoots(s.Root); err != nil {
 		return err
 	}
+	certificate, err := loadCertificate(s)
+	if err != nil {
+		return err
+	}
 	listener, err := listen(ctx, s.Listen)
 	if err != nil {
 		return err
 	}
 	defer listener.Close() // a second time, after Shutdown, does no harm
+	quic, err := listenQUIC(ctx, listener, s, certificate, log)
+	if err != nil {
+		return err
+	}
+	defer quic.close() // as above
 	if err := checkData(s.Data); err != nil {
 		return err
 	}
@@ -125,7 +135,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		return startFailure(ctx, s.Data, err)
 	}
 	sockets := socketio.New(socketio.Config{
-		Engine:      engineio.Config{CORS: cors.Config{Origins: s.Origin}, Logger: log},
+		Engine:      engineio.Config{CORS: cors.Config{Origins: s.Origin}, WebTransport: quic.accept(), Logger: log},
 		EncodeError: namespaces.EncodeError,
 		Logger:      log,
 	})
@@ -139,16 +149,19 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 
 	requests, end := context.WithCancelCause(context.Background())
 	site := web.New(web.Config{
-		Sockets:        sockets,
-		Public:         pages(),
-		Source:         ownSource,
-		Jobs:           engine,
-		Files:          files,
-		Runs:           runs,
-		Vote:           votes,
-		Chat:           talk,
-		Origins:        s.Origin,
-		Hosts:          hosts(listener, s),
+		Sockets: sockets,
+		Public:  pages(),
+		Source:  ownSource,
+		Jobs:    engine,
+		Files:   files,
+		Runs:    runs,
+		Vote:    votes,
+		Chat:    talk,
+		Origins: s.Origin,
+		Hosts:   hosts(listener, s),
+
+		CertificateHashes: quic.hashes(),
+
 		MaxUploadBytes: int64(s.MaxUpload),
 		Ready:          store.Ready,
 		Version:        version,
@@ -162,13 +175,20 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return requests },
-		ConnContext:       compare.ConnContext,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return compare.ConnContext(ctx, plain(c))
+		},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	served := make(chan error, 1)
+	scheme := "http"
+	if certificate != nil {
+		scheme = "https"
+		listener = tls.NewListener(listener, certificate)
+	}
 	go func() { served <- server.Serve(listener) }()
-	fmt.Fprintf(stdout, "jobcast %s listening on http://%s, data in %s (synced %s)\n",
-		version, address(listener), s.Data, store.SyncMode())
+	fmt.Fprintf(stdout, "jobcast %s listening on %s://%s, data in %s (synced %s)\n%s",
+		version, scheme, address(listener), s.Data, store.SyncMode(), quic.serve(site))
 
 	select {
 	case err = <-served:
@@ -193,6 +213,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		}
 	}
 	failed("sockets", sockets.Close(ctx))
+	failed("webtransport", quic.close())
 	failed("followers", followers.Close(ctx))
 	voters.Close()
 	failed("requests", <-down)

@@ -211,6 +211,11 @@ func TestFailedStartGetsOneSentence(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := t.TempDir()
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
 	tests := []struct {
 		name string
 		args []string
@@ -221,6 +226,15 @@ func TestFailedStartGetsOneSentence(t *testing.T) {
 			"address " + taken + " is taken by another program; stop that one, or choose another address with --listen"},
 		{"no such address", []string{"--listen", "192.0.2.1:0", "--data", data}, 1,
 			"cannot listen on 192.0.2.1:0: cannot assign requested address; choose another address with --listen"},
+		{"taken UDP port", []string{"--listen", udp.LocalAddr().String(), "--data", data, "--webtransport"}, 1,
+			"UDP address " + udp.LocalAddr().String() + " is taken by another program; stop that one, choose another address with " +
+				"--listen, or leave --webtransport out"},
+		{"missing certificate", []string{"--listen=127.0.0.1:0", "--data", data, "--tls-cert", missing, "--tls-key", file}, 1,
+			"cannot use the certificate " + missing + " with the key " + file + ": no such file or directory; name others with " +
+				"--tls-cert and --tls-key"},
+		{"certificate that is none", []string{"--listen=127.0.0.1:0", "--data", data, "--tls-cert", file, "--tls-key", file}, 1,
+			"cannot use the certificate " + file + " with the key " + file + ": tls: failed to find any PEM data in certificate " +
+				"input; name others with --tls-cert and --tls-key"},
 		{"data directory in use", []string{"--listen=127.0.0.1:0", "--data", p.data}, 1,
 			"the data directory " + p.data + " is used by another jobcast; stop that one, or choose another directory with --data"},
 		{"data directory is a file", []string{"--listen=127.0.0.1:0", "--data", file}, 1,

@@ -67,6 +67,9 @@ type Config struct {
 	// Hosts are the names, without a port, that requests may be for; "*" stands for all. Addresses may
 	// always be asked. Empty means that any name will do.
 	Hosts []string
+	// CertificateHashes are the SHA-256 of the certificates that WebTransport is served with, told to pages at
+	// /webtransport.json; none if browsers trust it anyway. Nil means that there is no WebTransport.
+	CertificateHashes func() ([][]byte, error)
 	// MaxUploadBytes bounds one upload. Zero means 4 GiB.
 	MaxUploadBytes int64
 	// Ready says why the server cannot do its work right now. Nil means that it always can.
@@ -154,6 +157,9 @@ func New(cfg Config) *Handler {
 	}
 	if cfg.Chat != nil {
 		s.routeChat(route)
+	}
+	if cfg.CertificateHashes != nil {
+		route("GET HEAD", "/webtransport.json", s.getWebTransport)
 	}
 	route("GET HEAD", "/healthz", s.healthz)
 	route("GET HEAD", "/readyz", s.readyz)

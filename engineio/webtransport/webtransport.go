@@ -191,13 +191,20 @@ func (s *Server) newLink(ctx context.Context, c *quic.Conn) context.Context {
 }
 
 // Accept answers the request and returns the first bidirectional stream that the client opens. It waits for
-// that until the request's context is done. After an error it has answered the request. The connection
+// that until the request's context is done. w may be wrapped, as for http.ResponseController. After an error it has answered the request. The connection
 // that it returns ends the WebTransport when it is closed, and has no deadline for both directions at once.
 func (s *Server) Accept(w http.ResponseWriter, r *http.Request) (net.Conn, error) {
 	link, ok := r.Context().Value(linkKey{}).(link)
 	if !ok {
 		http.Error(w, "not an HTTP/3 connection of this server", http.StatusBadRequest)
 		return nil, errors.New("webtransport: the request is not of this server")
+	}
+	for { // what a router has put around it
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = u.Unwrap()
 	}
 	session, err := s.wt.Upgrade(w, r)
 	if err != nil {

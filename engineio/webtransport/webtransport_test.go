@@ -77,7 +77,11 @@ func start(t *testing.T, cfg webtransport.Config, engine engineio.Config) *env {
 	tcp := httptest.NewServer(e.engine)
 	e.http = tcp.URL + "/engine.io/?EIO=4&transport=polling"
 	served := make(chan error, 1)
-	go func() { served <- e.server.Serve(socket, e.engine) }()
+	go func() {
+		served <- e.server.Serve(socket, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			e.engine.ServeHTTP(wrapped{w}, r)
+		}))
+	}()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -98,6 +102,11 @@ func start(t *testing.T, cfg webtransport.Config, engine engineio.Config) *env {
 	})
 	return e
 }
+
+// wrapped is a ResponseWriter as routers give it to handlers.
+type wrapped struct{ http.ResponseWriter }
+
+func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // A client is a WebTransport, and a stream on it.
 type client struct {

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+
+	"jobcast/engineio/webtransport"
+)
+
+// loadCertificate returns what TLS is spoken with, or nil for plain HTTP.
+func loadCertificate(s settings) (*tls.Config, error) {
+	if s.TLSCert == "" {
+		return nil, nil
+	}
+	cert, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the certificate %s with the key %s: %w; name others with --tls-cert and --tls-key",
+			s.TLSCert, s.TLSKey, reason(err))
+	}
+	return &tls.Config{Certificates: []tls.Certificate{cert}}, nil
+}
+
+// plain is the connection below TLS, if c speaks that.
+func plain(c net.Conn) net.Conn {
+	if t, ok := c.(*tls.Conn); ok {
+		return t.NetConn()
+	}
+	return c
+}
+
+// A quicServer serves WebTransport on the UDP port with the number of the listener's. Nil serves nothing.
+type quicServer struct {
+	*webtransport.Server
+	socket net.PacketConn
+	self   *webtransport.SelfSigned // nil if there is a certificate
+	served chan error               // nil until serve
+}
+
+// listenQUIC listens, if that is asked for.
+func listenQUIC(ctx context.Context, l net.Listener, s settings, certificate *tls.Config, log *slog.Logger) (*quicServer, error) {
+	if !s.WebTransport {
+		return nil, nil
+	}
+	q := &quicServer{}
+	if certificate == nil {
+		host, _, _ := net.SplitHostPort(address(l)) // it has a port
+		var err error
+		if q.self, err = webtransport.NewSelfSigned("localhost", host); err != nil {
+			return nil, err
+		}
+		certificate = q.self.TLS()
+	}
+	var err error
+	at := l.Addr().String()
+	q.socket, err = new(net.ListenConfig).ListenPacket(ctx, "udp", at)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("UDP address %s is taken by another program; stop that one, choose another address with --listen, "+
+			"or leave --webtransport out", at)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("UDP address %s is not allowed to this user; choose a port above 1023 with --listen", at)
+	case err != nil:
+		return nil, fmt.Errorf("cannot listen on UDP address %s: %w; choose another with --listen, or leave --webtransport out",
+			at, reason(err))
+	}
+	q.Server = webtransport.New(webtransport.Config{TLS: certificate, Logger: log})
+	return q, nil
+}
+
+// accept is for engineio.Config.WebTransport.
+func (q *quicServer) accept() func(http.ResponseWriter, *http.Request) (net.Conn, error) {
+	if q == nil {
+		return nil
+	}
+	return q.Accept
+}
+
+// hashes is for web.Config.CertificateHashes.
+func (q *quicServer) hashes() func() ([][]byte, error) {
+	switch {
+	case q == nil:
+		return nil
+	case q.self == nil:
+		return func() ([][]byte, error) { return nil, nil }
+	}
+	return func() ([][]byte, error) {
+		hash, err := q.self.Hash()
+		return [][]byte{hash}, err
+	}
+}
+
+// serve starts to serve, and returns what there is to say about it.
+func (q *quicServer) serve(h http.Handler) (line string) {
+	if q == nil {
+		return ""
+	}
+	q.served = make(chan error, 1)
+	go func() { q.served <- q.Serve(q.socket, h) }()
+	trust := ""
+	if q.self != nil {
+		trust = ", with a certificate for development that pages trust by /webtransport.json"
+	}
+	return fmt.Sprintf("WebTransport on UDP %s%s\n", q.socket.LocalAddr(), trust)
+}
+
+// close ends what serve has started, and frees the port.
+func (q *quicServer) close() error {
+	if q == nil {
+		return nil
+	}
+	err := q.Close()
+	if q.served != nil {
+		err = errors.Join(err, <-q.served)
+		q.served = nil
+	}
+	q.socket.Close() // a second time does no harm
+	return err
+}
