@@ -32,7 +32,8 @@ var floors = map[string][]string{
 	"websocket":             {"engineio/wsframe", "github.com/gobwas/ws"},
 	"web":                   {"chat", "compare", "jobs", "vote", "websocket", "github.com/labstack/echo/v4"},
 
-	"socketio": {"engineio", "socketio/parser"},
+	"socketio/attach": {"socketio/parser"},
+	"socketio":        {"engineio", "socketio/attach", "socketio/parser"},
 
 	// It needs the server's events, whose types both sides share, and nothing of its inside.
 	"socketio/client": {"engineio/parser", "socketio", "socketio/parser", "github.com/gobwas/ws", "github.com/gobwas/ws/wsutil"},

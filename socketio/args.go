@@ -15,6 +15,13 @@ func EncodeArgs[T any](payload T) (Args, error) {
 	if args, ok := any(payload).(Args); ok {
 		return args, args.check()
 	}
+	if codec := codecOf[T](); codec != nil {
+		args, err := (&withBytes{codec, &payload}).encode()
+		if err == nil {
+			err = args.check()
+		}
+		return args, err
+	}
 	e := encoders.Get().(*encoder)
 	defer e.release()
 	e.buf.Reset()
@@ -27,6 +34,6 @@ func EncodeArgs[T any](payload T) (Args, error) {
 // DecodeArgs returns the payload that the arguments of an event or an acknowledgement are, as the handler
 // of Event.On gets it. The error is a *PayloadError that names the event.
 func DecodeArgs[T any](event string, args Args) (payload T, err error) {
-	err = decode(event, args, &payload)
+	err = decode(event, args, payloadOf(codecOf[T](), &payload))
 	return payload, err
 }

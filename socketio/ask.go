@@ -39,7 +39,7 @@ func (c Call[Req, Res]) Ask(ctx context.Context, s *Socket, req Req) (res Res, e
 	ctx, cancel := s.target().deadline(ctx)
 	defer cancel()
 	id, replies := s.ns.nextAsk.Add(1)-1, make(chan reply, 1)
-	out, err := encode(parser.Event, s.ns.name, &id, c.name, &req)
+	out, err := encode(parser.Event, s.ns.name, &id, c.name, payloadOf(c.req, &req))
 	if err != nil {
 		return res, fmt.Errorf("encode event %s: %w", c.name, err)
 	}
@@ -51,7 +51,7 @@ func (c Call[Req, Res]) Ask(ctx context.Context, s *Socket, req Req) (res Res, e
 		select {
 		case r := <-replies:
 			if r.err == nil {
-				return res, decode(c.name, r.args, &res)
+				return res, decode(c.name, r.args, payloadOf(c.res, &res))
 			}
 			err = r.err
 		case <-ctx.Done():
@@ -72,7 +72,7 @@ func (c Call[Req, Res]) AskEach(ctx context.Context, to Emitter, req Req) iter.S
 		t := to.target()
 		ctx, cancel := t.deadline(ctx)
 		defer cancel()
-		q, err := put(t, c.name, &req)
+		q, err := put(t, c.name, payloadOf(c.req, &req))
 		if err != nil {
 			yield(Answer[Res]{}, fmt.Errorf("encode event %s: %w", c.name, err))
 			return
@@ -81,7 +81,7 @@ func (c Call[Req, Res]) AskEach(ctx context.Context, to Emitter, req Req) iter.S
 		for r := range q.replies(ctx) {
 			a, err := Answer[Res]{Socket: r.socket}, r.err
 			if err == nil {
-				err = decode(c.name, r.args, &a.Value)
+				err = decode(c.name, r.args, payloadOf(c.res, &a.Value))
 			} else {
 				err = fmt.Errorf("ask %s: %w", c.name, err)
 			}

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 
 	"jobcast/engineio"
+	"jobcast/socketio/attach"
 	"jobcast/socketio/parser"
 )
 
@@ -76,6 +78,13 @@ func encodeKeyed(t parser.Type, namespace string, id *uint64, name, key string, 
 	e.buf.Reset()
 
 	var attachments [][]byte
+	if b, ok := v.(*withBytes); ok {
+		args, err := b.encode()
+		if err != nil {
+			return nil, err
+		}
+		v = &args
+	}
 	if args, ok := v.(*Args); ok {
 		if err := args.check(); err != nil {
 			return nil, err
@@ -188,10 +197,41 @@ func decode(event string, args Args, v any) error {
 	if len(args.JSON) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(args.JSON[0], v); err != nil {
-		return payloadError(event, err)
+	if b, ok := v.(*withBytes); ok {
+		return payloadError(event, b.codec.Decode(args.JSON[0], args.Attachments, b.v))
 	}
-	return nil
+	err := json.Unmarshal(args.JSON[0], v)
+	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		mismatch.Field = parser.Path(args.JSON[0], int(mismatch.Offset)-1) // with indexes
+	}
+	return payloadError(event, err)
+}
+
+// withBytes is a payload that has bytes in it, for encode and decode.
+type withBytes struct {
+	codec *attach.Codec
+	v     any
+}
+
+// payloadOf is what encode and decode take for a payload that v points to.
+func payloadOf(codec *attach.Codec, v any) any {
+	if codec == nil {
+		return v
+	}
+	return &withBytes{codec, v}
+}
+
+// codecOf returns the codec of a type of payloads, nil for those without bytes and for Args.
+func codecOf[T any]() *attach.Codec {
+	if reflect.TypeFor[T]() == reflect.TypeFor[Args]() {
+		return nil
+	}
+	return attach.For[T]()
+}
+
+func (b *withBytes) encode() (Args, error) {
+	data, attachments, err := b.codec.Encode(b.v)
+	return Args{[]json.RawMessage{data}, attachments}, err
 }
 
 // encodeControl makes a Connect or a Disconnect.

@@ -61,7 +61,7 @@ func (e *EventError) Error() string { return e.Message }
 // PayloadError says which event had arguments that do not fit, and where.
 type PayloadError struct {
 	Event string
-	Field string // a path such as "args.path", or empty
+	Field string // a path such as "parts.2.data", or empty
 	Err   error
 }
 
@@ -80,8 +80,11 @@ func (e *PayloadError) Error() string {
 // Unwrap returns what is wrong with the payload, an error of encoding/json or of the type's own.
 func (e *PayloadError) Unwrap() error { return e.Err }
 
-// payloadError makes the error of an event whose payload encoding/json could not decode.
+// payloadError makes the error of an event whose payload encoding/json could not decode, if it could not.
 func payloadError(event string, err error) error {
+	if err == nil {
+		return nil
+	}
 	e := &PayloadError{Event: event, Err: err}
 	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		e.Field = mismatch.Field
@@ -103,6 +106,9 @@ func jsonType(t reflect.Type) string {
 	case reflect.Float32, reflect.Float64:
 		return "number"
 	case reflect.Slice, reflect.Array:
+		if t == reflect.TypeFor[[]byte]() {
+			return "binary"
+		}
 		return "array"
 	case reflect.Struct, reflect.Map:
 		return "object"

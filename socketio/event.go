@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"jobcast/socketio/attach"
 	"jobcast/socketio/parser"
 )
 
@@ -33,17 +34,23 @@ type Handler struct {
 // and an argument too many is ignored. With struct{} for T the event has no argument; with Args it has
 // any number, and may be binary.
 //
+// A []byte in T, at any depth, is sent as an attachment, which a page gets as an ArrayBuffer or, in Node, as
+// a Buffer. It may have sent an ArrayBuffer, a typed array, a Blob or a File; a string in base64 is taken too.
+// The bytes are copied, so that the payload may be used again. A packet has at most 10 attachments; a payload
+// with more is an error of Emit. Package attach says what exactly is bytes.
+//
 // What waits for a client that does not read, or reads slowly, is bounded: the session is closed as
 // SlowConsumer. Volatile and Newest return events that wait less.
 type Event[T any] struct {
 	name     string
 	volatile bool
 	newest   func(T) string
+	codec    *attach.Codec
 }
 
 // NewEvent declares an event. It panics if the name is reserved by the protocol: connect, connect_error,
 // disconnect, disconnecting, newListener, removeListener.
-func NewEvent[T any](name string) Event[T] { return Event[T]{name: usable(name)} }
+func NewEvent[T any](name string) Event[T] { return Event[T]{name: usable(name), codec: codecOf[T]()} }
 
 func usable(name string) string {
 	if parser.Reserved([]byte(name)) {
@@ -87,7 +94,7 @@ func (e Event[T]) Emit(to Emitter, payload T) error {
 	if e.newest != nil {
 		key = namespace + "," + strconv.Itoa(len(e.name)) + "," + e.name + e.newest(payload)
 	}
-	out, err := encodeKeyed(parser.Event, namespace, nil, e.name, key, &payload)
+	out, err := encodeKeyed(parser.Event, namespace, nil, e.name, key, payloadOf(e.codec, &payload))
 	if err != nil {
 		return fmt.Errorf("encode event %s: %w", e.name, err)
 	}
@@ -100,7 +107,7 @@ func (e Event[T]) Emit(to Emitter, payload T) error {
 func (e Event[T]) On(h func(ctx context.Context, s *Socket, payload T) error) Handler {
 	return Handler{e.name, func(c *call) error {
 		var payload T
-		if err := decode(e.name, c.args, &payload); err != nil {
+		if err := decode(e.name, c.args, payloadOf(e.codec, &payload)); err != nil {
 			return err
 		}
 		if err := h(c.socket.ctx, c.socket, payload); err != nil {
@@ -112,10 +119,16 @@ func (e Event[T]) On(h func(ctx context.Context, s *Socket, payload T) error) Ha
 
 // Call is a named event that is answered by an acknowledgement. Req and Res are encoded and decoded as
 // the payload of an Event is.
-type Call[Req, Res any] struct{ name string }
+type Call[Req, Res any] struct {
+	name string
+	req  *attach.Codec
+	res  *attach.Codec
+}
 
 // NewCall declares a call. It panics if the name is reserved, as NewEvent does.
-func NewCall[Req, Res any](name string) Call[Req, Res] { return Call[Req, Res]{usable(name)} }
+func NewCall[Req, Res any](name string) Call[Req, Res] {
+	return Call[Req, Res]{usable(name), codecOf[Req](), codecOf[Res]()}
+}
 
 // Name is the event's name on the wire.
 func (c Call[Req, Res]) Name() string { return c.name }
@@ -125,14 +138,14 @@ func (c Call[Req, Res]) Name() string { return c.name }
 func (c Call[Req, Res]) On(h func(ctx context.Context, s *Socket, req Req) (Res, error)) Handler {
 	return Handler{c.name, func(in *call) error {
 		var req Req
-		if err := decode(c.name, in.args, &req); err != nil {
+		if err := decode(c.name, in.args, payloadOf(c.req, &req)); err != nil {
 			return err
 		}
 		res, err := h(in.socket.ctx, in.socket, req)
 		if err != nil {
 			return err
 		}
-		return in.answer(&res)
+		return in.answer(payloadOf(c.res, &res))
 	}}
 }
 
@@ -143,9 +156,9 @@ func (c Call[Req, Res]) On(h func(ctx context.Context, s *Socket, req Req) (Res,
 func (c Call[Req, Res]) OnAnswer(h func(ctx context.Context, s *Socket, req Req, answer func(Res) error) error) Handler {
 	return Handler{c.name, func(in *call) error {
 		var req Req
-		if err := decode(c.name, in.args, &req); err != nil {
+		if err := decode(c.name, in.args, payloadOf(c.req, &req)); err != nil {
 			return err
 		}
-		return h(in.socket.ctx, in.socket, req, func(res Res) error { return in.answer(&res) })
+		return h(in.socket.ctx, in.socket, req, func(res Res) error { return in.answer(payloadOf(c.res, &res)) })
 	}}
 }

@@ -176,13 +176,12 @@ func schema(s shape) entries {
 	case number:
 		return typed("number")
 	case text:
-		switch s.format {
-		case "":
+		if s.format == "" {
 			return typed("string")
-		case "byte":
-			return typed("string", entry{"contentEncoding", "base64"})
 		}
 		return typed("string", entry{"format", s.format})
+	case binary:
+		return typed("string", entry{"contentMediaType", "application/octet-stream"})
 	case list:
 		return typed("array", entry{"items", schema(*s.elem)})
 	case record:

@@ -153,7 +153,9 @@ func (s *source) fill(n *namespace, lit *ast.CompositeLit, r *reader, vars map[t
 		switch side {
 		case "Auth":
 			if !s.info.Types[kv.Value].IsNil() {
+				r.auth = true
 				auth := r.shape(s.info.TypeOf(kv.Value))
+				r.auth = false
 				n.auth = &auth
 			}
 			continue
@@ -197,6 +199,13 @@ func (s *source) event(v variable) (wire string, args []types.Type, ok bool) {
 		return "", nil, false
 	}
 	call, ok := v.value.(*ast.CallExpr)
+	for ok { // what a method makes of an Event, such as Event.Newest, has its name
+		method, isMethod := call.Fun.(*ast.SelectorExpr)
+		if !isMethod {
+			break
+		}
+		call, ok = method.X.(*ast.CallExpr)
+	}
 	if !ok || len(call.Args) != 1 || s.info.Types[call.Args[0]].Value == nil {
 		return "", nil, false
 	}

@@ -80,7 +80,7 @@ func TestEverything(t *testing.T) {
 func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct{ body, want string }{
 		"event in no namespace": {`var A = socketio.NewEvent[int]("a")`, "a.go:11:5: A is in no Namespace"},
-		"no names of fields":    {`var N = Namespace{"/", nil, nil}`, "N needs a Path"},
+		"no names of fields":    {`var N = Namespace{"/", nil, nil, nil}`, "N needs a Path"},
 		"not written out":       {"func f() Namespace { return Namespace{} }\nvar N = f()", "N must be written out as Namespace{…}"},
 		"list not written out":  {"var l []Message\nvar N = Namespace{Path: \"/\", Server: l}", "Server must be written out as a list"},
 		"no path":               {`var N = Namespace{}`, "N needs a Path that begins with a slash"},
@@ -92,7 +92,8 @@ func TestRefused(t *testing.T) {
 		"no JSON":               {"var A = socketio.NewEvent[chan int](\"a\")\nvar N = Namespace{Path: \"/\", Client: []Message{A}}", "JSON cannot say chan int"},
 		"one name for two types": {"type JobState int\nvar A, B = socketio.NewEvent[JobState](\"a\"), socketio.NewEvent[jobs.State](\"b\")\nvar N = Namespace{Path: \"/\", Client: []Message{A, B}}",
 			"would both be called JobState"},
-		"does not compile": {`var A int = "a"`, "go list"},
+		"bytes to connect with": {"var N = Namespace{Path: \"/\", Auth: []byte{}}", "credentials are JSON alone"},
+		"does not compile":      {`var A int = "a"`, "go list"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join("testdata", strings.ReplaceAll(name, " ", "_"))
@@ -101,7 +102,7 @@ func TestRefused(t *testing.T) {
 			}
 			t.Cleanup(func() { os.RemoveAll(dir) })
 			source := "package a\n\nimport (\n\t\"jobcast/jobs\"\n\t\"jobcast/socketio\"\n)\n\ntype Message interface{ Name() string }\n" +
-				"type Namespace struct { Path string; Client, Server []Message }\ntype Refusal struct{}\n" + c.body +
+				"type Namespace struct { Path string; Client, Server []Message; Auth any }\ntype Refusal struct{}\n" + c.body +
 				"\nvar _ jobs.ID\nvar _ socketio.Args\n"
 			if err := os.WriteFile(filepath.Join(dir, "a.go"), []byte(source), 0o644); err != nil {
 				t.Fatal(err)

@@ -123,12 +123,11 @@ func mdType(s shape) string {
 		return "any JSON"
 	case text:
 		t = "string"
-		switch s.format {
-		case "date-time":
+		if s.format == "date-time" {
 			t = "time, as in RFC 3339"
-		case "byte":
-			t = "base64"
 		}
+	case binary:
+		t = "binary"
 	case integer:
 		t = "integer"
 	case number:

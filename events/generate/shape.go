@@ -19,6 +19,7 @@ const (
 	integer
 	number
 	text
+	binary  // an attachment
 	list    // of elem
 	record  // of elem, by key
 	object  // with fields
@@ -65,6 +66,7 @@ type reader struct {
 	names   map[types.Type]*named
 	taken   map[string]types.Type
 	order   []*named
+	auth    bool  // it is what a client connects with
 	err     error // the first one
 }
 
@@ -100,7 +102,10 @@ func (r *reader) shape(t types.Type) shape {
 		}
 	case *types.Slice:
 		if b, ok := t.Elem().Underlying().(*types.Basic); ok && b.Kind() == types.Byte {
-			return shape{kind: text, format: "byte"}
+			if r.auth {
+				return r.fail("credentials are JSON alone, bytes have no place in them")
+			}
+			return shape{kind: binary}
 		}
 		return r.list(t.Elem())
 	case *types.Array:

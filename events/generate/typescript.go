@@ -109,9 +109,11 @@ func tsType(s shape, indent string) string {
 		t = "number"
 	case text:
 		t = "string"
+	case binary:
+		t = "ArrayBuffer | Uint8Array"
 	case list:
 		t = tsType(*s.elem, indent)
-		if s.elem.null || s.elem.kind == list && strings.Contains(t, "|") {
+		if s.elem.null || s.elem.kind == binary || s.elem.kind == list && strings.Contains(t, "|") {
 			t = "(" + t + ")"
 		}
 		t += "[]"
