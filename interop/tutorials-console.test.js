@@ -65,10 +65,83 @@ test("another namespace with auth, and why one refuses", async () => {
   await page.context().close();
 });
 
+for (const [path, message, back] of [
+  ["/ws/echo", "Grüße <b>小米</b>", /←.*text "Grüße <b>小米<\/b>"/],
+  ["/ws/echo", '{"$hex": "00ff10"}', /←.*bytes <3 bytes: 00 ff 10>/],
+  ["/ws/vote", "3", /←.*text "\{\\"uid\\":3,\\"name\\":\\"小明\\"/],
+  ["/ws/vote", "9", /←.*text "\{\\"error\\":/],
+  ["/ws/chat", "hello from the console", /←.*text "hello from the console"/],
+  ["/ws/chat/console", "hello by name", /←.*from_user.*console.*hello by name/],
+  ["/ws/private/console", '{"to_user":"Nobody","chat":"hi"}', /←.*Nobody is not here/],
+]) {
+  test(`a raw WebSocket at ${path}: ${message} is sent, and what comes back is shown`, async () => {
+    const page = await open(browser, `${server.url}/console/?transport=raw`);
+    assert.equal(await by(page, "event").isVisible(), false);
+    assert.equal(await by(page, "badge").getAttribute("data-state"), "idle");
+    await set(page, { namespace: path, args: message });
+    await by(page, "connect").click();
+    await logged(page, new RegExp(`connected${path}`));
+    await by(page, "emit").click();
+    await logged(page, back);
+    assert.ok((await log(page)).some((line) => /→/.test(line)), "what was sent is shown");
+    assert.equal(await page.locator("#log b").count(), 0);
+    assert.deepEqual(page.problems, []);
+    await page.context().close();
+  });
+}
+
+test("a raw WebSocket that refuses, a path that is none, and bytes that are none", async () => {
+  const page = await open(browser, `${server.url}/console/?transport=raw`);
+  await set(page, { namespace: "/ws/vote", args: "x".repeat(5000) });
+  await by(page, "emit").click();
+  await logged(page, /disconnected.*"code": 1009/);
+  await set(page, { namespace: "/ws/nowhere", args: "1" });
+  await by(page, "connect").click();
+  await logged(page, /no connection.*\/ws\/nowhere/);
+  await set(page, { namespace: "/ws/echo" });
+  for (const [args, want] of [['{"$hex": "0"}', /pairs of the digits/], ['{"$hex": "00", "more": 1}', /nothing else/]]) {
+    await set(page, { args });
+    await by(page, "emit").click();
+    assert.match(await problem(page), want);
+    await set(page, { args: "" });
+  }
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("a link and the history carry a raw message, beside events", async () => {
+  const { body: before } = await server.api("/api/vote");
+  const votes = async () => (await server.api("/api/vote")).body.candidates[1].count - before.candidates[1].count;
+  const page = await open(browser, `${server.url}/console/#${new URLSearchParams({ ns: "/ws/vote", raw: "1", args: "2" })}`);
+  assert.equal(await page.locator("#transport").inputValue(), "raw");
+  assert.equal(await by(page, "namespace").inputValue(), "/ws/vote");
+  await page.waitForTimeout(500);
+  assert.equal(await votes(), 0, "a link sends nothing by itself");
+  await by(page, "emit").click();
+  await logged(page, /←.*小康/);
+  assert.equal(await votes(), 1);
+  const copy = await open(browser, page.url());
+  assert.deepEqual([await by(copy, "namespace").inputValue(), await by(copy, "args").inputValue()], ["/ws/vote", "2"]);
+  await copy.context().close();
+
+  await page.locator("#transport").selectOption("websocket");
+  assert.equal(await by(page, "namespace").inputValue(), "/");
+  await set(page, { event: "echo", args: '["between"]' });
+  await by(page, "emit").click();
+  await logged(page, /✓.*echo/);
+  await by(page, "replay").nth(1).click(); // the raw one, over its own transport
+  await until("a second vote", async () => (await votes()) === 2);
+  await by(page, "replay").nth(1).click(); // and the event again
+  await until("a second echo", async () => (await log(page)).filter((line) => /←.*"between"/.test(line)).length === 2);
+  assert.equal(await by(page, "history-line").count(), 2);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
 test("what is not JSON is said at its field, and nothing is emitted", async () => {
   const page = await open(browser, `${server.url}/console/`);
   for (const [id, value, want] of [
-    ["args", '[1, 2', /not JSON/], ["args", '{"a": 1}', /put \[ \] around/], ["args", '[{"$hex": "0g"}]', /\$hex/],
+    ["args", '[1, 2', /not JSON/], ["args", '{"a": 1}', /put \[ \] around/], ["args", '[{"$hex": "0g"}]', /\$hex/], ["args", '[{"$hex": "00", "more": 1}]', /nothing else/],
     ["event", "", /needs a name/], ["auth", "{", /not JSON/], ["auth", "[1]", /put \{ \} around/], ["event", "connect", /reserved|does not emit/],
   ]) {
     await set(page, { namespace: "/", auth: "", event: "echo", args: "[]", [id]: value });
@@ -79,7 +152,7 @@ test("what is not JSON is said at its field, and nothing is emitted", async () =
     await by(page, "emit").click();
     await until("no error is left", async () => (await by(page, "error").count()) === 0);
   }
-  assert.ok(!(await log(page)).some((line) => /0g|connect \[/.test(line)));
+  assert.ok(!(await log(page)).some((line) => /→.*0g|→connect/.test(line)));
   assert.deepEqual(page.problems, []);
   await page.context().close();
 });

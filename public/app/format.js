@@ -74,7 +74,7 @@ export const dateTime = (time) => dated.format(new Date(time));
 export const shortId = (id) => (id.length > 12 ? id.slice(-8) : id);
 
 /** What a job works on, as its reader knows it: an upload without the server's random prefix. */
-export const subject = (args) => (args?.path === '.' ? './' : args?.path) ?? args?.upload?.replace(/^[A-Z2-7]{26}-/, '') ?? '';
+export const subject = (args) => (args?.path === '.' ? './' : args?.path) ?? args?.upload?.replace(/^[A-Z2-7]{26}-/, '') ?? args?.param ?? '';
 
 /** 0 to 100, or null where nobody knows. */
 export function percentOf(job) {
@@ -101,9 +101,11 @@ export function stateOf(job) {
   return job.state;
 }
 
+/** The kinds of job. Those with an about can be started from the list of jobs; the task has a page of its own. */
 export const KINDS = {
   checksum: { title: 'Checksum', icon: 'hash', about: 'SHA-256 of every file in a directory' },
   'csv.profile': { title: 'CSV profile', icon: 'table', about: 'Columns, types and figures' },
+  task: { title: 'Background task', icon: 'clock' },
 };
 
 export const kindTitle = (kind) => KINDS[kind]?.title ?? kind;

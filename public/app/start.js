@@ -19,7 +19,7 @@ export function startPanel(app) {
   let abort = null;
   let sent = { loaded: 0, total: 0 };
 
-  const kinds = Object.entries(format.KINDS).map(([value, about]) => h('label', { class: 'kind' },
+  const kinds = Object.entries(format.KINDS).filter(([, { about }]) => about).map(([value, about]) => h('label', { class: 'kind' },
     h('input', { type: 'radio', name: 'kind', value, checked: value === kind, on: { change: () => choose(value) } }),
     h('span', { class: 'kind-face' }, icon(about.icon), h('span', { class: 'kind-title' }, about.title), h('span', { class: 'kind-about' }, about.about))));
 

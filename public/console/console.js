@@ -2,14 +2,22 @@
 // emit can be prepared and sent to somebody; nothing is emitted before a person says so.
 import { complain, attr, h, painter, show, text } from '/app/dom.js';
 import * as format from '/app/format.js';
-import { socketLink } from '/shared/links.js';
+import { rawLink, socketLink } from '/shared/links.js';
 import { $, logList, say, setState, SOCKETIO, transports } from '/shared/page.js';
 import { print, read } from './print.js';
 
 const WAYS = [
   { value: 'auto', label: 'Socket.IO, polling first', short: 'polling first', about: 'What the stock client does by itself: it connects by polling, and changes to WebSocket as soon as that works.' },
   ...SOCKETIO,
+  { value: 'raw', label: 'Raw WebSocket', about: 'A WebSocket without Socket.IO, on a path of its own: what is sent is one frame, of text or of bytes.' },
 ];
+/** What the form is about: events on a namespace, or messages on a path. */
+const FORMS = {
+  events: { places: ['/', '/vote', '/chat', '/jobs', '/testnamespace', '/compare'], place: 'Namespace', title: 'Emit', args: 'Arguments, as a JSON list', bytes: 'wherever they stand' },
+  raw: { places: ['/ws/echo', '/ws/vote', '/ws/chat', '/ws/chat/console', '/ws/private/console'], place: 'Path', title: 'Send', args: 'Message, sent as it stands', bytes: 'and nothing else in the message' },
+};
+/** The file that answers a namespace. */
+const SOURCES = { '/': 'echo', '/vote': 'vote', '/chat': 'chat', '/jobs': 'jobs', '/compare': 'compare', '/testnamespace': 'test' };
 const LINES = 500; // lines of traffic on the page, and lines that wait for their turn to be drawn
 const LENGTH = 20000; // characters of one line
 const ENTRIES = 50; // emits in the history
@@ -22,17 +30,52 @@ let link = null;
 let wanted = false; // a person has asked for a connection
 let auth; // what the connection is asked for with
 let queued = null; // the emit that waits for the connection
+let raw = false; // the form is about messages on a path
 
 // ---- the connection
 
 const transport = transports(WAYS, (way, onState) => {
   link = null;
+  adapt(way === 'raw');
   $('disconnect').disabled = !wanted;
   if (!wanted) {
     onState('idle');
     return null;
   }
-  const namespace = form.namespace.value.trim() || '/';
+  const place = placeOf();
+  link = { ...(raw ? overWebSocket : overSocketIO)(place, way, onState), place, auth: form.auth.value };
+  return link;
+});
+
+/** The namespace or the path in the form. */
+function placeOf() {
+  return form.namespace.value.trim() || FORMS[raw ? 'raw' : 'events'].places[0];
+}
+
+/** Makes the form one for messages on a path, or one for events. */
+function adapt(toRaw) {
+  const words = FORMS[toRaw ? 'raw' : 'events'];
+  // The place of the other form is none of this one.
+  if (toRaw !== raw && !words.places.includes(form.namespace.value)) form.namespace.value = words.places[0];
+  raw = toRaw;
+  $('namespaces').replaceChildren(...words.places.map((value) => h('option', { value })));
+  text($('namespace-label'), words.place);
+  for (const id of ['emission-title', 'emit']) text($(id), words.title);
+  text($('args-label'), words.args);
+  text($('bytes-where'), words.bytes);
+  for (const id of ['auth-field', 'event-field', 'ack-field']) show($(id), !raw);
+  for (const name of ['auth', 'args', 'event']) problem(name, '');
+  drawSource();
+}
+
+function connected(place, about) {
+  line('connected', place, about, 'note');
+  say(`Connected to ${place}.`);
+  if (queued) emit(queued);
+  queued = null;
+}
+
+function overSocketIO(namespace, way, onState) {
   const opened = socketLink({
     namespace,
     auth,
@@ -49,11 +92,8 @@ const transport = transports(WAYS, (way, onState) => {
   });
   const { socket } = opened;
   socket.on('connect', () => {
-    line('connected', namespace, [{ id: socket.id, transport: socket.io.engine.transport.name }], 'note');
+    connected(namespace, [{ id: socket.id, transport: socket.io.engine.transport.name }]);
     socket.io.engine.once('upgrade', (to) => line('upgraded', namespace, [{ transport: to.name }], 'note'));
-    say(`Connected to ${namespace}.`);
-    if (queued) emit(queued);
-    queued = null;
   });
   socket.on('disconnect', (reason) => line('disconnected', namespace, [reason], 'bad'));
   let failed = '';
@@ -63,9 +103,46 @@ const transport = transports(WAYS, (way, onState) => {
     failed = error.message;
   });
   socket.onAny((event, ...args) => line('in', event, args, 'in'));
-  link = { ...opened, namespace, auth: form.auth.value };
-  return opened;
-});
+  return {
+    close: opened.close,
+    get live() { return socket.connected; },
+    emit({ event, values, ack }) {
+      const sent = performance.now();
+      if (ack) {
+        socket.timeout(ANSWER_MS).emit(event, ...values, (late, ...answer) => {
+          if (late) line('no answer', event, [`after ${ANSWER_MS / 1000} s, or the connection ended`], 'bad');
+          else line('ack', `${event}, ${(performance.now() - sent).toFixed(1)} ms`, answer, 'ack');
+        });
+      } else socket.emit(event, ...values);
+      line('out', event, values, 'out');
+    },
+  };
+}
+
+const kindOf = (message) => (typeof message === 'string' ? 'text' : 'bytes');
+
+function overWebSocket(path, way, onState) {
+  let live = false;
+  const opened = rawLink({
+    path,
+    onState(state) {
+      live = state === 'live';
+      onState(state);
+    },
+    onOpen: () => connected(path, []),
+    onMessage: (message) => line('in', kindOf(message), [message], 'in'),
+    onClose: ({ code, reason }) => line('disconnected', path, [{ code, reason }], 'bad'),
+    onRefused: () => line('no connection', path, ['There is no WebSocket at this path, it refused, or the server is down.'], 'bad'),
+  });
+  return {
+    close: opened.close,
+    get live() { return live; },
+    emit({ values: [message] }) {
+      opened.send(message);
+      line('out', kindOf(message), [message], 'out');
+    },
+  };
+}
 
 $('connection').addEventListener('submit', (event) => {
   event.preventDefault();
@@ -84,7 +161,7 @@ function connect() {
 }
 
 $('disconnect').addEventListener('click', () => {
-  if (link?.socket.connected) line('disconnected', link.namespace, ['by this page'], 'note');
+  if (link?.live) line('disconnected', link.place, ['by this page'], 'note');
   wanted = false;
   queued = null;
   transport.reopen();
@@ -102,37 +179,39 @@ form.args.addEventListener('keydown', (event) => {
 });
 
 function submit() {
-  const name = form.event.value;
-  problem('event', name ? '' : 'An event needs a name.');
-  const args = parse('args', (value) => Array.isArray(value) || value === undefined || 'The arguments are a list: put [ ] around them.');
-  if (!name || !args.ok) {
+  const name = raw ? '' : form.event.value;
+  problem('event', raw || name ? '' : 'An event needs a name.');
+  const args = raw ? message() : parse('args', (value) => Array.isArray(value) || value === undefined || 'The arguments are a list: put [ ] around them.');
+  if (!(raw || name) || !args.ok) {
     document.querySelector('#emission [aria-invalid]').focus();
     return;
   }
-  const entry = { namespace: form.namespace.value.trim() || '/', event: name, args: form.args.value, ack: form.ack.checked };
+  const entry = { namespace: placeOf(), event: name, args: form.args.value, ...(raw ? { raw } : { ack: form.ack.checked }) };
   remember(entry);
   const one = { ...entry, values: args.value ?? [] };
-  if (link?.socket.connected && link.namespace === entry.namespace && link.auth === form.auth.value) emit(one);
+  if (link?.live && link.place === entry.namespace && link.auth === form.auth.value) emit(one);
   else {
     queued = one;
     if (!connect()) queued = null;
   }
 }
 
-function emit({ event, values, ack }) {
-  const { socket } = link;
-  const sent = performance.now();
+function emit(one) {
   try {
-    if (ack) {
-      socket.timeout(ANSWER_MS).emit(event, ...values, (late, ...answer) => {
-        if (late) line('no answer', event, [`after ${ANSWER_MS / 1000} s, or the connection ended`], 'bad');
-        else line('ack', `${event}, ${(performance.now() - sent).toFixed(1)} ms`, answer, 'ack');
-      });
-    } else socket.emit(event, ...values);
-    line('out', event, values, 'out');
+    link.emit(one);
   } catch (error) {
     problem('event', `The client does not emit this: ${error.message}.`); // its reserved names
   }
+}
+
+/** The message for a raw WebSocket: the field's text as it stands, or the bytes of {"$hex": …}. */
+function message() {
+  if (!/^\s*\{\s*"\$hex"/.test(form.args.value)) {
+    problem('args', '');
+    return { ok: true, value: [form.args.value] };
+  }
+  const { ok, value } = parse('args', () => true);
+  return { ok, value: [value] };
 }
 
 /** Reads a field of JSON, and shows at it what is wrong. An empty one is undefined. */
@@ -218,8 +297,8 @@ function keep() {
 function drawHistory() {
   $('history').replaceChildren(...entries.map((entry) => h('li', { class: 'past', test: 'history-line' },
     h('button', { type: 'button', class: 'past-what', title: 'Put it into the form', on: { click: () => { fill(entry); form.args.focus(); } } },
-      h('span', { class: 'past-event' }, entry.event), h('span', { class: 'past-where' }, entry.namespace), h('span', { class: 'past-args mono' }, entry.args.slice(0, 200))),
-    h('button', { type: 'button', class: 'quiet small', test: 'replay', 'aria-label': `Emit ${entry.event} again`, on: { click: () => { fill(entry); submit(); } } }, 'Again'))));
+      h('span', { class: 'past-event' }, entry.raw ? 'raw' : entry.event), h('span', { class: 'past-where' }, entry.namespace), h('span', { class: 'past-args mono' }, entry.args.slice(0, 200))),
+    h('button', { type: 'button', class: 'quiet small', test: 'replay', 'aria-label': entry.raw ? `Send to ${entry.namespace} again` : `Emit ${entry.event} again`, on: { click: () => { fill(entry); submit(); } } }, 'Again'))));
   show($('no-history'), entries.length === 0);
   show($('forget'), entries.length > 0);
 }
@@ -230,10 +309,15 @@ $('forget').addEventListener('click', () => {
 });
 
 function fill(entry) {
+  if (Boolean(entry.raw) !== raw) {
+    wanted = false; // the connection was another kind of thing
+    queued = null;
+    transport.choose(entry.raw ? 'raw' : WAYS[0].value);
+  }
   form.namespace.value = entry.namespace;
   form.event.value = entry.event;
   form.args.value = entry.args;
-  form.ack.checked = Boolean(entry.ack);
+  if (!entry.raw) form.ack.checked = Boolean(entry.ack);
   for (const name of ['args', 'event']) problem(name, '');
   writeAddress();
 }
@@ -244,23 +328,24 @@ function readAddress() {
   const hash = new URLSearchParams(location.hash.slice(1));
   if (!hash.has('event') && !hash.has('ns')) return;
   form.auth.value = hash.get('auth') ?? '';
-  fill({ namespace: hash.get('ns') ?? '/', event: hash.get('event') ?? '', args: hash.get('args') ?? '[]', ack: hash.has('ack') });
+  fill({ namespace: hash.get('ns') ?? '/', event: hash.get('event') ?? '', args: hash.get('args') ?? '[]', ack: hash.has('ack'), raw: hash.has('raw') });
 }
 
 function writeAddress() {
   const hash = new URLSearchParams({ ns: form.namespace.value, event: form.event.value, args: form.args.value });
   if (form.auth.value.trim()) hash.set('auth', form.auth.value);
   if (form.ack.checked) hash.set('ack', '1');
+  if (raw) {
+    hash.set('raw', '1');
+    for (const name of ['event', 'ack', 'auth']) hash.delete(name);
+  }
   history.replaceState(null, '', `${location.pathname}${location.search}#${hash}`);
   drawSource();
 }
 
-/** The file that answers the namespace in the form. */
-const SOURCES = { '/': 'echo', '/vote': 'vote', '/chat': 'chat', '/jobs': 'jobs', '/compare': 'compare', '/testnamespace': 'test' };
-
 function drawSource() {
-  const name = form.namespace.value.trim() || '/';
-  show($('source'), Object.hasOwn(SOURCES, name));
+  const name = placeOf();
+  show($('source'), !raw && Object.hasOwn(SOURCES, name));
   if ($('source').hidden) return;
   text($('source'), `Source of the namespace ${name}`);
   attr($('source'), 'href', `/source/namespaces/${SOURCES[name]}.go`);

@@ -52,6 +52,7 @@ export function read(text) {
     if (value === null || typeof value !== 'object' || !('$hex' in value)) return value;
     const digits = typeof value.$hex === 'string' ? value.$hex.replace(/\s/g, '') : '?';
     if (!/^([0-9a-f]{2})*$/i.test(digits)) throw new Error('The text of "$hex" must be pairs of the digits 0-9 and a-f.');
+    if (Object.keys(value).length > 1) throw new Error('Bytes are {"$hex": "…"}, with nothing else beside it.');
     return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
   });
 }

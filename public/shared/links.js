@@ -47,9 +47,10 @@ export function socketLink({ namespace, auth, transport, onState, onRefused }) {
 
 /**
  * A raw WebSocket. onMessage gets text, or an ArrayBuffer; send returns false where nothing is connected.
- * onRefused is called, once, when the first connection was not made; it is tried again all the same.
+ * onRefused is called, once, when the first connection was not made; it is tried again all the same. onClose
+ * gets each end of one that was.
  */
-export function rawLink({ path, onState, onOpen, onMessage, onRefused }) {
+export function rawLink({ path, onState, onOpen, onMessage, onRefused, onClose }) {
   let socket = null;
   let timer = null;
   let wait = RETRY_MS;
@@ -59,17 +60,20 @@ export function rawLink({ path, onState, onOpen, onMessage, onRefused }) {
   function open() {
     socket = new WebSocket(new URL(path, location.href.replace(/^http/, 'ws')));
     socket.binaryType = 'arraybuffer';
+    let opened = false;
     socket.onopen = () => {
+      opened = true;
       wait = RETRY_MS;
       tried = true;
       onState('live');
       onOpen?.();
     };
     socket.onmessage = (event) => onMessage(event.data);
-    socket.onclose = () => {
+    socket.onclose = (event) => {
       if (closed) return;
       onState('offline');
-      if (!tried) onRefused?.();
+      if (opened) onClose?.(event);
+      else if (!tried) onRefused?.();
       tried = true;
       timer = setTimeout(open, wait);
       wait = Math.min(2 * wait, RETRY_MAX_MS);

@@ -58,6 +58,12 @@ export function transports(ways, open) {
   return {
     reopen,
     get value() { return select.value; },
+    /** Changes to another way, as a person would. */
+    choose(value) {
+      if (select.value === value) return;
+      select.value = value;
+      select.dispatchEvent(new Event('change'));
+    },
     /** Offers only some of the ways, and goes to the first of them where the chosen one is not among them. */
     offer(allowed) {
       for (const option of select.options) option.hidden = option.disabled = !allowed(option.value);
