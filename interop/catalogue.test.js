@@ -1,7 +1,7 @@
 // docs/asyncapi.json, which is made from events/, is valid, and true of the real server.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
@@ -74,6 +74,7 @@ const sockets = [];
 before(async () => {
   root = mkdtempSync(join(tmpdir(), "jobcast-root-"));
   for (let i = 0; i < 50; i++) writeFileSync(join(root, `file${i}`), "x".repeat(i));
+  symlinkSync("file1", join(root, "link")); // which the checksum says a word about
   server = await Server.start({ roots: [root] });
 });
 after(async () => {
@@ -82,71 +83,171 @@ after(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-async function connect(path) {
-  const socket = io(server.url + path, { forceNew: true });
-  sockets.push(socket);
-  await new Promise((ok, bad) => socket.on("connect", ok).on("connect_error", bad));
-  return socket;
+// What was said in these tests, as "receive /vote vote", and what of it was not as the catalogue has it.
+const said = new Set();
+const wrong = [];
+function note(action, path, event, args) {
+  try {
+    const { message } = operation(action, path, event);
+    if (args) fits([message], args);
+    said.add(`${action} ${path} ${event}`);
+  } catch (error) {
+    wrong.push(`${action} ${path} ${event}: ${error.message}`);
+  }
 }
 
-test("every event that a client may say is handled", async () => {
-  for (const { path, event } of operations.filter(({ action }) => action === "receive")) {
-    const socket = await connect(path);
-    const answer = await new Promise((ok, bad) => {
-      socket.timeout(10_000).emit(event, (late, ack) => (late ? bad(new Error(`no answer to ${event}`)) : ok(ack)));
-    });
-    assert.doesNotMatch(JSON.stringify(answer ?? null), /nothing handles it/, `${event} on ${path}`);
-    socket.close();
+/** A client whose every word, and every word that it hears, is held against the catalogue. */
+async function connect(path, auth) {
+  const channel = Object.values(catalogue.channels).find(({ address }) => address === path);
+  if (auth) {
+    const check = ajv.compile({ $ref: `catalogue#/channels/${path.slice(1)}/messages/auth/payload` });
+    assert.ok(channel.messages.auth && check(auth), `auth of ${path}: ${ajv.errorsText(check.errors)}`);
+  }
+  const socket = io(server.url + path, { forceNew: true, auth });
+  sockets.push(socket);
+  const heard = [];
+  socket.onAny((event, ...args) => {
+    heard.push([event, ...args]);
+    note("send", path, event, args);
+  });
+  await new Promise((ok, bad) => socket.on("connect", ok).on("connect_error", bad));
+  return {
+    heard,
+    close: () => socket.close(),
+    hears: (event, what = () => true) => until(`${event} on ${path}`, () => heard.find(([name, arg]) => name === event && what(arg))),
+    tell(event, ...args) {
+      note("receive", path, event, args);
+      socket.emit(event, ...args);
+    },
+    /** What an event is acknowledged with, as a list. */
+    answer: (event, ...args) => new Promise((resolve, reject) => {
+      socket.timeout(10_000).emit(event, ...args, (late, ...ack) => (late ? reject(new Error(`no answer to ${event}`)) : resolve(ack)));
+    }),
+    /** Asks, and returns the answer. ok false: it must be refused, and the request need not fit. */
+    async ask(event, request, ok = true) {
+      const args = request === undefined ? [] : [request];
+      const { answers } = operation("receive", path, event);
+      note("receive", path, event, ok ? args : undefined);
+      const ack = await this.answer(event, ...args);
+      fits(answers.filter((one) => /refusal$/.test(one) !== ok), ack);
+      return ack[0];
+    },
+  };
+}
+
+test("every event that a client may say is handled, and refused in the catalogue's words where it does not fit", async () => {
+  for (const { path, event, answers, message } of operations.filter(({ action }) => action === "receive")) {
+    const client = await connect(path);
+    const { payload } = lookup(message);
+    const ack = await client.answer(event, 5);
+    assert.doesNotMatch(JSON.stringify(ack), /nothing handles it/, `${event} on ${path}`);
+    if (answers.length > 0) fits(payload?.$ref ? answers.filter((one) => /refusal$/.test(one)) : answers, ack);
+    client.close();
   }
 });
 
-test("what the server says and answers on /jobs is in the catalogue", async () => {
-  const socket = await connect("/jobs");
-  const heard = [];
-  socket.onAny((event, ...args) => heard.push([event, args]));
-  const said = new Set();
-  const ask = async (event, request, ok = true) => {
-    const { message, answers } = operation("receive", "/jobs", event);
-    const args = request === undefined ? [] : [request];
-    if (ok) fits([message], args);
-    said.add(event);
-    const ack = await new Promise((resolve, reject) => {
-      socket.timeout(10_000).emit(event, ...args, (late, ...ack) => (late ? reject(late) : resolve(ack)));
-    });
-    fits(answers, ack);
-    assert.equal(ack[0].ok, ok, `${event}: ${JSON.stringify(ack)}`);
-    return ack[0];
-  };
-
-  await ask("jobs:watch", {});
-  const { job, sub } = await ask("job:start", { kind: "checksum", args: { path: "." }, logs: true, tags: ["a"], idempotencyKey: "k" });
-  assert.equal(sub.ok, true);
-  await until("the job is done", () => heard.some(([event]) => event === "job:completed"));
-  await ask("job:subscribe", { id: job.id, replay: "all", logs: { tail: 10 } });
-  await ask("job:subscribe", { id: job.id, logs: true });
-  await ask("job:get", { id: job.id });
-  await ask("job:history", { id: job.id });
-  await ask("job:logs", { id: job.id, tail: 3 });
-  await ask("job:cancel", { id: job.id, reason: "enough" });
-  await ask("job:unsubscribe", { id: job.id });
-  await ask("jobs:list", { state: "completed", limit: 1 });
-  await until("the list has changed", () => heard.some(([event]) => event === "jobs:changed"));
-  await ask("jobs:unwatch");
-  await ask("job:get", { id: "none" }, false);
-  await ask("job:start", { kind: 5 }, false);
-  assert.deepEqual([...said].sort(), operations.filter((o) => o.path === "/jobs" && o.action === "receive").map((o) => o.event).sort());
-  for (const [event, args] of heard) fits([operation("send", "/jobs", event).message], args);
+test("namespace /", async () => {
+  const client = await connect("/");
+  for (const event of ["message", "echo"]) {
+    assert.deepEqual(await client.ask(event, { any: ["thing"] }), { any: ["thing"] });
+    await client.hears(event);
+  }
+  client.close();
 });
 
-test("what the server says on /testnamespace is in the catalogue", async () => {
-  const socket = await connect("/testnamespace");
-  const heard = [];
-  socket.onAny((event, ...args) => heard.push([event, args]));
-  const request = { param: "a" };
-  fits([operation("receive", "/testnamespace", "request_for_response").message], [request]);
-  socket.emit("request_for_response", request);
-  await until("both responses are there", () => heard.length === 2);
-  for (const [event, args] of heard) fits([operation("send", "/testnamespace", event).message], args);
+test("namespace /vote", async () => {
+  const client = await connect("/vote");
+  await client.hears("votes");
+  for (const uid of [1, "1"]) {
+    const { candidate } = await client.ask("vote", { uid });
+    await client.hears("vote:changed", ({ count }) => count === candidate.count);
+  }
+  await client.ask("vote", { uid: 9 }, false);
+  client.close();
+});
+
+test("namespace /chat", async () => {
+  const anonymous = await connect("/chat");
+  await anonymous.ask("chat:message", { chat: "to all" });
+  await anonymous.hears("chat:message");
+  const ada = await connect("/chat", { nickname: "Ada" });
+  const [, { token }] = await ada.hears("chat:welcome");
+  const tab = await connect("/chat", { nickname: "Ada", token });
+  await ada.hears("chat:history");
+  await ada.hears("chat:people", ({ people }) => people.includes("Ada"));
+  const bob = await connect("/chat", { nickname: "Bob" });
+  await ada.hears("chat:joined", ({ user }) => user === "Bob");
+  for (const client of [ada, bob]) await client.ask("chat:join", { room: "engine" });
+  bob.tell("chat:typing", { room: "engine" });
+  await ada.hears("chat:typing");
+  await bob.ask("chat:message", { room: "engine", chat: "hello" });
+  await ada.hears("chat:message", ({ chat }) => chat === "hello");
+  assert.equal((await ada.ask("chat:private", { to_user: "Bob", chat: "psst" })).delivered, true);
+  await bob.hears("chat:private");
+  assert.equal((await ada.ask("chat:private", { to_user: "Nobody", chat: "later" })).delivered, false);
+  await bob.ask("chat:leave", { room: "engine" });
+  await ada.hears("chat:left");
+  await ada.ask("chat:message", { room: "a room of others", chat: "x" }, false);
+  for (const client of [anonymous, ada, tab, bob]) client.close();
+});
+
+test("namespace /compare", async () => {
+  const client = await connect("/compare");
+  const { run } = await client.ask("compare:open", { rate: 50, size: 256 });
+  const events = await connect("/compare", { run, after: 0 });
+  await events.hears("compare:event");
+  await client.ask("compare:set", { rate: 1, size: 64 });
+  await client.ask("compare:clock");
+  await client.ask("compare:figures");
+  await client.ask("compare:set", { rate: 0, size: 64 }, false);
+  for (const one of [events, client]) one.close();
+});
+
+test("namespace /jobs", async () => {
+  const client = await connect("/jobs");
+  await client.ask("jobs:watch", {});
+  const { job, sub } = await client.ask("job:start", { kind: "checksum", args: { path: "." }, logs: true, tags: ["a"], idempotencyKey: "k" });
+  assert.equal(sub.ok, true);
+  await client.hears("job:completed");
+  await client.hears("job:log");
+  await client.ask("job:subscribe", { id: job.id, replay: "all", logs: { tail: 10 } });
+  await client.ask("job:subscribe", { id: job.id, logs: true });
+  await client.ask("job:get", { id: job.id });
+  await client.ask("job:history", { id: job.id });
+  await client.ask("job:logs", { id: job.id, tail: 3 });
+  await client.ask("job:cancel", { id: job.id, reason: "enough" });
+  await client.ask("job:unsubscribe", { id: job.id });
+  await client.ask("jobs:list", { state: "completed", limit: 1 });
+  await client.hears("jobs:changed");
+  writeFileSync(join(root, "not.csv"), Buffer.from([0, 1, 2, 3, 0xff]));
+  await client.ask("job:start", { kind: "csv.profile", args: { path: "not.csv" } });
+  await client.hears("job:failed");
+  const long = (await client.ask("job:start", { kind: "task", args: { param: "a" } })).job;
+  await client.hears("job:progress", ({ jobId, id }) => (jobId ?? id) === long.id);
+  await client.ask("job:cancel", { id: long.id, reason: "enough" });
+  await client.hears("job:cancelled");
+  // A server that stops hands its jobs back when its pages are gone already, so that this event goes to
+  // the clients of other nodes only. It is the line of the log, and every log begins with one.
+  const { events: [first] } = await client.ask("job:history", { id: job.id });
+  assert.equal(first.type, "job.queued");
+  note("send", "/jobs", "job:queued", [first]);
+  await client.ask("jobs:unwatch");
+  await client.ask("job:get", { id: "none" }, false);
+  client.close();
+});
+
+test("namespace /testnamespace", async () => {
+  const client = await connect("/testnamespace");
+  client.tell("request_for_response", { param: "a" });
+  await client.hears("response", ({ msg }) => msg === "processed");
+  await client.ask("request_for_job", { param: "a" });
+  client.close();
+});
+
+test("all that was said is as the catalogue has it, and all that the catalogue has was said", () => {
+  assert.deepEqual(wrong, []);
+  const all = operations.map(({ action, path, event }) => `${action} ${path} ${event}`);
+  assert.deepEqual(all.filter((one) => !said.has(one)), [], "no test makes the real server and a client say these");
 });
 
 test("the TypeScript example runs a job to its end", async () => {
