@@ -5,6 +5,7 @@
 
 SHELL := /bin/bash
 CLIENT := public/vendor/socket.io.min.js
+BUNDLE := socketio/bundle/dist/socket.io.js
 GO_FILES := $(shell find . -name '*.go' -not -path '*/node_modules/*') go.mod go.sum
 PAGES := $(shell find public -type f -not -path '*/vendor/*')
 
@@ -16,7 +17,7 @@ run: build
 
 build: bin/jobcast
 
-bin/jobcast: $(CLIENT) $(GO_FILES) $(PAGES)
+bin/jobcast: $(CLIENT) $(BUNDLE) $(GO_FILES) $(PAGES)
 	go build -trimpath -o $@ .
 
 # The stock client and the chart library come from npm by the lock file, and are embedded in the binary.
@@ -30,9 +31,14 @@ $(CLIENT): node_modules/.installed
 	cp node_modules/uplot/dist/uPlot.iife.min.js node_modules/uplot/dist/uPlot.min.css public/vendor/
 	@touch $@
 
+# What is served below /socket.io/.
+$(BUNDLE): node_modules/.installed
+	cp node_modules/socket.io-client/dist/socket.io{,.min,.esm.min,.msgpack.min}.js{,.map} socketio/bundle/dist/
+	@touch $@
+
 test: unit types interop
 
-unit: $(CLIENT)
+unit: $(CLIENT) $(BUNDLE)
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these files:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
 	go test -race -timeout 20m ./...
@@ -63,4 +69,4 @@ bench: bin/jobcast
 	bench/run
 
 clean:
-	rm -rf bin node_modules interop/node_modules interop/old/node_modules examples/typescript/node_modules examples/typescript/build public/vendor
+	rm -rf bin node_modules interop/node_modules interop/old/node_modules examples/typescript/node_modules examples/typescript/build public/vendor socketio/bundle/dist/*

@@ -33,7 +33,8 @@ var floors = map[string][]string{
 	"web":                   {"chat", "compare", "jobs", "vote", "websocket", "github.com/labstack/echo/v4"},
 
 	"socketio/attach": {"socketio/parser"},
-	"socketio":        {"engineio", "socketio/attach", "socketio/parser"},
+	"socketio/bundle": {"engineio/coding", "engineio/cors"},
+	"socketio":        {"engineio", "socketio/attach", "socketio/bundle", "socketio/parser"},
 
 	// It needs the server's events, whose types both sides share, and nothing of its inside.
 	"socketio/client": {"engineio/parser", "socketio", "socketio/parser", "github.com/gobwas/ws", "github.com/gobwas/ws/wsutil"},

@@ -28,6 +28,7 @@ import (
 	"jobcast/namespaces"
 	"jobcast/natsio"
 	"jobcast/socketio"
+	"jobcast/socketio/bundle"
 	"jobcast/vote"
 	"jobcast/web"
 	"jobcast/workers"
@@ -44,6 +45,11 @@ const (
 
 //go:embed all:public
 var public embed.FS
+
+// client holds the files of the stock JavaScript client, if they were there (see Makefile).
+//
+//go:embed all:socketio/bundle/dist
+var client embed.FS
 
 // ownSource is what the pages link to as their own source.
 //
@@ -136,6 +142,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 	}
 	sockets := socketio.New(socketio.Config{
 		Engine:      engineio.Config{CORS: cors.Config{Origins: s.Origin}, WebTransport: quic.accept(), Logger: log},
+		Client:      bundle.Config{Files: sub(client, "socketio/bundle/dist")},
 		EncodeError: namespaces.EncodeError,
 		Logger:      log,
 	})
@@ -150,7 +157,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 	requests, end := context.WithCancelCause(context.Background())
 	site := web.New(web.Config{
 		Sockets: sockets,
-		Public:  pages(),
+		Public:  sub(public, "public"),
 		Source:  ownSource,
 		Jobs:    engine,
 		Files:   files,
@@ -252,13 +259,13 @@ func hosts(l net.Listener, s settings) []string {
 	return append([]string{"localhost", own}, s.Host...)
 }
 
-// pages are the files in public/.
-func pages() fs.FS {
-	pages, err := fs.Sub(public, "public")
+// sub are the files in a directory of those that are embedded.
+func sub(files embed.FS, dir string) fs.FS {
+	dirFiles, err := fs.Sub(files, dir)
 	if err != nil {
 		panic(err) // the name is a valid one
 	}
-	return pages
+	return dirFiles
 }
 
 // address is what a browser on this machine may be given.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"jobcast/engineio"
+	"jobcast/socketio/bundle"
 	"jobcast/socketio/parser"
 )
 
@@ -29,6 +30,9 @@ const (
 type Config struct {
 	// Engine configures the sessions below; its Accept field must be nil.
 	Engine engineio.Config
+	// Client has the stock JavaScript client served below the server's path, to pages of the origins that
+	// Engine.CORS admits. Zero means that it is not.
+	Client bundle.Config
 	// ConnectTimeout is how long a client may take to join its first namespace. Zero means 45 s.
 	ConnectTimeout time.Duration
 	// AckTimeout bounds the wait for a client's acknowledgement where the caller's context has no
@@ -61,9 +65,10 @@ type Server struct {
 	// Engine keeps the sessions below.
 	Engine *engineio.Server
 
-	cfg   Config
-	log   *slog.Logger
-	tasks tasks
+	cfg    Config
+	log    *slog.Logger
+	client *bundle.Handler // nil if there is none
+	tasks  tasks
 
 	mu         sync.RWMutex // protects the fields below
 	namespaces map[string]*Namespace
@@ -72,7 +77,7 @@ type Server struct {
 }
 
 // New returns a server with no namespace but "/", which accepts everyone. It panics if cfg.Engine.Accept
-// is set.
+// is set, and where engineio.NewServer and bundle.New do.
 func New(cfg Config) *Server {
 	if cfg.Engine.Accept != nil {
 		panic("socketio: Config.Engine.Accept must be nil")
@@ -98,13 +103,21 @@ func New(cfg Config) *Server {
 	s := &Server{cfg: cfg, log: cfg.Logger, namespaces: map[string]*Namespace{}}
 	s.tasks.init()
 	s.Of("/")
+	if cfg.Client.Files != nil {
+		s.client = bundle.New(cfg.Client, cfg.Engine.CORS)
+	}
 	cfg.Engine.Accept = func(sess *engineio.Session) engineio.Handler { return s.accept(sess) }
 	s.Engine = engineio.NewServer(cfg.Engine)
 	return s
 }
 
-// ServeHTTP answers the Engine.IO requests.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.Engine.ServeHTTP(w, r) }
+// ServeHTTP answers the Engine.IO requests, and those for the files of the client.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.client != nil && s.client.Serve(w, r) {
+		return
+	}
+	s.Engine.ServeHTTP(w, r)
+}
 
 // Of returns the namespace with that name and makes it if need be: as a child, which then stays, if a
 // pattern of Server.OfPattern matches. Register its handlers before the server starts to serve. It panics if the name does not start with a slash, has a comma, or is longer

@@ -118,6 +118,24 @@ func (c *Compressor) Append(dst []byte, coding string, p []byte) ([]byte, bool) 
 	return out.Bytes(), true
 }
 
+// Smallest returns p in that coding, as small as it gets, which takes its time. It returns nil if the coding
+// is not one of this package.
+func Smallest(coding string, p []byte) []byte {
+	var out bytes.Buffer
+	var w coder
+	switch coding { // the level is a valid one
+	case Gzip:
+		w, _ = gzip.NewWriterLevel(&out, gzip.BestCompression)
+	case Deflate:
+		w, _ = zlib.NewWriterLevel(&out, zlib.BestCompression)
+	default:
+		return nil
+	}
+	_, _ = w.Write(p) // a bytes.Buffer takes everything
+	_ = w.Close()
+	return out.Bytes()
+}
+
 // newCoder returns a coder at the fastest level: an answer is made for one client and once.
 func newCoder(coding string) coder {
 	if coding == Gzip {

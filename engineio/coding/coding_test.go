@@ -93,6 +93,19 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+func TestSmallest(t *testing.T) {
+	text := strings.Repeat("the same again, ", 500)
+	for _, coding := range []string{Gzip, Deflate} {
+		got := Smallest(coding, []byte(text))
+		if len(got) > len(text)/10 || decode(t, coding, got) != text {
+			t.Errorf("%s: got %d bytes that are not the text's", coding, len(got))
+		}
+	}
+	if got := Smallest("br", []byte(text)); got != nil {
+		t.Errorf("an unknown coding: got %d bytes", len(got))
+	}
+}
+
 func TestAppendDoesNotWait(t *testing.T) {
 	var c Compressor
 	c.Append(nil, Gzip, nil)
