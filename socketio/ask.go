@@ -43,6 +43,7 @@ func (c Call[Req, Res]) Ask(ctx context.Context, s *Socket, req Req) (res Res, e
 	if err != nil {
 		return res, fmt.Errorf("encode event %s: %w", c.name, err)
 	}
+	watch(s.ns, out, c.name, req)
 	if s.expect(id, replies) {
 		defer s.forget(id)
 		err = s.send(out)
@@ -72,7 +73,7 @@ func (c Call[Req, Res]) AskEach(ctx context.Context, to Emitter, req Req) iter.S
 		t := to.target()
 		ctx, cancel := t.deadline(ctx)
 		defer cancel()
-		q, err := put(t, c.name, payloadOf(c.req, &req))
+		q, err := put(t, c.name, req, payloadOf(c.req, &req))
 		if err != nil {
 			yield(Answer[Res]{}, fmt.Errorf("encode event %s: %w", c.name, err))
 			return
@@ -144,15 +145,17 @@ type reply struct {
 	err    error
 }
 
-func put(t Target, name string, req any) (*question, error) {
+// put asks the sockets of t. payload is what encode takes for req.
+func put[Req any](t Target, name string, req Req, payload any) (*question, error) {
 	q := new(question)
 	for t := range t.each() {
 		id := t.ns.nextAsk.Add(1) - 1
-		out, err := encode(parser.Event, t.ns.name, &id, name, req)
+		out, err := encode(parser.Event, t.ns.name, &id, name, payload)
 		if err != nil {
 			return nil, err
 		}
 		out.volatile = t.volatile
+		watch(t.ns, out, name, req)
 		for s := range t.Sockets() {
 			q.asked = append(q.asked, asked{s, id, out})
 		}

@@ -23,7 +23,7 @@ type call struct {
 // handle runs the event's handler and sees to the acknowledgement of an error.
 func (c *call) handle() {
 	ns := c.socket.ns
-	err := c.admit()
+	err := c.precede()
 	if err != nil {
 		// the ack says so
 	} else if h, ok := ns.handlers[string(c.name)]; ok {

@@ -193,6 +193,17 @@ func (s *Server) release(n *Namespace) {
 	}
 }
 
+// ofChildren yields the sockets of a parent's Target.
+func (t Target) ofChildren(yield func(*Socket) bool) {
+	for t := range t.each() {
+		for s := range t.Sockets() {
+			if !yield(s) {
+				return
+			}
+		}
+	}
+}
+
 // each yields a Target for each namespace that t spans.
 func (t Target) each() iter.Seq[Target] {
 	return func(yield func(Target) bool) {

@@ -63,6 +63,7 @@ func (e *encoder) release() {
 type outgoing struct {
 	frames   []*engineio.Frame // its text and then its attachments
 	volatile bool              // dropped by who cannot take it at once
+	watched  *watched          // nil where nobody listens
 }
 
 // encode makes an Event, an Ack or a ConnectError. v is a pointer to the payload. id is nil for an event that

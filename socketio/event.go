@@ -82,24 +82,30 @@ func (e Event[T]) Newest(key func(T) string) Event[T] {
 // error is that of encoding the payload or, to a single socket, ErrDisconnected or an error of
 // engineio.Session.Send. Emit may be called from any goroutine.
 func (e Event[T]) Emit(to Emitter, payload T) error {
-	if to.namespace().family != nil {
-		for t := range to.target().each() {
-			if err := e.Emit(t, payload); err != nil {
-				return err
-			}
-		}
-		return nil
+	ns, key := to.namespace(), ""
+	if ns.family != nil {
+		return e.emitEach(to.target(), payload)
 	}
-	namespace, key := to.namespace().name, ""
 	if e.newest != nil {
-		key = namespace + "," + strconv.Itoa(len(e.name)) + "," + e.name + e.newest(payload)
+		key = ns.name + "," + strconv.Itoa(len(e.name)) + "," + e.name + e.newest(payload)
 	}
-	out, err := encodeKeyed(parser.Event, namespace, nil, e.name, key, payloadOf(e.codec, &payload))
+	out, err := encodeKeyed(parser.Event, ns.name, nil, e.name, key, payloadOf(e.codec, &payload))
 	if err != nil {
 		return fmt.Errorf("encode event %s: %w", e.name, err)
 	}
 	out.volatile = e.volatile
+	watch(ns, out, e.name, payload)
 	return to.send(out)
+}
+
+// emitEach emits to the children of a parent.
+func (e Event[T]) emitEach(to Target, payload T) error {
+	for t := range to.each() {
+		if err := e.Emit(t, payload); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // On returns the handler that decodes the payload and calls h. An ack, if asked for, is empty. An error

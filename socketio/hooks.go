@@ -2,10 +2,14 @@ package socketio
 
 import "slices"
 
-// hooks are what is registered at one socket while it is connected. They are replaced as a whole, so that
-// who needs them takes no lock. A socket without takes no memory for them.
+// A Listener observes events. It must neither block nor change the arguments.
+type Listener func(s *Socket, event string, args Args)
+
+// hooks are what is registered at one socket, at any time. They are replaced as a whole, so that who needs
+// them takes no lock. A socket without takes no memory for them.
 type hooks struct {
-	middleware []EventMiddleware
+	middleware    []EventMiddleware
+	any, outgoing []*Listener
 }
 
 // hook changes a copy of the socket's hooks.
@@ -16,7 +20,11 @@ func (s *Socket) hook(change func(*hooks)) {
 	if old := s.hooks.Load(); old != nil {
 		h = *old
 	}
-	change(&h)
+	before := len(h.outgoing)
+	if change(&h); s.state.Load() == left {
+		h.outgoing = nil // nothing goes out
+	}
+	s.ns.watchers.Add(int32(len(h.outgoing) - before))
 	s.hooks.Store(&h)
 }
 
@@ -26,23 +34,78 @@ func (s *Socket) Use(mw EventMiddleware) {
 	s.hook(func(h *hooks) { h.middleware = append(slices.Clip(h.middleware), mw) })
 }
 
-// admit asks the middleware about an event.
-func (c *call) admit() error {
-	s := c.socket
-	var own []EventMiddleware
-	if h := s.hooks.Load(); h != nil {
-		own = h.middleware
+// OnAny registers what observes every event of this socket before its middleware and its handler, until
+// remove is called. It is not told of acknowledgements.
+func (s *Socket) OnAny(f Listener) (remove func()) {
+	return s.listen(func(h *hooks) *[]*Listener { return &h.any }, f)
+}
+
+// OnAnyOutgoing registers what observes every event that is sent to this socket, to it alone or to many,
+// until remove is called. It runs on the goroutine that emits, before the event has left, and is also
+// told of a volatile event that is then dropped. It is not told of acknowledgements.
+func (s *Socket) OnAnyOutgoing(f Listener) (remove func()) {
+	return s.listen(func(h *hooks) *[]*Listener { return &h.outgoing }, f)
+}
+
+func (s *Socket) listen(list func(*hooks) *[]*Listener, f Listener) (remove func()) {
+	s.hook(func(h *hooks) { *list(h) = append(slices.Clip(*list(h)), &f) })
+	return func() {
+		s.hook(func(h *hooks) {
+			*list(h) = slices.DeleteFunc(slices.Clone(*list(h)), func(l *Listener) bool { return l == &f })
+		})
 	}
-	if len(own)+len(s.ns.eventMiddleware) == 0 {
-		return nil
+}
+
+// precede shows an event to the listeners and asks the middleware about it.
+func (c *call) precede() error {
+	s, h := c.socket, c.socket.hooks.Load()
+	if h == nil {
+		if len(s.ns.onAny)+len(s.ns.eventMiddleware) == 0 {
+			return nil
+		}
+		h = new(hooks)
 	}
-	name := string(c.name)
-	for _, list := range [][]EventMiddleware{s.ns.eventMiddleware, own} {
+	event := string(c.name)
+	s.show(s.ns.onAny, h.any, event, c.args)
+	for _, list := range [][]EventMiddleware{s.ns.eventMiddleware, h.middleware} {
 		for _, mw := range list {
-			if err := s.guard(name, func() error { return mw(s.ctx, s, name, c.args) }); err != nil {
+			if err := s.guard(event, func() error { return mw(s.ctx, s, event, c.args) }); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func (s *Socket) show(all []Listener, own []*Listener, event string, args Args) {
+	for _, f := range all {
+		s.guard("listener", func() error { f(s, event, args); return nil })
+	}
+	for _, f := range own {
+		s.guard("listener", func() error { (*f)(s, event, args); return nil })
+	}
+}
+
+// watched is an event that goes out where somebody listens.
+type watched struct {
+	event string
+	args  Args
+}
+
+// watch prepares out for the listeners, if there are any in the namespace. What was encoded before can be
+// encoded again.
+func watch[T any](n *Namespace, out *outgoing, event string, payload T) {
+	if len(n.onAnyOutgoing) > 0 || n.watchers.Load() > 0 {
+		args, _ := EncodeArgs(payload)
+		out.watched = &watched{event, args}
+	}
+}
+
+// shown tells the listeners what goes out to s.
+func (s *Socket) shown(w *watched) {
+	var own []*Listener
+	if h := s.hooks.Load(); h != nil {
+		own = h.outgoing
+	}
+	s.show(s.ns.onAnyOutgoing, own, w.event, w.args)
 }

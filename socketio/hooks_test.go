@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -175,5 +176,122 @@ func TestMessage(t *testing.T) {
 		p, _ := join(t, srv, "/")
 		p.send(`21["message",1,{"_placeholder":false},"x"]`, `2["message"]`)
 		p.want(`2["message",1,{"_placeholder":false},"x","back"]`, `31[]`, `2["message","back"]`)
+	})
+}
+
+func TestOnAny(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, srv *Server) {
+		var got list
+		listener := func(who string) Listener {
+			return func(_ *Socket, event string, args Args) { got.add("%s: %s%s", who, event, args.JSON) }
+		}
+		ns := srv.Of("/")
+		ns.OnAny(listener("all"))
+		ns.OnAny(func(*Socket, string, Args) { panic("a bug") })
+		ns.UseEvents(func(_ context.Context, _ *Socket, event string, _ Args) error {
+			got.add("middleware")
+			if event == "refused" {
+				return errors.New("no")
+			}
+			return nil
+		})
+		ns.Handle(note.On(func(context.Context, *Socket, string) error { got.add("handler"); return nil }))
+		p, s := join(t, srv, "/")
+		removeFirst := s.OnAny(listener("first"))
+		s.OnAny(listener("second"))
+		p.send(`2["note","a"]`)
+		got.want(t, `all: note["a"]`, `first: note["a"]`, `second: note["a"]`, "middleware", "handler")
+		got.items = nil
+		removeFirst()
+		removeFirst()
+		p.send(`20["refused",1,2]`, `2["none"]`, `39[]`)
+		got.want(t, `all: refused[1 2]`, `second: refused[1 2]`, "middleware", `all: none[]`, `second: none[]`, "middleware")
+		p.want(`30[{"ok":false,"error":{"code":"internal","message":"internal error"}}]`)
+	})
+}
+
+func TestOnAnyOutgoing(t *testing.T) {
+	bubble(t, Config{AckTimeout: time.Second}, func(t *testing.T, srv *Server) {
+		var got list
+		names := map[*Socket]string{}
+		listener := func(who string) Listener {
+			return func(s *Socket, event string, args Args) {
+				got.add("%s: %s%s %x to %s", who, event, args.JSON, args.Attachments, names[s])
+			}
+		}
+		srv.Of("/all").OnAnyOutgoing(listener("all"))
+		ns := srv.Of("/")
+		pipes, sockets := crowd(t, srv, "a", "ab")
+		for name, s := range sockets {
+			names[s] = name
+		}
+		calls := 0
+		counting := NewEvent[counted]("n")
+		counting.Emit(ns, counted{&calls})
+		if calls != 1 {
+			t.Errorf("encoded %d times while nobody listens, want once", calls)
+		}
+		remove := sockets["a"].OnAnyOutgoing(listener("own"))
+		counting.Emit(ns, counted{&calls})
+		plain.Emit(sockets["a"], struct{}{})
+		plain.Emit(sockets["ab"], struct{}{})
+		pipes["a"].stalled = true
+		note.Emit(ns.To("b").Volatile(), "b")
+		note.Emit(ns.To("a").Volatile(), "a")
+		NewEvent[Args]("bytes").Emit(sockets["a"].Volatile(), Args{JSON: []json.RawMessage{[]byte(`{"_placeholder":true,"num":0}`)}, Attachments: [][]byte{{1, 2}}})
+		add.Ask(t.Context(), sockets["a"], []int{1})
+		add.AskAll(t.Context(), ns.To("a"), []int{2})
+		pipes["a"].send(`20["unknown"]`) // the acknowledgement is no event
+		got.want(t, `own: n[1] [] to a`, `own: plain[] [] to a`, `own: note["a"] [] to a`,
+			`own: bytes[{"_placeholder":true,"num":0}] [0102] to a`, `own: add[[1]] [] to a`, `own: add[[2]] [] to a`)
+		got.items = nil
+		remove()
+		remove()
+		note.Emit(ns, "x")
+		if n := ns.watchers.Load(); n != 0 {
+			t.Errorf("%d listeners are counted, want none", n)
+		}
+
+		all, s := join(t, srv, "/all")
+		names[s] = "s"
+		s.OnAnyOutgoing(func(*Socket, string, Args) { panic("a bug") })
+		s.OnAnyOutgoing(listener("own"))
+		note.Emit(srv.Of("/all"), "y")
+		got.want(t, `all: note["y"] [] to s`, `own: note["y"] [] to s`)
+		all.Close("gone")
+		synctest.Wait()
+		s.OnAnyOutgoing(listener("late"))()
+		s.OnAnyOutgoing(listener("late"))
+		if n := s.ns.watchers.Load(); n != 0 {
+			t.Errorf("%d listeners are counted of a socket that has left, want none", n)
+		}
+	})
+}
+
+// Listeners come and go while events do.
+func TestHooksConcurrently(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, srv *Server) {
+		ns := srv.Of("/")
+		p, s := join(t, srv, "/")
+		done := make(chan struct{})
+		for range 4 {
+			go func() {
+				defer func() { done <- struct{}{} }()
+				for range 100 {
+					remove := s.OnAnyOutgoing(func(*Socket, string, Args) {})
+					removeIn := s.OnAny(func(*Socket, string, Args) {})
+					note.Emit(ns, "x")
+					p.send(`2["x"]`)
+					removeIn()
+					remove()
+				}
+			}()
+		}
+		for range 4 {
+			<-done
+		}
+		if h := s.hooks.Load(); ns.watchers.Load() != 0 || len(h.any)+len(h.outgoing) != 0 {
+			t.Errorf("got %d watchers and %v, want none", ns.watchers.Load(), h)
+		}
 	})
 }

@@ -14,11 +14,12 @@ type Namespace struct {
 	srv  *Server
 	name string
 	*rules
-	family  *family       // of a parent; it has no sockets itself
-	parent  *Namespace    // of a child, whose rules it has
-	users   int           // of a child: its sockets, and those who got it from Of; protected by Server.mu
-	nextAsk atomic.Uint64 // the id of the next question to its clients
-	removed atomic.Bool
+	family   *family       // of a parent; it has no sockets itself
+	parent   *Namespace    // of a child, whose rules it has
+	users    int           // of a child: its sockets, and those who got it from Of; protected by Server.mu
+	nextAsk  atomic.Uint64 // the id of the next question to its clients
+	watchers atomic.Int32  // what listens to what goes out to its sockets
+	removed  atomic.Bool
 
 	mu      sync.Mutex // protects the fields below, and the member of every socket
 	sockets map[string]*Socket
@@ -28,13 +29,14 @@ type Namespace struct {
 
 // rules are what is registered at a namespace: written before the server serves, and only read from then on.
 type rules struct {
-	handlers        map[string]Handler
-	any             func(ctx context.Context, s *Socket, event string, args Args) (Args, error)
-	middleware      []func(ctx context.Context, s *Socket) error
-	eventMiddleware []EventMiddleware
-	onConnect       []func(ctx context.Context, s *Socket)
-	onDisconnecting []func(s *Socket, reason Reason)
-	onDisconnect    []func(s *Socket, reason Reason)
+	handlers             map[string]Handler
+	any                  func(ctx context.Context, s *Socket, event string, args Args) (Args, error)
+	middleware           []func(ctx context.Context, s *Socket) error
+	eventMiddleware      []EventMiddleware
+	onAny, onAnyOutgoing []Listener
+	onConnect            []func(ctx context.Context, s *Socket)
+	onDisconnecting      []func(s *Socket, reason Reason)
+	onDisconnect         []func(s *Socket, reason Reason)
 }
 
 func newNamespace(srv *Server, name string) *Namespace {
@@ -109,6 +111,19 @@ type EventMiddleware func(ctx context.Context, s *Socket, event string, args Arg
 func (n *Namespace) UseEvents(mw EventMiddleware) {
 	r := n.own()
 	r.eventMiddleware = append(r.eventMiddleware, mw)
+}
+
+// OnAny registers what observes every event of every socket, as Socket.OnAny does for one.
+func (n *Namespace) OnAny(f Listener) {
+	r := n.own()
+	r.onAny = append(r.onAny, f)
+}
+
+// OnAnyOutgoing registers what observes every event that is sent to a socket, once for each, as
+// Socket.OnAnyOutgoing does for one.
+func (n *Namespace) OnAnyOutgoing(f Listener) {
+	r := n.own()
+	r.onAnyOutgoing = append(r.onAnyOutgoing, f)
 }
 
 // OnDisconnecting registers what runs after a socket's last event, while it is still in its rooms. Who

@@ -130,9 +130,8 @@ func (s *Socket) begin(name string) {
 		s.state.Store(left)
 		s.cancel(err)
 		s.ns.remove(s) // a middleware may have joined rooms
-		s.conn.srv.release(s.ns)
 		s.conn.forget(s, false)
-		s.conn.finished()
+		s.end()
 		if err != ClientNamespaceDisconnect { // the name may be another socket's by now
 			s.conn.refuse(name, err)
 		}
@@ -173,6 +172,14 @@ func (s *Socket) finish() {
 	for _, f := range s.ns.onDisconnect {
 		s.guard("disconnect", func() error { f(s, reason); return nil })
 	}
+	s.end()
+}
+
+// end lets go of what counts the socket.
+func (s *Socket) end() {
+	if s.hooks.Load() != nil {
+		s.hook(func(*hooks) {})
+	}
 	s.conn.srv.release(s.ns)
 	s.conn.finished()
 }
@@ -184,6 +191,9 @@ func (s *Socket) target() Target { return Target{ns: s.ns, only: s} }
 func (s *Socket) send(o *outgoing) error {
 	if s.state.Load() != connected {
 		return ErrDisconnected
+	}
+	if o.watched != nil {
+		s.shown(o.watched)
 	}
 	return s.conn.send(o)
 }

@@ -91,36 +91,35 @@ func (t Target) Disconnect(closeEngine bool) {
 func (t Target) Sockets() iter.Seq[*Socket] {
 	return func(yield func(*Socket) bool) {
 		if t.ns.family != nil {
-			for t := range t.each() {
-				for s := range t.Sockets() {
-					if !yield(s) {
-						return
-					}
-				}
-			}
+			t.ofChildren(yield)
 			return
 		}
-		included, excluded := t.snapshots()
-		var seen map[*Socket]bool // excluded or yielded
-		if len(included) > 1 || len(excluded) > 0 {
-			seen = map[*Socket]bool{}
+		t.visit(yield)
+	}
+}
+
+// visit yields the sockets of a namespace that is no parent. It takes no memory for the caller's loop.
+func (t Target) visit(yield func(*Socket) bool) {
+	included, excluded := t.snapshots()
+	var seen map[*Socket]bool // excluded or yielded
+	if len(included) > 1 || len(excluded) > 0 {
+		seen = map[*Socket]bool{}
+	}
+	for _, sockets := range excluded {
+		for _, s := range sockets {
+			seen[s] = true
 		}
-		for _, sockets := range excluded {
-			for _, s := range sockets {
+	}
+	for i, sockets := range included {
+		for _, s := range sockets {
+			if s == t.without || s.state.Load() != connected || seen[s] {
+				continue
+			}
+			if i < len(included)-1 {
 				seen[s] = true
 			}
-		}
-		for i, sockets := range included {
-			for _, s := range sockets {
-				if s == t.without || s.state.Load() != connected || seen[s] {
-					continue
-				}
-				if i < len(included)-1 {
-					seen[s] = true
-				}
-				if !yield(s) {
-					return
-				}
+			if !yield(s) {
+				return
 			}
 		}
 	}
@@ -163,7 +162,10 @@ func (t Target) target() Target { return t }
 // that is gone or too slow is not an error of the broadcast.
 func (t Target) send(o *outgoing) error {
 	o.volatile = o.volatile || t.volatile
-	for s := range t.Sockets() {
+	for s := range t.visit {
+		if o.watched != nil {
+			s.shown(o.watched)
+		}
 		s.conn.send(o)
 	}
 	return nil
