@@ -19,6 +19,7 @@ var floors = map[string][]string{
 	"engineio/wsframe": {"github.com/gobwas/ws"},
 	"engineio/wtframe": {"engineio/parser"},
 	"socketio/parser":  {},
+	"socketio/work":    {},
 
 	"chat":    {"journal"},
 	"compare": {},
@@ -34,7 +35,7 @@ var floors = map[string][]string{
 
 	"socketio/attach": {"socketio/parser"},
 	"socketio/bundle": {"engineio/coding", "engineio/cors"},
-	"socketio":        {"engineio", "socketio/attach", "socketio/bundle", "socketio/parser"},
+	"socketio":        {"engineio", "socketio/attach", "socketio/bundle", "socketio/parser", "socketio/work"},
 
 	// It needs the server's events, whose types both sides share, and nothing of its inside.
 	"socketio/client": {"engineio/parser", "socketio", "socketio/parser", "github.com/gobwas/ws", "github.com/gobwas/ws/wsutil"},

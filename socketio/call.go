@@ -8,7 +8,53 @@ import (
 	"sync/atomic"
 
 	"jobcast/socketio/parser"
+	"jobcast/socketio/work"
 )
+
+// An incoming is one thing that a socket has to handle: its connection, an event, or its end.
+type incoming struct {
+	kind incomingKind
+	call call // of an event; the others have its socket only, and a connection the namespace as its name
+}
+
+type incomingKind uint8
+
+const (
+	connectKind incomingKind = iota
+	eventKind
+	disconnectKind
+)
+
+// What an event and an argument take beside their payload, about.
+const (
+	incomingBytes = 256
+	argumentBytes = 32
+)
+
+// put adds to what the socket has to handle. It returns false if in is an event and there are too many:
+// the session is then about to end.
+func (s *Socket) put(in *work.Item[incoming]) bool {
+	size := 0
+	if in.Job.kind == eventKind {
+		size = in.Job.call.size()
+	}
+	return s.inbox.Put(in, size, s.conn.srv.cfg.MaxPendingEvents, maxPendingBytes)
+}
+
+// Group is where the socket's events are handled.
+func (in *incoming) Group() *work.Group { return &in.call.socket.conn.srv.tasks }
+
+// Run handles it.
+func (in *incoming) Run() {
+	switch s := in.call.socket; in.kind {
+	case connectKind:
+		s.begin(string(in.call.name))
+	case eventKind:
+		in.call.handle()
+	case disconnectKind:
+		s.finish()
+	}
+}
 
 // A call is one event on its way to its handler, and the way back of its acknowledgement.
 type call struct {
@@ -18,6 +64,17 @@ type call struct {
 	wantsAck bool
 	id       uint64
 	answered atomic.Bool
+}
+
+func (c *call) size() int {
+	n := incomingBytes
+	for _, a := range c.args.JSON {
+		n += len(a) + argumentBytes
+	}
+	for _, a := range c.args.Attachments {
+		n += len(a) + argumentBytes
+	}
+	return n
 }
 
 // handle runs the event's handler and sees to the acknowledgement of an error.

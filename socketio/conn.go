@@ -8,6 +8,7 @@ import (
 
 	"jobcast/engineio"
 	"jobcast/socketio/parser"
+	"jobcast/socketio/work"
 )
 
 // session is what this package uses of an *engineio.Session. The tests have another, in memory.
@@ -135,10 +136,11 @@ func (c *conn) packet(p *parser.Packet) error {
 		if s.state.Load() == connecting {
 			return errNotConnected
 		}
-		in := &incoming{kind: eventKind}
-		in.call.socket, in.call.name, in.call.args = s, p.Name, Args{p.Args, p.Attachments}
-		in.call.wantsAck, in.call.id = p.HasID, p.ID
-		if !s.inbox.put(in) {
+		in := &work.Item[incoming]{Job: incoming{kind: eventKind}}
+		call := &in.Job.call
+		call.socket, call.name, call.args = s, p.Name, Args{p.Args, p.Attachments}
+		call.wantsAck, call.id = p.HasID, p.ID
+		if !s.put(in) {
 			c.srv.log.Warn("client sends faster than its events are handled", "sid", c.sid(), "nsp", s.ns.name, "socket", s.label())
 			c.close(TooManyEvents)
 		}
@@ -173,7 +175,7 @@ func (c *conn) connect(p *parser.Packet) error {
 	if tooMany {
 		c.close(TooManyEvents)
 	}
-	s.inbox.put(&incoming{kind: connectKind, call: call{socket: s, name: []byte(name)}})
+	s.put(&work.Item[incoming]{Job: incoming{kind: connectKind, call: call{socket: s, name: []byte(name)}}})
 	return nil
 }
 

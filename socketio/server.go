@@ -12,6 +12,7 @@ import (
 	"jobcast/engineio"
 	"jobcast/socketio/bundle"
 	"jobcast/socketio/parser"
+	"jobcast/socketio/work"
 )
 
 const (
@@ -68,7 +69,7 @@ type Server struct {
 	cfg    Config
 	log    *slog.Logger
 	client *bundle.Handler // nil if there is none
-	tasks  tasks
+	tasks  work.Group
 
 	mu         sync.RWMutex // protects the fields below
 	namespaces map[string]*Namespace
@@ -101,7 +102,7 @@ func New(cfg Config) *Server {
 		cfg.Engine.Logger = cfg.Logger
 	}
 	s := &Server{cfg: cfg, log: cfg.Logger, namespaces: map[string]*Namespace{}}
-	s.tasks.init()
+	s.tasks.Init()
 	s.Of("/")
 	if cfg.Client.Files != nil {
 		s.client = bundle.New(cfg.Client, cfg.Engine.CORS)
@@ -150,5 +151,5 @@ func (s *Server) Close(ctx context.Context) error {
 	if err := s.Engine.Close(ctx); err != nil {
 		return err
 	}
-	return s.tasks.wait(ctx)
+	return s.tasks.Wait(ctx)
 }

@@ -9,6 +9,7 @@ import (
 
 	"jobcast/engineio"
 	"jobcast/socketio/parser"
+	"jobcast/socketio/work"
 )
 
 // Socket is one client in one namespace. Its methods may be called from any goroutine, and none of them
@@ -21,7 +22,7 @@ type Socket struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	state  atomic.Int32
-	inbox  inbox
+	inbox  work.Queue[incoming, *incoming]
 	member member // belongs to the namespace, and is protected by its lock
 
 	hooks atomic.Pointer[hooks]
@@ -74,7 +75,7 @@ func (s *Socket) Context() context.Context { return s.ctx }
 // Go runs f on a goroutine that belongs to s: its context ends when the client leaves, and Server.Close
 // waits for it. A panic in f is caught and logged. After the server has closed f does not run.
 func (s *Socket) Go(f func(ctx context.Context)) {
-	s.conn.srv.tasks.start(taskFunc(func() {
+	s.conn.srv.tasks.Start(work.Func(func() {
 		s.guard("go", func() error { f(s.ctx); return nil })
 	}))
 }
@@ -111,7 +112,7 @@ func (s *Socket) leave(reason Reason) (was int32) {
 	s.abandon(reason)
 	s.conn.forget(s, reason == ServerNamespaceDisconnect && was != connecting)
 	if was != connecting { // otherwise begin sees it
-		s.inbox.put(&incoming{kind: disconnectKind, call: call{socket: s}})
+		s.put(&work.Item[incoming]{Job: incoming{kind: disconnectKind, call: call{socket: s}}})
 	}
 	return was
 }

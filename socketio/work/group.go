@@ -1,4 +1,7 @@
-package socketio
+// Package work runs what a server has to do for its clients: on goroutines that are counted and waited for
+// (Group), and in order where it is for one client (Queue). It knows nothing of sockets, events or the
+// network. Its goroutines belong to the Group.
+package work
 
 import (
 	"context"
@@ -6,29 +9,31 @@ import (
 	"sync/atomic"
 )
 
-// tasks runs the server's goroutines and counts what they do. Unlike a sync.WaitGroup it may grow while it
+// A Group runs goroutines and counts what they do. Unlike a sync.WaitGroup it may grow while it
 // is waited for, as the end of a session starts the handlers of its sockets' disconnection, and the wait
 // ends with a context.
 //
 // A goroutine that is done waits for the next task if not too many do: the stack that its last handler
 // made it grow is worth more than the goroutine.
-type tasks struct {
+type Group struct {
 	n    atomic.Int64  // the tasks, or tasksOver
 	idle chan struct{} // holds a token when the last task may have ended
 
 	spare      atomic.Int32 // the goroutines that wait for a task
-	next       chan task    // where they wait
+	next       chan Task    // where they wait
 	over       chan struct{}
 	close      sync.Once
 	goroutines sync.WaitGroup
 }
 
-type task interface{ run() }
+// A Task is what a Group runs.
+type Task interface{ Run() }
 
-// taskFunc is a function as a task.
-type taskFunc func()
+// Func is a function as a Task.
+type Func func()
 
-func (f taskFunc) run() { f() }
+// Run calls f.
+func (f Func) Run() { f() }
 
 const (
 	// tasksOver is far enough below zero that nothing counts it back up.
@@ -37,14 +42,15 @@ const (
 	maxSpare = 32
 )
 
-func (t *tasks) init() {
+// Init makes the group ready. It must be called first, and once.
+func (t *Group) Init() {
 	t.idle = make(chan struct{}, 1)
-	t.next = make(chan task)
+	t.next = make(chan Task)
 	t.over = make(chan struct{})
 }
 
-// start runs a task on a goroutine, or returns false after the wait has ended.
-func (t *tasks) start(f task) bool {
+// Start runs a task on a goroutine, or returns false after the wait has ended.
+func (t *Group) Start(f Task) bool {
 	for {
 		n := t.n.Load()
 		if n < 0 {
@@ -63,7 +69,7 @@ func (t *tasks) start(f task) bool {
 }
 
 // work runs f, and then what comes.
-func (t *tasks) work(f task) {
+func (t *Group) work(f Task) {
 	for {
 		t.runOne(f)
 		if t.spare.Add(1) > maxSpare {
@@ -79,24 +85,25 @@ func (t *tasks) work(f task) {
 	}
 }
 
-func (t *tasks) runOne(f task) {
+func (t *Group) runOne(f Task) {
 	defer func() {
 		if t.n.Add(-1) == 0 {
 			t.signal()
 		}
 	}()
-	f.run()
+	f.Run()
 }
 
-func (t *tasks) signal() {
+func (t *Group) signal() {
 	select {
 	case t.idle <- struct{}{}:
 	default:
 	}
 }
 
-// wait returns when no task and no goroutine is left, and lets none start from then on.
-func (t *tasks) wait(ctx context.Context) error {
+// Wait returns when no task and no goroutine is left, and lets none start from then on. If ctx
+// ends first, it returns its cause and may be called again.
+func (t *Group) Wait(ctx context.Context) error {
 	for !t.n.CompareAndSwap(0, tasksOver) && t.n.Load() >= 0 {
 		select {
 		case <-t.idle:
