@@ -47,6 +47,35 @@ func TestOfflineQueueIsBounded(t *testing.T) {
 	})
 }
 
+// What has gathered leaves in pieces that the server takes.
+func TestLongQueue(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		c, s := w.connect(w.config())
+		defer c.Close()
+		received := 0
+		client.On(s, told, func(context.Context, string) { received++ })
+		w.stop()
+		synctest.Wait()
+		const n = 60
+		for range n { // three times the server's maxPayload
+			if err := client.Emit(s, tell, strings.Repeat("x", 50_000)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.start()
+		if err := s.Connect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Call(t.Context(), s, greet, "you"); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if received != n {
+			t.Errorf("got %d of %d events", received, n)
+		}
+	})
+}
+
 // A server that reads nothing costs a bounded queue, nothing waits for it, and Close does not either.
 func TestStalledServer(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *world) {
@@ -65,8 +94,8 @@ func TestStalledServer(t *testing.T) {
 		if !errors.Is(err, client.ErrQueueFull) {
 			t.Errorf("got %v", err)
 		}
-		if err := client.Emit(s.Volatile(), tell, "too late"); err != nil {
-			t.Error(err)
+		if err := client.Emit(s.Volatile(), tell, strings.Repeat("x", 900)); err != nil {
+			t.Errorf("got %v, want what is volatile to be dropped", err)
 		}
 		begin := time.Now()
 		c.Close()

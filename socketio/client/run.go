@@ -158,8 +158,8 @@ func (c *Client) packet(sess *session, p *parser.Packet) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.sockets[p.Namespace]
-	if s == nil || c.sess != sess {
-		return nil // we have said goodbye, or never hello
+	if s == nil {
+		return nil // nobody asked for it
 	}
 	switch p.Type {
 	case parser.Connect:

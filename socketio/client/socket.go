@@ -84,6 +84,9 @@ func newSocket(c *Client, name string) *Socket {
 	return s
 }
 
+// Client is what the socket belongs to.
+func (s *Socket) Client() *Client { return s.client }
+
 // Namespace is the name of the socket's namespace.
 func (s *Socket) Namespace() string { return s.name }
 

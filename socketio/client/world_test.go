@@ -85,6 +85,21 @@ func (w *world) stall() {
 	w.stalled = true
 }
 
+// wantNoConnections fails the test if its clients, which are closed, have left any.
+func (w *world) wantNoConnections() {
+	w.t.Helper()
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.conns {
+		select {
+		case <-c.(worldConn).closed:
+		default:
+			w.t.Error("a client that was closed has left a connection")
+		}
+	}
+}
+
 // freeze loses all that the servers send from now on, and thaw ends that for new connections.
 func (w *world) freeze() {
 	w.mu.Lock()
@@ -124,6 +139,7 @@ func inBubbleOver(t *testing.T, transport client.Transport, setup func(*socketio
 		defer w.memory.Close()
 		defer w.stop()
 		f(t, w)
+		w.wantNoConnections()
 	})
 }
 
