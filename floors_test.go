@@ -51,6 +51,7 @@ var floors = map[string][]string{
 
 	// Programs beside the server, for measuring and for the official suites.
 	"bench/":              {"engineio", "engineio/cors", "socketio", "github.com/googollee/go-socket.io", "github.com/googollee/go-socket.io/"},
+	"interop/goclient":    {"socketio", "socketio/client"},
 	"interop/suiteserver": {"engineio", "engineio/cors", "socketio"},
 	"interop/old/server":  {"socketio"},
 	"interop/old":         {}, // tests only: go-socket.io's client
