@@ -53,7 +53,7 @@ var floors = map[string][]string{
 	"bench/":              {"engineio", "engineio/cors", "socketio", "github.com/googollee/go-socket.io", "github.com/googollee/go-socket.io/"},
 	"interop/goclient":    {"socketio", "socketio/client"},
 	"interop/suiteserver": {"engineio", "engineio/cors", "socketio"},
-	"interop/old/server":  {"socketio"},
+	"interop/old/server":  {"engineio", "engineio/webtransport", "socketio"},
 	"interop/old":         {}, // tests only: go-socket.io's client
 }
 

@@ -46,7 +46,7 @@ func openWebTransport(t *testing.T, address, host string, check func(*x509.Certi
 	t.Cleanup(func() { d.Close() })
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	resp, session, err := d.Dial(ctx, "https://"+host+"/socket.io/?EIO=4&transport=webtransport", nil)
+	resp, session, err := d.Dial(ctx, "https://"+host+"/socket.io/", nil)
 	if err != nil {
 		if resp == nil {
 			t.Fatal(err)

@@ -42,6 +42,8 @@ func (s *Server) checkOrigin(w http.ResponseWriter, r *http.Request, origin stri
 // checkTransport refuses a transport that clients may not use.
 func (s *Server) checkTransport(transport string) (refusal, bool) {
 	switch {
+	case transport == transportWebTransport: // it is not asked for in the query
+		return errTransport, false
 	case slices.Contains(s.cfg.Transports, transport):
 		return refusal{}, true
 	case slices.Contains(allTransports, transport):

@@ -109,13 +109,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
+	if r.Method == http.MethodConnect && slices.Contains(s.cfg.Transports, transportWebTransport) {
+		s.serveWebTransport(w, r)
+		return
+	}
 	transport := query.Get("transport")
 	if e, ok := s.checkTransport(transport); !ok {
 		s.refuse(w, r, e)
-		return
-	}
-	if transport == transportWebTransport {
-		s.serveWebTransport(w, r, query.Get("sid"), spoken && rev.number() == number4)
 		return
 	}
 	if sid := query.Get("sid"); sid != "" {

@@ -17,27 +17,15 @@ import (
 // takes away what the client has not read yet.
 const streamLinger = 100 * time.Millisecond
 
+// An aborter is a stream of a WebTransport that can end with an error, which is what its client notices
+// before it is connected.
+type aborter interface{ Abort() error }
+
 // serveWebTransport accepts a WebTransport, and waits for the packet that says what it is to be: a new
-// session, or an offer to one that polls.
-func (s *Server) serveWebTransport(w http.ResponseWriter, r *http.Request, sid string, spoken bool) {
-	var e refusal
-	ok := false
-	switch {
-	case r.Method != http.MethodConnect:
-		e = errTransport
-	case !spoken:
-		e = errRevision
-	case sid == "":
-		e, ok = s.allow(r)
-	case s.lookup(sid) == nil:
-		e = errSession
-	case !slices.Contains(s.upgrades, transportWebTransport):
-		e = errNoUpgrade
-	default:
-		ok = true
-	}
-	if !ok {
-		s.refuse(w, r, e)
+// session, or an offer to one that polls. The request need not say: the stock client's has no query.
+func (s *Server) serveWebTransport(w http.ResponseWriter, r *http.Request) {
+	if eio := r.URL.Query().Get("EIO"); eio != "" && eio != number4 {
+		s.refuse(w, r, errRevision)
 		return
 	}
 	s.setHeaders(w.Header(), r)
@@ -51,27 +39,58 @@ func (s *Server) serveWebTransport(w http.ResponseWriter, r *http.Request, sid s
 	}
 	_ = nc.SetReadDeadline(deadline)
 	c := &wsConn{conn: netconn.New(nc), stream: &wtframe.Reader{Limit: s.cfg.MaxPayloadBytes}}
-	wanted, ahead, err := c.stream.ReadOpen(nc)
+	sid, ahead, err := c.stream.ReadOpen(nc)
+	e, ok := errHandshake, false
 	switch {
 	case err != nil:
-	case wanted == "" && sid == "":
+		s.log.Debug("webtransport not opened", "err", err)
+	case sid == "":
 		_ = nc.SetReadDeadline(time.Time{})
-		session, e := s.open(r, revision4{})
-		if session != nil {
-			session.start(c, ahead)
-			return
-		}
-		err = e.err
-	case wanted != "" && s.enter():
-		defer s.wg.Done()
-		if session := s.lookup(wanted); session != nil && session.offer(c) {
-			s.wg.Go(func() { c.serve(session, ahead) })
-			return
-		}
+		e, ok = s.openWebTransport(r, c, ahead)
+	default:
+		e, ok = s.offerWebTransport(sid, c, ahead)
 	}
-	s.log.Debug("webtransport closed before it had a session", "err", err)
+	if ok {
+		return
+	}
+	if s.cfg.OnConnectionError != nil {
+		s.callOnConnectionError(r, e)
+	}
 	c.stream.Release()
+	if a, ok := nc.(aborter); ok {
+		_ = a.Abort() // nothing is lost
+	}
 	nc.Close()
+}
+
+// openWebTransport opens a session on c.
+func (s *Server) openWebTransport(r *http.Request, c *wsConn, ahead []byte) (refusal, bool) {
+	if e, ok := s.allow(r); !ok {
+		return e, false
+	}
+	session, e := s.open(r, revision4{})
+	if session == nil {
+		return e, false
+	}
+	session.start(c, ahead)
+	return e, true
+}
+
+// offerWebTransport offers c to a session.
+func (s *Server) offerWebTransport(sid string, c *wsConn, ahead []byte) (refusal, bool) {
+	if !s.enter() {
+		return errClosing, false
+	}
+	defer s.wg.Done()
+	session := s.lookup(sid)
+	switch {
+	case session == nil:
+		return errSession, false
+	case !slices.Contains(s.upgrades, transportWebTransport), session.rev.number() != number4, !session.offer(c):
+		return errNoUpgrade, false
+	}
+	s.wg.Go(func() { c.serve(session, ahead) })
+	return refusal{}, true
 }
 
 // next takes the next message off the bytes that have come in.

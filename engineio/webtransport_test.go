@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -34,7 +35,7 @@ type streamClient struct {
 	refused chan *httptest.ResponseRecorder // the answer, if there is no WebTransport
 }
 
-// stream asks for a WebTransport.
+// stream asks for a WebTransport. A query is not usual.
 func (e *env) stream(clients <-chan net.Conn, query string, header ...string) *streamClient {
 	e.t.Helper()
 	r := httptest.NewRequest(http.MethodConnect, base+query, nil)
@@ -125,7 +126,7 @@ func (c *streamClient) wantClosed() {
 // openStream opens a session on a WebTransport.
 func (e *env) openStream(clients <-chan net.Conn) (*streamClient, handshake) {
 	e.t.Helper()
-	c := e.stream(clients, "?EIO=4&transport=webtransport")
+	c := e.stream(clients, "")
 	c.send(false, "0")
 	p, err := c.read()
 	if err != nil {
@@ -195,27 +196,31 @@ func TestWebTransportIsOffered(t *testing.T) {
 }
 
 func TestWebTransportIsRefused(t *testing.T) {
+	var errs []string
 	cfg, clients := withStreams(Config{AllowRequest: func(r *http.Request) error {
-		if r.URL.Query().Get("token") == "" {
+		if r.Header.Get("Authorization") == "" {
 			return nil
 		}
 		return errors.New("not today")
-	}})
+	}, OnConnectionError: func(e ConnectionError) { errs = append(errs, e.Error()) }})
 	inBubbleWith(t, "4", cfg, func(e *env) {
 		for _, test := range []struct {
 			query, origin string
 			status        int
 			body          string
 		}{
-			{"?EIO=4&transport=webtransport&token=x", "", 403, `{"code":4,"message":"not today"}`},
-			{"?EIO=4&transport=webtransport", "https://evil.example", 403, `"code":4`},
-			{"?EIO=3&transport=webtransport", "", 400, `"code":5`},
-			{"?transport=webtransport", "", 400, `"code":5`},
-			{"?EIO=4&transport=webtransport&sid=nope", "", 400, `"code":1`},
+			{"", "https://evil.example", 403, `"code":4`},
+			{"?EIO=3", "", 400, `"code":5`},
 		} {
 			e.wantRefusal(e.stream(clients, test.query, "Origin", test.origin), test.status, test.body)
 		}
-		c := e.stream(clients, "?EIO=4&transport=webtransport", "Origin", "https://engine.test")
+		refused := e.stream(clients, "", "Authorization", "none")
+		refused.send(false, "0")
+		refused.wantClosed()
+		unknown := e.stream(clients, "")
+		unknown.send(false, `0{"sid":"nope"}`)
+		unknown.wantClosed()
+		c := e.stream(clients, "?EIO=4", "Origin", "https://engine.test")
 		c.send(false, "0")
 		if _, err := c.read(); err != nil {
 			t.Errorf("the server's own origin: %v", err)
@@ -226,9 +231,14 @@ func TestWebTransportIsRefused(t *testing.T) {
 		if resp.StatusCode != 400 || !strings.Contains(body, `"code":0`) {
 			t.Errorf("GET: got %d %s", resp.StatusCode, body)
 		}
+		want := []string{`code 4: origin "https://evil.example" is not allowed: add it to the server's list of allowed origins`,
+			"code 5: Unsupported protocol version", "code 4: not today", "code 1: Session ID unknown", "code 0: Transport unknown"}
+		if !slices.Equal(errs, want) {
+			t.Errorf("got the errors %q, want %q", errs, want)
+		}
 	})
 	inBubbleWith(t, "4", Config{}, func(e *env) {
-		e.wantRefusal(e.stream(nil, "?EIO=4&transport=webtransport"), 400, `{"code":0,"message":"Transport unknown: webtransport is not among those of this server, polling and websocket"}`)
+		e.wantRefusal(e.stream(nil, "?EIO=4&transport=webtransport"), 400, `"code":0`)
 	})
 }
 
@@ -250,7 +260,7 @@ func TestWebTransportHandshakeFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubbleWith(t, "4", cfg, func(e *env) {
-				c := e.stream(clients, "?EIO=4&transport=webtransport")
+				c := e.stream(clients, "")
 				start := time.Now()
 				act(c)
 				c.wantClosed()
@@ -260,11 +270,18 @@ func TestWebTransportHandshakeFails(t *testing.T) {
 			})
 		})
 	}
-	t.Run("a session of its own after a request for another", func(t *testing.T) {
-		inBubbleWith(t, "4", cfg, func(e *env) {
-			// The request was not asked whether it is allowed.
-			c := e.stream(clients, "?EIO=4&transport=webtransport&sid="+e.open())
-			c.send(false, "0")
+	t.Run("a session that may not be upgraded", func(t *testing.T) {
+		cfg, clients := withStreams(Config{DisableUpgrades: true})
+		inBubble(t, cfg, func(e *env) {
+			c := e.stream(clients, "")
+			c.send(false, `0{"sid":"`+e.open()+`"}`)
+			c.wantClosed()
+		})
+	})
+	t.Run("a session of revision 3", func(t *testing.T) {
+		inBubbleWith(t, "3", cfg, func(e *env) {
+			c := e.stream(clients, "")
+			c.send(false, `0{"sid":"`+e.open()+`"}`)
 			c.wantClosed()
 		})
 	})
@@ -313,12 +330,12 @@ func TestPollingIsUpgradedToWebTransport(t *testing.T) {
 	inBubbleWith(t, "4", cfg, func(e *env) {
 		sid := e.open()
 		r := <-sessions
-		c := e.stream(clients, "?EIO=4&transport=webtransport&sid="+sid)
+		c := e.stream(clients, "")
 		c.send(false, `0{"sid":"`+sid+`"}`)
 		c.send(false, "2probe")
 		c.want("3probe")
 
-		other := e.stream(clients, "?EIO=4&transport=webtransport&sid="+sid)
+		other := e.stream(clients, "")
 		other.send(false, `0{"sid":"`+sid+`"}`)
 		other.wantClosed() // while the first one is at it
 
@@ -336,7 +353,7 @@ func TestPollingIsUpgradedToWebTransport(t *testing.T) {
 			t.Errorf("got the transport %q", got)
 		}
 		e.wantPoll(sid, 400, "")
-		late := e.stream(clients, "?EIO=4&transport=webtransport&sid="+sid)
+		late := e.stream(clients, "")
 		late.send(false, `0{"sid":"`+sid+`"}`)
 		late.wantClosed()
 		c.conn.Close()
@@ -356,7 +373,7 @@ func TestWebTransportProbeIsGivenUp(t *testing.T) {
 			func(c *streamClient) { c.write([]byte{0}) },
 			func(*streamClient) {},
 		} {
-			c := e.stream(clients, "?EIO=4&transport=webtransport&sid="+sid)
+			c := e.stream(clients, "")
 			c.send(false, `0{"sid":"`+sid+`"}`)
 			c.send(false, "2probe")
 			c.want("3probe")
@@ -432,7 +449,7 @@ func TestWebTransportsAreCounted(t *testing.T) {
 	cfg, clients := withStreams(Config{MaxSessions: 1})
 	inBubbleWith(t, "4", cfg, func(e *env) {
 		first, _ := e.openStream(clients)
-		second := e.stream(clients, "?EIO=4&transport=webtransport")
+		second := e.stream(clients, "")
 		second.send(false, "0")
 		second.wantClosed()
 		first.conn.Close()

@@ -178,7 +178,10 @@ func (s *Server) Close() error {
 }
 
 // A link is a connection, and the timer that ends it while it carries no WebTransport.
-type link struct{ timer *time.Timer }
+type link struct {
+	conn  *quic.Conn
+	timer *time.Timer
+}
 
 type linkKey struct{}
 
@@ -187,12 +190,13 @@ func (s *Server) newLink(ctx context.Context, c *quic.Conn) context.Context {
 		_ = c.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "") // it never fails
 	})
 	context.AfterFunc(c.Context(), func() { timer.Stop() })
-	return context.WithValue(ctx, linkKey{}, link{timer})
+	return context.WithValue(ctx, linkKey{}, link{c, timer})
 }
 
 // Accept answers the request and returns the first bidirectional stream that the client opens. It waits for
-// that until the request's context is done. w may be wrapped, as for http.ResponseController. After an error it has answered the request. The connection
-// that it returns ends the WebTransport when it is closed, and has no deadline for both directions at once.
+// that until the request's context is done. w may be wrapped, as for http.ResponseController. After an error
+// it has answered the request. The connection that it returns ends the WebTransport when it is closed; it
+// has a method Abort besides, which ends it with an error.
 func (s *Server) Accept(w http.ResponseWriter, r *http.Request) (net.Conn, error) {
 	link, ok := r.Context().Value(linkKey{}).(link)
 	if !ok {
@@ -228,6 +232,12 @@ type conn struct {
 }
 
 var _ net.Conn = (*conn)(nil)
+
+// Abort ends the connection with an error. A client that waits to be connected notices that, and not the end
+// of a WebTransport.
+func (c *conn) Abort() error {
+	return c.link.conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeRequestRejected), "")
+}
 
 // Close ends the WebTransport, and its connection a little later.
 func (c *conn) Close() error {

@@ -73,7 +73,7 @@ func start(t *testing.T, cfg webtransport.Config, engine engineio.Config) *env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.url = "https://" + socket.LocalAddr().String() + "/engine.io/?EIO=4&transport=webtransport"
+	e.url = "https://" + socket.LocalAddr().String() + "/engine.io/"
 	tcp := httptest.NewServer(e.engine)
 	e.http = tcp.URL + "/engine.io/?EIO=4&transport=polling"
 	served := make(chan error, 1)
@@ -215,6 +215,18 @@ func (c *client) wantClosed() {
 	}
 }
 
+// wantRejected waits until the server has ended the connection with an error, which is what a page notices
+// that waits to be connected.
+func (c *client) wantRejected() {
+	c.t.Helper()
+	p, err := c.read()
+	_, closed := errors.AsType[*quic.ApplicationError](err)
+	_, failed := errors.AsType[*http3.Error](err) // that of the request's stream, if it is seen first
+	if !closed && !failed {
+		c.t.Errorf("got %q, %v, want the connection rejected", p, err)
+	}
+}
+
 func TestEcho(t *testing.T) {
 	e := start(t, webtransport.Config{}, engineio.Config{})
 	c := e.dial("0")
@@ -229,7 +241,7 @@ func TestEcho(t *testing.T) {
 		c.want("b" + m)
 	}
 	s := <-e.open
-	if h := s.Handshake(); !h.Secure || h.RemoteAddr == "" || h.Query.Get("EIO") != "4" || s.Transport() != "webtransport" {
+	if h := s.Handshake(); !h.Secure || h.RemoteAddr == "" || s.Transport() != "webtransport" {
 		t.Errorf("got the transport %s and the handshake %+v", s.Transport(), h)
 	}
 	_ = c.session.CloseWithError(0, "") // it never fails
@@ -273,7 +285,7 @@ func TestPollingIsUpgraded(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	e := start(t, webtransport.Config{}, engineio.Config{AllowRequest: func(r *http.Request) error {
-		if r.URL.Query().Has("refuse") {
+		if r.Header.Get("Authorization") != "" {
 			return errors.New("no")
 		}
 		return nil
@@ -284,8 +296,8 @@ func TestRefusals(t *testing.T) {
 		status int
 	}{
 		{"", "https://evil.example", http.StatusForbidden},
-		{"&refuse", "", http.StatusForbidden},
-		{"&sid=nope", "", http.StatusBadRequest},
+		{"?EIO=3", "", http.StatusBadRequest},
+		{"?EIO=4", "", http.StatusOK},
 		{"", "", http.StatusOK},
 	} {
 		header := http.Header{}
@@ -296,13 +308,26 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s %s: got %d, %v, want %d", test.query, test.origin, status, err, test.status)
 		}
 	}
+	session, _, err := e.tryDial("", http.Header{"Authorization": {"x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := session.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = stream.SetReadDeadline(time.Now().Add(patience))
+	if _, err := stream.Write([]byte("\x010")); err != nil {
+		t.Fatal(err)
+	}
+	(&client{t: t, session: session, stream: stream, reader: wtframe.Reader{Limit: 1000}}).wantRejected()
 }
 
 func TestOnlyWebTransportIsServed(t *testing.T) {
 	e := start(t, webtransport.Config{}, engineio.Config{})
 	tr := &http3.Transport{TLSClientConfig: dialer().TLSClientConfig}
 	defer tr.Close()
-	resp, err := (&http.Client{Transport: tr, Timeout: patience}).Get(strings.Replace(e.url, "webtransport", "polling", 1))
+	resp, err := (&http.Client{Transport: tr, Timeout: patience}).Get(e.url + "?EIO=4&transport=polling")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,7 +344,7 @@ func TestHostileStreams(t *testing.T) {
 			c := e.dial("0")
 			c.wantOpen()
 			other := e.dial("0{")
-			other.wantClosed()
+			other.wantRejected()
 			session, _, err := e.tryDial("", nil)
 			if err != nil {
 				t.Fatal(err)
@@ -332,7 +357,7 @@ func TestHostileStreams(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = stream.SetReadDeadline(time.Now().Add(patience))
-			(&client{t: t, session: session, stream: stream, reader: wtframe.Reader{Limit: 1000}}).wantClosed()
+			(&client{t: t, session: session, stream: stream, reader: wtframe.Reader{Limit: 1000}}).wantRejected()
 			c.send(false, "4others do not notice")
 			c.want("4others do not notice")
 		}

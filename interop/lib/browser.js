@@ -4,13 +4,14 @@ import { chromium } from "playwright-core";
 
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-export async function launch() {
+/** @param {{quic?: boolean}} options */
+export async function launch({ quic = false } = {}) {
   const executablePath = PLACES.find(existsSync);
   if (!executablePath) throw new Error("no Chromium: run interop/install-browser");
   return chromium.launch({
     executablePath,
     args: [
-      "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+      "--no-sandbox", "--disable-gpu", ...(quic ? [] : ["--disable-quic"]), "--no-first-run",
       "--disable-background-networking", "--disable-component-update", "--disable-sync",
     ],
   });

@@ -8,9 +8,10 @@ const ROOT = resolve(HERE, "../..");
 const BINARY = join(ROOT, "bin/interop-old");
 
 export class Server {
-  static async start() {
+  static async start(args = []) {
     execFileSync("go", ["build", "-race", "-trimpath", "-o", BINARY, "./interop/old/server"], { cwd: ROOT, stdio: "inherit" });
     const server = new Server();
+    server.args = args;
     await server.up("127.0.0.1:0");
     return server;
   }
@@ -19,7 +20,7 @@ export class Server {
     this.output = "";
     // A data race ends the program, and so fails the test that met it.
     const env = { ...process.env, GORACE: "halt_on_error=1" };
-    this.process = spawn(BINARY, ["-listen", listen, "-files", HERE], { env, stdio: ["ignore", "pipe", "pipe"] });
+    this.process = spawn(BINARY, ["-listen", listen, "-files", HERE, ...this.args], { env, stdio: ["ignore", "pipe", "pipe"] });
     this.exited = once(this.process, "exit");
     const seen = (chunk) => (this.output += chunk);
     this.process.stdout.on("data", seen);

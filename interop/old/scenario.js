@@ -54,7 +54,7 @@ export async function settled(socket, options) {
   if (options.transports.length < 2) return;
   const engine = socket.io.engine;
   const deadline = Date.now() + 10_000;
-  while (engine.transport.name !== "websocket") {
+  while (engine.transport.name !== options.transports.at(-1)) {
     assert(Date.now() < deadline, "the client was not upgraded");
     await new Promise((done) => setTimeout(done, 10));
   }

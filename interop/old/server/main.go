@@ -16,30 +16,58 @@ import (
 	"syscall"
 	"time"
 
+	"jobcast/engineio"
+	"jobcast/engineio/webtransport"
 	"jobcast/socketio"
 )
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "`address` to listen on")
 	files := flag.String("files", ".", "`directory` that is served beside")
+	quic := flag.Bool("webtransport", false, "serve WebTransport too, with a certificate whose hash is at /hash")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *listen, *files); err != nil {
+	if err := run(ctx, *listen, *files, *quic); err != nil {
 		slog.Error("server", "err", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, listen, files string) error {
-	sockets := newSockets()
-	mux := http.NewServeMux()
-	mux.Handle("/socket.io/", sockets)
-	mux.Handle("/", http.FileServer(http.Dir(files)))
+func run(ctx context.Context, listen, files string, quic bool) error {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	var engine engineio.Config
+	mux := http.NewServeMux()
+	closeQUIC := func() error { return nil }
+	if quic {
+		cert, err := webtransport.NewSelfSigned("127.0.0.1")
+		if err != nil {
+			return err
+		}
+		mux.HandleFunc("/hash", func(w http.ResponseWriter, _ *http.Request) {
+			hash, err := cert.Hash()
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			_, _ = w.Write(hash) // a page that is gone asks no more
+		})
+		socket, err := net.ListenPacket("udp", l.Addr().String())
+		if err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+		server := webtransport.New(webtransport.Config{TLS: cert.TLS()})
+		engine.WebTransport = server.Accept
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(socket, mux) }()
+		closeQUIC = func() error { return errors.Join(server.Close(), <-served, socket.Close()) }
+	}
+	sockets := newSockets(engine)
+	mux.Handle("/socket.io/", sockets)
+	mux.Handle("/", http.FileServer(http.Dir(files)))
 	fmt.Printf("listening on http://%s\n", l.Addr())
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
@@ -52,7 +80,7 @@ func run(ctx context.Context, listen, files string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	err = errors.Join(sockets.Close(ctx), server.Shutdown(ctx))
+	err = errors.Join(sockets.Close(ctx), closeQUIC(), server.Shutdown(ctx))
 	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
 		err = errors.Join(err, e)
 	}
@@ -79,8 +107,8 @@ var (
 	whoami   = socketio.NewCall[struct{}, map[string]any]("whoami")       // the id and the credentials
 )
 
-func newSockets() *socketio.Server {
-	server := socketio.New(socketio.Config{})
+func newSockets(engine engineio.Config) *socketio.Server {
+	server := socketio.New(socketio.Config{Engine: engine})
 	for _, name := range []string{"/", "/private"} {
 		ns := server.Of(name)
 		ns.Handle(
