@@ -13,6 +13,7 @@ import (
 var floors = map[string][]string{
 	"engineio/coding":  {},
 	"engineio/cors":    {},
+	"engineio/gate":    {"engineio/coding", "engineio/cors"},
 	"engineio/netconn": {},
 	"engineio/outbox":  {"engineio/parser", "engineio/wtframe", "github.com/gobwas/ws"},
 	"engineio/parser":  {},
@@ -23,7 +24,7 @@ var floors = map[string][]string{
 
 	"chat":    {"journal"},
 	"compare": {},
-	"engineio": {"engineio/coding", "engineio/cors", "engineio/netconn", "engineio/outbox", "engineio/parser",
+	"engineio": {"engineio/cors", "engineio/gate", "engineio/netconn", "engineio/outbox", "engineio/parser",
 		"engineio/wsframe", "engineio/wtframe", "github.com/gobwas/ws"},
 	"engineio/webtransport": {"github.com/quic-go/quic-go", "github.com/quic-go/quic-go/http3", "github.com/quic-go/webtransport-go"},
 	"jobs":                  {"github.com/oklog/ulid/v2"},

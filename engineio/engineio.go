@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"jobcast/engineio/cors"
+	"jobcast/engineio/gate"
 	"jobcast/engineio/outbox"
 )
 
@@ -140,6 +141,18 @@ type Config struct {
 	// Logger is where the server logs. Nil means slog.Default().
 	Logger *slog.Logger
 }
+
+// What concerns requests more than sessions.
+type (
+	// A Handshake is what is kept of the request that opened a session.
+	Handshake = gate.Handshake
+	// A RequestError is an error of Config.AllowRequest that says how the request is refused.
+	RequestError = gate.RequestError
+	// A ConnectionError says which request was refused, and why.
+	ConnectionError = gate.ConnectionError
+	// An ErrorContext holds the facts of a ConnectionError.
+	ErrorContext = gate.ErrorContext
+)
 
 // DefaultCookie is the usual cookie for Config.Cookie: "io" on every path, kept from scripts, and not sent
 // along with requests that other sites make, but for links. Its attributes may be changed.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -380,21 +379,4 @@ func TestHandshakeIsKept(t *testing.T) {
 			e.t.Errorf("got fields %s, want none of those that open a WebSocket", got)
 		}
 	})
-}
-
-func TestHandshakeIsKeptWhole(t *testing.T) {
-	r := httptest.NewRequest("GET", "https://engine.test/?a=1&a=2&b=%F0%9F%98%80&c", nil)
-	r.Header = http.Header{"X-Many": {"one", "", "three"}, "Sec-Websocket-Protocol": {"chat"}, "Cookie": {strings.Repeat("k=v; ", 1000)}}
-	kept := keepHandshake(r)
-	h := kept.handshake()
-	if !maps.EqualFunc(h.Header, r.Header, slices.Equal) || !maps.EqualFunc(h.Query, r.URL.Query(), slices.Equal) {
-		t.Errorf("got %v, %v, want %v, %v", h.Header, h.Query, r.Header, r.URL.Query())
-	}
-	if h.Host != r.Host || h.RemoteAddr != r.RemoteAddr || !h.Secure {
-		t.Errorf("got %q, %q, secure %v, want %q, %q, true", h.Host, h.RemoteAddr, h.Secure, r.Host, r.RemoteAddr)
-	}
-	h.Header.Set("X-Many", "changed")
-	if got := kept.handshake().Header.Get("X-Many"); got != "one" {
-		t.Errorf("got %q after another caller's change, want one", got)
-	}
 }

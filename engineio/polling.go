@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"jobcast/engineio/gate"
 	"jobcast/engineio/parser"
 )
 
@@ -45,7 +46,7 @@ func (s *Session) answerLocked(answer *Frame) {
 func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	p := &poll{wake: make(chan struct{}, 1)}
 	if !s.startPoll(p) {
-		s.server.refuse(w, r, s.notNow())
+		s.server.gate.Refuse(w, r, s.notNow())
 		return
 	}
 	var noop <-chan time.Time // runs while an upgrade is under way
@@ -56,10 +57,10 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case body == nil:
 		case len(*body) == 0:
-			s.server.refuse(w, r, errMismatch)
+			s.server.gate.Refuse(w, r, gate.TransportMismatch)
 			return
 		default:
-			s.server.respond(w, r, p.contentType, *body)
+			s.server.gate.Respond(w, r, p.contentType, *body)
 			putBuffer(body)
 			return
 		}
@@ -81,11 +82,11 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 }
 
 // notNow is the refusal of a request that the session does not take in its state.
-func (s *Session) notNow() refusal {
-	if s.Transport() != transportPolling {
-		return errMismatch
+func (s *Session) notNow() gate.Refusal {
+	if s.Transport() != gate.Polling {
+		return gate.TransportMismatch
 	}
-	return errOverlap
+	return gate.Overlap
 }
 
 // startPoll makes p the poll that waits. A second one at the same time ends the session.
@@ -158,14 +159,14 @@ func (s *Session) pollAborted(p *poll) {
 // servePost delivers the packets of a POST.
 func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	if !s.startPost() {
-		s.server.refuse(w, r, s.notNow())
+		s.server.gate.Refuse(w, r, s.notNow())
 		return
 	}
 	contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if !s.rev.takesBody(contentType) {
 		s.fail(TransportError, 0)
 		s.endPost()
-		s.server.refuse(w, r, errContent)
+		s.server.gate.Refuse(w, r, gate.BadContent)
 		return
 	}
 	buf := getBuffer()
@@ -175,26 +176,22 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.As(err, &tooLarge):
 		s.endPost()
-		// net/http would wait for the rest of the body before it answers, to use the connection again.
-		w.Header().Set("Connection", "close")
-		s.server.write(w, r, http.StatusRequestEntityTooLarge, "", nil)
+		s.server.gate.RespondTooLarge(w, r)
 		return
 	case err != nil:
 		s.fail(TransportError, 0)
 		s.endPost()
-		s.server.refuse(w, r, errBadRequest)
+		s.server.gate.Refuse(w, r, gate.BadRequest)
 		return
 	}
 	ok := s.deliverPayload(*buf, contentType)
 	s.endPost()
 	if !ok {
-		s.server.refuse(w, r, errMismatch)
+		s.server.gate.Refuse(w, r, gate.TransportMismatch)
 		return
 	}
-	s.server.respond(w, r, contentHTML, okAnswer)
+	s.server.gate.RespondOK(w, r)
 }
-
-var okAnswer = []byte("ok")
 
 // startPost notes that a POST is coming in. A second one at the same time ends the session.
 func (s *Session) startPost() (ok bool) {

@@ -80,3 +80,10 @@ var (
 
 // probeData is in the ping and the pong of an upgrade.
 const probeData = "probe"
+
+// The types of payloads.
+const (
+	contentText   = "text/plain; charset=UTF-8"
+	contentBinary = "application/octet-stream"
+	contentScript = "text/javascript; charset=UTF-8"
+)

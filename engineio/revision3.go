@@ -1,9 +1,6 @@
 package engineio
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -14,6 +11,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"jobcast/engineio/gate"
 	"jobcast/engineio/parser"
 )
 
@@ -63,7 +61,7 @@ func (r *revision3) origin(req *http.Request) string {
 // open leaves out what the revision does not know.
 func (*revision3) open(h parser.Handshake) parser.Packet {
 	h.MaxPayload = 0
-	h.Upgrades = slices.DeleteFunc(slices.Clone(h.Upgrades), func(name string) bool { return name == transportWebTransport })
+	h.Upgrades = slices.DeleteFunc(slices.Clone(h.Upgrades), func(name string) bool { return name == gate.WebTransport })
 	return h.Packet()
 }
 
@@ -72,7 +70,7 @@ func (*revision3) takesBody(string) bool { return true }
 func (r *revision3) packets(body []byte, contentType string) iter.Seq2[parser.Packet, error] {
 	switch {
 	case r.jsonp != "":
-		payload, err := formPayload(body)
+		payload, err := parser.FormPayloadV3(body)
 		if err != nil {
 			return func(yield func(parser.Packet, error) bool) { yield(parser.Packet{}, err) }
 		}
@@ -96,36 +94,6 @@ func textPackets(payload []byte) iter.Seq2[parser.Packet, error] {
 	}
 }
 
-// formPayload is the payload in the form that a client of JSONP posts. Browsers change line feeds in a
-// form, so a line feed is written as \n, and what was \n before as \\n.
-func formPayload(body []byte) ([]byte, error) {
-	var field []byte
-	for f := range bytes.SplitSeq(body, []byte{'&'}) {
-		if value, ok := bytes.CutPrefix(f, []byte("d=")); ok {
-			field = value
-			break
-		}
-	}
-	value, err := url.QueryUnescape(string(field))
-	if err != nil {
-		return nil, fmt.Errorf("form of a payload: %w", err)
-	}
-	payload := make([]byte, 0, len(value))
-	for i := 0; i < len(value); i++ {
-		switch rest := value[i:]; {
-		case strings.HasPrefix(rest, `\\n`):
-			payload = append(payload, `\n`...)
-			i += 2
-		case strings.HasPrefix(rest, `\n`):
-			payload = append(payload, '\n')
-			i++
-		default:
-			payload = append(payload, value[i])
-		}
-	}
-	return payload, nil
-}
-
 // appendPayload makes a binary payload where it may and text would not do. That is also so for text
 // outside ASCII: in a payload of text socket.io.js 1.x expects it to be UTF-8 twice over, 2.x does not,
 // and the requests do not tell them apart.
@@ -147,13 +115,7 @@ func (r *revision3) appendPayload(dst []byte, frames []*Frame) ([]byte, string) 
 	if r.jsonp == "" {
 		return dst, contentText
 	}
-	// A string in JSON with the characters of HTML, U+2028 and U+2029 escaped is one in every JavaScript.
-	script, err := json.Marshal(string(dst))
-	if err != nil {
-		panic(err) // a string always marshals
-	}
-	dst = append(append(dst[:0], r.jsonp...), script...)
-	return append(dst, ");"...), contentScript
+	return parser.AppendScriptV3(dst[:0], r.jsonp, string(dst)), contentScript
 }
 
 func needsBinary(f *Frame) bool {

@@ -2,18 +2,15 @@ package engineio
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
-	"jobcast/engineio/coding"
-	"jobcast/engineio/cors"
+	"jobcast/engineio/gate"
 	"jobcast/engineio/outbox"
 	"jobcast/engineio/parser"
 )
@@ -24,11 +21,10 @@ import (
 // Its goroutines: one that reads for each WebSocket; as many flushers as there are processors, while there
 // is something to write; and the momentary ones that Session lists. Close waits for all of them.
 type Server struct {
-	cfg        Config
-	log        *slog.Logger
-	cors       *cors.Policy
-	upgrades   []string // what a client that polls is told
-	compressor coding.Compressor
+	cfg      Config
+	log      *slog.Logger
+	gate     *gate.Gate
+	upgrades []string // what a client that polls is told
 
 	flushers flushers
 	timers   timers
@@ -46,22 +42,12 @@ func NewServer(cfg Config) *Server {
 		panic("engineio: Config.Accept is nil")
 	}
 	if cfg.Transports == nil {
-		cfg.Transports = []string{transportPolling, transportWebSocket}
+		cfg.Transports = []string{gate.Polling, gate.WebSocket}
 		if cfg.WebTransport != nil {
-			cfg.Transports = allTransports
+			cfg.Transports = gate.AllTransports
 		}
-	} else if cfg.WebTransport == nil && slices.Contains(cfg.Transports, transportWebTransport) {
+	} else if cfg.WebTransport == nil && slices.Contains(cfg.Transports, gate.WebTransport) {
 		panic("engineio: Config.Transports has webtransport, but Config.WebTransport is nil")
-	}
-	for _, name := range cfg.Transports {
-		if !slices.Contains(allTransports, name) {
-			panic("engineio: Config.Transports: there is no transport " + strconv.Quote(name))
-		}
-	}
-	if cfg.Cookie != nil {
-		if err := cfg.Cookie.Valid(); err != nil {
-			panic(fmt.Sprintf("engineio: Config.Cookie: %v", err))
-		}
 	}
 	setDefault(&cfg.PingInterval, 25*time.Second)
 	setDefault(&cfg.PingTimeout, 20*time.Second)
@@ -74,12 +60,25 @@ func NewServer(cfg Config) *Server {
 		cfg.Logger = slog.Default()
 	}
 	s := &Server{
-		cfg:      cfg,
-		log:      cfg.Logger,
-		cors:     cors.New(cfg.CORS),
+		cfg: cfg,
+		log: cfg.Logger,
+		gate: gate.New(gate.Config{
+			Transports:           cfg.Transports,
+			CORS:                 cfg.CORS,
+			AllowRequest:         cfg.AllowRequest,
+			GenerateID:           cfg.GenerateID,
+			Cookie:               cfg.Cookie,
+			InitialHeaders:       cfg.InitialHeaders,
+			Headers:              cfg.Headers,
+			DisableCompression:   cfg.DisableHTTPCompression,
+			CompressionThreshold: cfg.HTTPCompressionThreshold,
+			OnConnectionError:    cfg.OnConnectionError,
+			Logger:               cfg.Logger,
+			Patience:             cfg.PingInterval + cfg.PingTimeout,
+		}),
 		sessions: make(map[string]*Session),
 	}
-	for _, name := range []string{transportWebSocket, transportWebTransport} {
+	for _, name := range []string{gate.WebSocket, gate.WebTransport} {
 		if !cfg.DisableUpgrades && slices.Contains(cfg.Transports, name) {
 			s.upgrades = append(s.upgrades, name)
 		}
@@ -99,42 +98,17 @@ func setDefault[T int | time.Duration](field *T, value T) {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	rev, spoken := s.revision(query)
-	if e, ok := s.checkOrigin(w, r, rev.origin(r)); !ok {
-		s.refuse(w, r, e)
-		return
+	transport, sid := query.Get("transport"), query.Get("sid")
+	if r.Method == http.MethodConnect {
+		transport = gate.WebTransport // which has no query, from the stock client
 	}
-	if r.Method == http.MethodOptions {
-		s.cors.Preflight(w.Header(), r)
-		s.setHeaders(w.Header(), r)
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	if r.Method == http.MethodConnect && slices.Contains(s.cfg.Transports, transportWebTransport) {
-		s.serveWebTransport(w, r)
-		return
-	}
-	transport := query.Get("transport")
-	if e, ok := s.checkTransport(transport); !ok {
-		s.refuse(w, r, e)
-		return
-	}
-	if sid := query.Get("sid"); sid != "" {
-		s.serveSession(w, r, sid, query)
-		return
-	}
-	upgrade := isUpgrade(r)
 	switch {
-	case r.Method != http.MethodGet:
-		s.refuse(w, r, errMethod)
-	case upgrade != (transport == transportWebSocket), upgrade && !checkUpgrade(r):
-		s.refuse(w, r, errHandshake)
-	case !spoken:
-		s.refuse(w, r, errRevision)
-	default:
-		if e, ok := s.allow(r); !ok {
-			s.refuse(w, r, e)
-			return
-		}
+	case !s.gate.Admit(w, r, rev.origin(r), transport):
+	case transport == gate.WebTransport:
+		s.serveWebTransport(w, r)
+	case sid != "":
+		s.serveSession(w, r, sid, query)
+	case s.gate.AdmitHandshake(w, r, transport, spoken):
 		s.serveHandshake(w, r, query, rev)
 	}
 }
@@ -142,18 +116,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serveSession serves a request that names a session.
 func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid string, query url.Values) {
 	session := s.lookup(sid)
-	upgrade := isUpgrade(r)
+	upgrade := gate.IsUpgrade(r)
 	switch {
 	case session == nil:
-		s.refuse(w, r, errSession)
-	case upgrade != (query.Get("transport") == transportWebSocket):
-		s.refuse(w, r, errMismatch)
+		s.gate.Refuse(w, r, gate.UnknownSession)
+	case upgrade != (query.Get("transport") == gate.WebSocket):
+		s.gate.Refuse(w, r, gate.TransportMismatch)
 	case revisionNumber(query) != session.rev.number():
-		s.refuse(w, r, errProtocol)
-	case upgrade && !checkUpgrade(r):
-		s.refuse(w, r, errHandshake)
-	case upgrade && !slices.Contains(s.upgrades, transportWebSocket):
-		s.refuse(w, r, errNoUpgrade)
+		s.gate.Refuse(w, r, gate.ProtocolMismatch)
+	case upgrade && !gate.CheckUpgrade(r):
+		s.gate.Refuse(w, r, gate.BadHandshake)
+	case upgrade && !slices.Contains(s.upgrades, gate.WebSocket):
+		s.gate.Refuse(w, r, gate.UpgradeNotAllowed)
 	case upgrade:
 		s.serveUpgrade(w, r, session)
 	case r.Method == http.MethodGet:
@@ -161,7 +135,7 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid string
 	case r.Method == http.MethodPost:
 		session.servePost(w, r)
 	default:
-		s.refuse(w, r, errBadRequest)
+		s.gate.Refuse(w, r, gate.BadRequest)
 	}
 }
 
@@ -169,23 +143,20 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid string
 func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query url.Values, rev revision) {
 	session, e := s.open(r, rev)
 	if session == nil {
-		if e.err != nil {
-			s.log.Error("no id for a new session", "err", e.err)
-		}
-		s.refuse(w, r, e)
+		s.gate.Refuse(w, r, e)
 		return
 	}
-	if query.Get("transport") == transportPolling {
+	if query.Get("transport") == gate.Polling {
 		if !session.accept() {
-			s.refuse(w, r, errInternal)
+			s.gate.Refuse(w, r, gate.Internal)
 			return
 		}
-		s.setInitialHeaders(w.Header(), r, session)
+		s.gate.SetInitialHeaders(w.Header(), r, session.id)
 		body, contentType := rev.appendPayload(nil, []*Frame{session.hello(s.upgrades)})
-		s.respond(w, r, contentType, body)
+		s.gate.Respond(w, r, contentType, body)
 		return
 	}
-	s.setInitialHeaders(w.Header(), r, session)
+	s.gate.SetInitialHeaders(w.Header(), r, session.id)
 	c, ahead, err := s.upgradeConn(w, r)
 	if err != nil {
 		s.log.Debug("websocket handshake failed", "err", err)
@@ -223,7 +194,7 @@ func (s *Session) start(c *wsConn, ahead []byte) {
 // serveUpgrade takes a WebSocket that may become the session's transport.
 func (s *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, session *Session) {
 	if !s.enter() {
-		s.refuse(w, r, errClosing)
+		s.gate.Refuse(w, r, gate.Closing)
 		return
 	}
 	defer s.wg.Done()
@@ -251,31 +222,31 @@ func (s *Server) enter() bool {
 }
 
 // open registers a new session for the request.
-func (s *Server) open(r *http.Request, rev revision) (*Session, refusal) {
-	id, err := s.newID(r)
-	if err != nil {
-		return nil, errID(err)
+func (s *Server) open(r *http.Request, rev revision) (*Session, gate.Refusal) {
+	id, e, ok := s.gate.NewID(r)
+	if !ok {
+		return nil, e
 	}
 	session := &Session{
 		server:     s,
 		id:         id,
 		rev:        rev,
-		handshake:  keepHandshake(r),
+		handshake:  gate.KeepHandshake(r),
 		delivering: true, // until accept
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.closing:
-		return nil, errClosing
+		return nil, gate.Closing
 	case len(s.sessions) >= s.cfg.MaxSessions:
-		return nil, errFull
+		return nil, gate.Full
 	case s.sessions[id] != nil:
-		return nil, errID(errTakenID)
+		return nil, gate.TakenID
 	}
 	s.sessions[session.id] = session
 	s.wg.Add(1)
-	return session, refusal{}
+	return session, gate.Refusal{}
 }
 
 func (s *Server) lookup(id string) *Session {
@@ -317,43 +288,4 @@ func (s *Server) Close(ctx context.Context) error {
 		}
 		return context.Cause(ctx)
 	}
-}
-
-// largeAnswer is the size of an answer, in bytes, that may have to wait for its reader.
-const largeAnswer = 32 << 10
-
-// respond answers a good request. A client that does not read a large answer is given as long as one
-// that is silent.
-func (s *Server) respond(w http.ResponseWriter, r *http.Request, contentType string, body []byte) {
-	if len(body) >= s.cfg.HTTPCompressionThreshold && !s.cfg.DisableHTTPCompression {
-		if c := coding.Choose(r.Header["Accept-Encoding"]); c != coding.Identity {
-			buf := getBuffer()
-			defer putBuffer(buf)
-			var smaller bool
-			if *buf, smaller = s.compressor.Append(*buf, c, body); smaller {
-				w.Header().Set("Content-Encoding", c)
-				body = *buf
-			}
-		}
-	}
-	if len(body) >= largeAnswer {
-		rc := http.NewResponseController(w)
-		// Not every ResponseWriter has deadlines; those of net/http do.
-		_ = rc.SetWriteDeadline(time.Now().Add(s.cfg.PingInterval + s.cfg.PingTimeout))
-		defer func() { _ = rc.SetWriteDeadline(time.Time{}) }()
-	}
-	s.write(w, r, http.StatusOK, contentType, body)
-}
-
-// write sends an answer. Without a body it has no content type.
-func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
-	h := w.Header()
-	if contentType != "" {
-		h.Set("Content-Type", contentType)
-	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("Cache-Control", "no-store")
-	s.setHeaders(h, r)
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that is gone is noticed by its next request, or the lack of it
 }

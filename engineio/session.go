@@ -8,6 +8,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"jobcast/engineio/gate"
 	"jobcast/engineio/outbox"
 	"jobcast/engineio/parser"
 )
@@ -21,7 +22,7 @@ type Session struct {
 	server    *Server
 	id        string
 	rev       revision
-	handshake keptHandshake
+	handshake gate.KeptHandshake
 	handler   Handler // set before the first delivery
 
 	state atomic.Int32 // a sessionState; written under mu
@@ -85,7 +86,7 @@ func (s *Session) ID() string { return s.id }
 
 // Handshake is what is kept of the request that opened the session. Each call makes it anew, for its caller
 // to keep and to change.
-func (s *Session) Handshake() *Handshake { return s.handshake.handshake() }
+func (s *Session) Handshake() *Handshake { return s.handshake.Handshake() }
 
 // Revision is the revision of the protocol that the client speaks: 4, or 3.
 func (s *Session) Revision() int { return int(s.rev.number()[0] - '0') }
@@ -96,11 +97,11 @@ func (s *Session) Transport() string {
 	defer s.mu.Unlock()
 	switch {
 	case s.ws == nil:
-		return transportPolling
+		return gate.Polling
 	case s.ws.stream != nil:
-		return transportWebTransport
+		return gate.WebTransport
 	}
-	return transportWebSocket
+	return gate.WebSocket
 }
 
 // Send queues the frames, together and in order, and returns at once; they leave as soon as the
@@ -298,7 +299,7 @@ func (s *Session) lost() {
 	s.finish(end)
 }
 
-func (s *Session) shortID() string { return short(s.id) }
+func (s *Session) shortID() string { return gate.Short(s.id) }
 
 // begin claims the handler for the caller, who must call end. It returns false if the session is not
 // open, or if the caller is not its transport: nil for polling.

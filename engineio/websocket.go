@@ -32,7 +32,7 @@ const handshakeTimeout = 5 * time.Second
 // upgradeConn takes the connection over from net/http and answers the WebSocket handshake, with the fields
 // that are set on w. It returns the bytes that net/http has read ahead.
 func (s *Server) upgradeConn(w http.ResponseWriter, r *http.Request) (*wsConn, []byte, error) {
-	s.setHeaders(w.Header(), r)
+	s.gate.SetHeaders(w.Header(), r)
 	nc, rw, _, err := ws.HTTPUpgrader{Timeout: handshakeTimeout, Header: w.Header()}.Upgrade(r, w)
 	if err != nil {
 		if nc != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"jobcast/engineio/gate"
 	"jobcast/engineio/netconn"
 	"jobcast/engineio/wsframe"
 	"jobcast/engineio/wtframe"
@@ -25,10 +26,10 @@ type aborter interface{ Abort() error }
 // session, or an offer to one that polls. The request need not say: the stock client's has no query.
 func (s *Server) serveWebTransport(w http.ResponseWriter, r *http.Request) {
 	if eio := r.URL.Query().Get("EIO"); eio != "" && eio != number4 {
-		s.refuse(w, r, errRevision)
+		s.gate.Refuse(w, r, gate.UnknownRevision)
 		return
 	}
-	s.setHeaders(w.Header(), r)
+	s.gate.SetHeaders(w.Header(), r)
 	deadline := time.Now().Add(s.cfg.UpgradeTimeout)
 	ctx, cancel := context.WithDeadline(r.Context(), deadline)
 	defer cancel()
@@ -40,7 +41,7 @@ func (s *Server) serveWebTransport(w http.ResponseWriter, r *http.Request) {
 	_ = nc.SetReadDeadline(deadline)
 	c := &wsConn{conn: netconn.New(nc), stream: &wtframe.Reader{Limit: s.cfg.MaxPayloadBytes}}
 	sid, ahead, err := c.stream.ReadOpen(nc)
-	e, ok := errHandshake, false
+	e, ok := gate.BadHandshake, false
 	switch {
 	case err != nil:
 		s.log.Debug("webtransport not opened", "err", err)
@@ -53,9 +54,7 @@ func (s *Server) serveWebTransport(w http.ResponseWriter, r *http.Request) {
 	if ok {
 		return
 	}
-	if s.cfg.OnConnectionError != nil {
-		s.callOnConnectionError(r, e)
-	}
+	s.gate.Report(r, e)
 	c.stream.Release()
 	if a, ok := nc.(aborter); ok {
 		_ = a.Abort() // nothing is lost
@@ -64,8 +63,8 @@ func (s *Server) serveWebTransport(w http.ResponseWriter, r *http.Request) {
 }
 
 // openWebTransport opens a session on c.
-func (s *Server) openWebTransport(r *http.Request, c *wsConn, ahead []byte) (refusal, bool) {
-	if e, ok := s.allow(r); !ok {
+func (s *Server) openWebTransport(r *http.Request, c *wsConn, ahead []byte) (gate.Refusal, bool) {
+	if e, ok := s.gate.Allow(r); !ok {
 		return e, false
 	}
 	session, e := s.open(r, revision4{})
@@ -77,20 +76,20 @@ func (s *Server) openWebTransport(r *http.Request, c *wsConn, ahead []byte) (ref
 }
 
 // offerWebTransport offers c to a session.
-func (s *Server) offerWebTransport(sid string, c *wsConn, ahead []byte) (refusal, bool) {
+func (s *Server) offerWebTransport(sid string, c *wsConn, ahead []byte) (gate.Refusal, bool) {
 	if !s.enter() {
-		return errClosing, false
+		return gate.Closing, false
 	}
 	defer s.wg.Done()
 	session := s.lookup(sid)
 	switch {
 	case session == nil:
-		return errSession, false
-	case !slices.Contains(s.upgrades, transportWebTransport), session.rev.number() != number4, !session.offer(c):
-		return errNoUpgrade, false
+		return gate.UnknownSession, false
+	case !slices.Contains(s.upgrades, gate.WebTransport), session.rev.number() != number4, !session.offer(c):
+		return gate.UpgradeNotAllowed, false
 	}
 	s.wg.Go(func() { c.serve(session, ahead) })
-	return refusal{}, true
+	return gate.Refusal{}, true
 }
 
 // next takes the next message off the bytes that have come in.

@@ -1,4 +1,4 @@
-package engineio
+package gate
 
 import (
 	"cmp"
@@ -8,7 +8,7 @@ import (
 	"net/http"
 )
 
-// A RequestError is an error of Config.AllowRequest that says how the request is refused.
+// A RequestError is an error of AllowRequest that says how the request is refused.
 type RequestError struct {
 	Status  int    // of the answer, 400 to 599. Anything else means 403.
 	Message string // for the client. Empty means "Forbidden".
@@ -31,7 +31,7 @@ type ConnectionError struct {
 
 func (e ConnectionError) Error() string { return fmt.Sprintf("code %d: %s", e.Code, e.Message) }
 
-// Unwrap returns the error of the Config's function that refused the request, if one did.
+// Unwrap returns the error of the function that refused the request, if one did.
 func (e ConnectionError) Unwrap() error { return e.Context.Err }
 
 // An ErrorContext holds the facts of a ConnectionError.
@@ -46,11 +46,11 @@ type ErrorContext struct {
 	SID       string // the first six characters of the id asked for: the whole of it is a credential
 	Origin    string
 	Revision  string // EIO as asked for, "" if it is missing
-	Err       error  // that of Config.AllowRequest or Config.GenerateID, nil if neither refused
+	Err       error  // that of AllowRequest or GenerateID, nil if neither refused
 }
 
-// A refusal is the answer to a request that is not served, in the reference server's words.
-type refusal struct {
+// A Refusal is what a request that is not served is answered with, in the reference server's words.
+type Refusal struct {
 	status  int
 	code    int
 	message string
@@ -58,38 +58,39 @@ type refusal struct {
 	err     error  // ErrorContext.Err
 }
 
+// The refusals.
 var (
-	errTransport = refusal{status: http.StatusBadRequest, code: 0, message: "Transport unknown"}
-	errSession   = refusal{status: http.StatusBadRequest, code: 1, message: "Session ID unknown"}
-	errMethod    = refusal{status: http.StatusBadRequest, code: 2, message: "Bad handshake method"}
-	errRevision  = refusal{status: http.StatusBadRequest, code: 5, message: "Unsupported protocol version"}
+	UnknownTransport = Refusal{status: http.StatusBadRequest, code: 0, message: "Transport unknown"}
+	UnknownSession   = Refusal{status: http.StatusBadRequest, code: 1, message: "Session ID unknown"}
+	BadMethod        = Refusal{status: http.StatusBadRequest, code: 2, message: "Bad handshake method"}
+	UnknownRevision  = Refusal{status: http.StatusBadRequest, code: 5, message: "Unsupported protocol version"}
 
-	errBadOrigin  = badRequest("INVALID_ORIGIN")
-	errMismatch   = badRequest("TRANSPORT_MISMATCH")
-	errProtocol   = badRequest("PROTOCOL_MISMATCH")
-	errHandshake  = badRequest("TRANSPORT_HANDSHAKE_ERROR")
-	errNoUpgrade  = badRequest("UPGRADE_NOT_ALLOWED")
-	errOverlap    = badRequest("REQUEST_OVERLAP")
-	errContent    = badRequest("INVALID_CONTENT")
-	errBadRequest = badRequest("")
+	BadOrigin         = badRequest("INVALID_ORIGIN")
+	TransportMismatch = badRequest("TRANSPORT_MISMATCH")
+	ProtocolMismatch  = badRequest("PROTOCOL_MISMATCH")
+	BadHandshake      = badRequest("TRANSPORT_HANDSHAKE_ERROR")
+	UpgradeNotAllowed = badRequest("UPGRADE_NOT_ALLOWED")
+	Overlap           = badRequest("REQUEST_OVERLAP")
+	BadContent        = badRequest("INVALID_CONTENT")
+	BadRequest        = badRequest("")
 
-	errFull     = refusal{status: http.StatusServiceUnavailable, code: 3, message: "Too many sessions", name: "TOO_MANY_SESSIONS"}
-	errClosing  = refusal{status: http.StatusServiceUnavailable, code: 3, message: "Server is shutting down", name: "SERVER_CLOSING"}
-	errInternal = refusal{status: http.StatusInternalServerError, code: 3, message: "Internal error", name: "INTERNAL_ERROR"}
+	Full     = Refusal{status: http.StatusServiceUnavailable, code: 3, message: "Too many sessions", name: "TOO_MANY_SESSIONS"}
+	Closing  = Refusal{status: http.StatusServiceUnavailable, code: 3, message: "Server is shutting down", name: "SERVER_CLOSING"}
+	Internal = Refusal{status: http.StatusInternalServerError, code: 3, message: "Internal error", name: "INTERNAL_ERROR"}
 )
 
-func badRequest(name string) refusal {
-	return refusal{status: http.StatusBadRequest, code: 3, message: "Bad request", name: name}
+func badRequest(name string) Refusal {
+	return Refusal{status: http.StatusBadRequest, code: 3, message: "Bad request", name: name}
 }
 
-func errForeign(origin string) refusal {
-	return refusal{status: http.StatusForbidden, code: 4, name: "ORIGIN_NOT_ALLOWED",
+func foreign(origin string) Refusal {
+	return Refusal{status: http.StatusForbidden, code: 4, name: "ORIGIN_NOT_ALLOWED",
 		message: fmt.Sprintf("origin %q is not allowed: add it to the server's list of allowed origins", origin)}
 }
 
-// errForbidden is the refusal that an error of Config.AllowRequest stands for.
-func errForbidden(err error) refusal {
-	e := refusal{status: http.StatusForbidden, code: 4, message: cmp.Or(err.Error(), "Forbidden"), err: err}
+// forbidden is the refusal that an error of AllowRequest stands for.
+func forbidden(err error) Refusal {
+	e := Refusal{status: http.StatusForbidden, code: 4, message: cmp.Or(err.Error(), "Forbidden"), err: err}
 	if own, ok := errors.AsType[*RequestError](err); ok {
 		e.message = own.Error()
 		if own.Status >= 400 && own.Status <= 599 {
@@ -99,13 +100,11 @@ func errForbidden(err error) refusal {
 	return e
 }
 
-// refuse answers a request that is not served.
-func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e refusal) {
-	if s.cfg.OnConnectionError != nil {
-		s.callOnConnectionError(r, e)
-	}
+// Refuse answers a request that is not served.
+func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, e Refusal) {
+	g.Report(r, e)
 	h := w.Header()
-	if isUpgrade(r) {
+	if IsUpgrade(r) {
 		h.Set("Connection", "close")
 	}
 	if e.status == http.StatusServiceUnavailable {
@@ -118,20 +117,27 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e refusal) {
 	if err != nil {
 		panic(err) // an integer and a string always marshal
 	}
-	s.write(w, r, e.status, contentJSON, body)
+	g.write(w, r, e.status, contentJSON, body)
 }
 
-func (s *Server) callOnConnectionError(r *http.Request, e refusal) {
-	defer s.recoverHook("OnConnectionError")
+// Report tells OnConnectionError of a refusal, without an answer. Refuse does so.
+func (g *Gate) Report(r *http.Request, e Refusal) {
+	if e.name == noIDName {
+		g.cfg.Logger.Error("no id for a new session", "err", e.err)
+	}
+	if g.cfg.OnConnectionError == nil {
+		return
+	}
+	defer g.recoverHook("OnConnectionError")
 	query := r.URL.Query()
-	s.cfg.OnConnectionError(ConnectionError{
+	g.cfg.OnConnectionError(ConnectionError{
 		Code:    e.code,
 		Message: e.message,
 		Context: ErrorContext{
 			Name:      e.name,
 			Method:    r.Method,
 			Transport: query.Get("transport"),
-			SID:       short(query.Get("sid")),
+			SID:       Short(query.Get("sid")),
 			Origin:    r.Header.Get("Origin"),
 			Revision:  query.Get("EIO"),
 			Err:       e.err,

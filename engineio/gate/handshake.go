@@ -1,4 +1,4 @@
-package engineio
+package gate
 
 import (
 	"encoding/binary"
@@ -18,10 +18,10 @@ type Handshake struct {
 	Time       time.Time
 }
 
-// A keptHandshake is a Handshake in as little memory as it takes: an idle client is mostly that. It is its
+// A KeptHandshake is a Handshake in as little memory as it takes: an idle client is mostly that. It is its
 // time, and then strings, each after its length: the address, the host, "s" if the request was secure, the
 // query, and the names and values of the header's fields.
-type keptHandshake string
+type KeptHandshake string
 
 // notKept says which fields of a request are of no use once a WebSocket is open (RFC 6455, section 4.1).
 func notKept(field string) bool {
@@ -32,7 +32,8 @@ func notKept(field string) bool {
 	return strings.HasPrefix(field, "Sec-Websocket-") && field != "Sec-Websocket-Protocol"
 }
 
-func keepHandshake(r *http.Request) keptHandshake {
+// KeepHandshake keeps what matters of the request that opens a session now.
+func KeepHandshake(r *http.Request) KeptHandshake {
 	b := make([]byte, 0, 1<<10)
 	b = binary.BigEndian.AppendUint64(b, uint64(time.Now().UnixNano()))
 	b = appendString(appendString(b, r.RemoteAddr), r.Host)
@@ -49,15 +50,15 @@ func keepHandshake(r *http.Request) keptHandshake {
 			b = appendString(appendString(b, name), v)
 		}
 	}
-	return keptHandshake(b)
+	return KeptHandshake(b)
 }
 
 func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// handshake makes the Handshake that was kept.
-func (k keptHandshake) handshake() *Handshake {
+// Handshake makes the Handshake that was kept.
+func (k KeptHandshake) Handshake() *Handshake {
 	b := []byte(k)
 	h := &Handshake{Header: make(http.Header), Time: time.Unix(0, int64(binary.BigEndian.Uint64(b)))}
 	b = b[8:]
