@@ -34,9 +34,10 @@ var floors = map[string][]string{
 	"websocket":             {"engineio/wsframe", "github.com/gobwas/ws"},
 	"web":                   {"chat", "compare", "jobs", "vote", "websocket", "github.com/labstack/echo/v4"},
 
-	"socketio/attach": {"socketio/parser"},
-	"socketio/bundle": {"engineio/coding", "engineio/cors"},
-	"socketio":        {"engineio", "socketio/attach", "socketio/bundle", "socketio/parser", "socketio/work"},
+	"socketio/attach":  {"socketio/parser"},
+	"socketio/msgpack": {"socketio/parser"},
+	"socketio/bundle":  {"engineio/coding", "engineio/cors"},
+	"socketio":         {"engineio", "socketio/attach", "socketio/bundle", "socketio/msgpack", "socketio/parser", "socketio/work"},
 
 	// It needs the server's events, whose types both sides share, and nothing of its inside.
 	"socketio/client": {"engineio/parser", "socketio", "socketio/parser", "github.com/gobwas/ws", "github.com/gobwas/ws/wsutil"},

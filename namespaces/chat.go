@@ -18,6 +18,7 @@ func Chat(io *socketio.Server, all *chat.Chat, log *slog.Logger) {
 	if log == nil {
 		log = slog.Default()
 	}
+	io.Of("/chat").AllowMsgpack()
 	n := &chatNamespace{ns: io.Of("/chat"), chat: all, log: log, of: map[*socketio.Socket]*visitor{}}
 	all.Watch(chat.Watcher{Said: n.said, Joined: n.joined, Left: n.left, Typing: n.typing})
 	n.ns.Use(n.admit)

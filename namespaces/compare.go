@@ -19,6 +19,7 @@ import (
 func Compare(io *socketio.Server, runs *compare.Runs) {
 	c := &comparison{runs: runs, of: map[*socketio.Socket]*compare.Run{}}
 	ns := io.Of("/compare")
+	ns.AllowMsgpack()
 	ns.Use(c.admit)
 	ns.OnConnect(c.watch)
 	ns.OnDisconnect(func(s *socketio.Socket, _ socketio.Reason) { c.hold(s, nil) })

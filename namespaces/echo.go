@@ -10,6 +10,7 @@ import (
 // Echo registers the namespace /, where what a client says comes back to it, acknowledged with the same
 // where it asked for that.
 func Echo(io *socketio.Server) {
+	io.Of("/").AllowMsgpack()
 	io.Of("/").Handle(events.Send.On(echo(events.SendBack)), events.Echo.On(echo(events.EchoBack)))
 }
 

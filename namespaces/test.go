@@ -22,6 +22,7 @@ const (
 // request_for_job does the same work as a job: the page may be closed, and opened again.
 func Test(io *socketio.Server, engine *jobs.Engine) {
 	t := &tasks{of: map[*socketio.Socket]int{}}
+	io.Of("/testnamespace").AllowMsgpack()
 	io.Of("/testnamespace").Handle(
 		events.RequestForResponse.On(t.start),
 		events.RequestForJob.On(func(ctx context.Context, _ *socketio.Socket, req events.TaskRequest) (events.TaskAck, error) {

@@ -34,6 +34,7 @@ func Vote(io *socketio.Server, votes *vote.Vote, log *slog.Logger) *VoteNamespac
 	if log == nil {
 		log = slog.Default()
 	}
+	io.Of("/vote").AllowMsgpack()
 	n := &VoteNamespace{ns: io.Of("/vote"), votes: votes, log: log}
 	n.ns.OnConnect(n.welcome)
 	n.ns.Handle(events.Vote.On(n.vote))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"jobcast/engineio"
+	"jobcast/socketio/msgpack"
 	"jobcast/socketio/parser"
 	"jobcast/socketio/work"
 )
@@ -29,6 +30,8 @@ var (
 	errNotConnected   = errors.New("packet for a namespace that was not joined")
 	errConnectedTwice = errors.New("second CONNECT to a namespace")
 	errDirection      = errors.New("packet that only a server sends")
+	errMsgpack        = errors.New("Namespace does not take msgpack, connect without its parser") // the client sees it
+	errText           = errors.New("text from a client that speaks msgpack")
 )
 
 // A conn is one session with its sockets, one for each namespace that the client has joined.
@@ -39,7 +42,10 @@ type conn struct {
 
 	// Only the session's reader uses these.
 	decoder parser.Decoder
+	begun   bool // the first message has come
 	broken  bool // the session was told to close, what still comes is ignored
+
+	packed bool // the client speaks msgpack; written before it has a socket, and only read from then on
 
 	mu         sync.Mutex // protects the fields below
 	sockets    []joined
@@ -95,11 +101,7 @@ func (c *conn) Message(m engineio.Message) {
 	if c.broken {
 		return
 	}
-	decode := c.decoder.Text
-	if m.Binary {
-		decode = c.decoder.Binary
-	}
-	p, complete, err := decode(m.Data)
+	p, complete, err := c.decode(m)
 	if err == nil && complete {
 		err = c.packet(&p)
 	}
@@ -107,6 +109,26 @@ func (c *conn) Message(m engineio.Message) {
 		c.srv.log.Debug("client broke the protocol", "sid", c.sid(), "err", err)
 		c.close(ParseError)
 	}
+}
+
+// decode returns the packet that a message is or completes.
+func (c *conn) decode(m engineio.Message) (p parser.Packet, complete bool, err error) {
+	if !c.begun {
+		c.begun = true
+		if m.Binary && c.dialect.msgpack() {
+			c.packed = true
+		}
+	}
+	switch {
+	case c.packed && m.Binary:
+		p, err = msgpack.Decode(m.Data)
+		return p, err == nil, err
+	case c.packed:
+		return p, false, errText
+	case m.Binary:
+		return c.decoder.Binary(m.Data)
+	}
+	return c.decoder.Text(m.Data)
 }
 
 // close ends the session from its reader.

@@ -15,6 +15,8 @@ import (
 type dialect interface {
 	// begin is called when a session has opened.
 	begin(c *conn)
+	// msgpack reports whether a client may say by its first message that it speaks msgpack.
+	msgpack() bool
 	// address makes the namespace and, of a Connect, the credentials out of what the client wrote.
 	address(p *parser.Packet)
 	// socketID returns the id of a new socket of the session.
@@ -47,6 +49,8 @@ type dialect5 struct{}
 // begin leaves it to the client to join ("Connection to a namespace").
 func (dialect5) begin(*conn) {}
 
+func (dialect5) msgpack() bool { return true }
+
 func (dialect5) address(*parser.Packet) {}
 
 func (dialect5) socketID(string, string) string {
@@ -71,6 +75,9 @@ type dialect4 struct{}
 
 // begin joins the main namespace, which every client of the revision counts on.
 func (dialect4) begin(c *conn) { _ = c.connect(&parser.Packet{Namespace: "/"}) }
+
+// msgpack is not for these clients: they are told that they have joined before they say anything.
+func (dialect4) msgpack() bool { return false }
 
 // address cuts the query off the namespace. Its values are the credentials, as an object of strings.
 func (dialect4) address(p *parser.Packet) {

@@ -10,6 +10,7 @@ import (
 
 	"jobcast/engineio"
 	"jobcast/socketio/attach"
+	"jobcast/socketio/msgpack"
 	"jobcast/socketio/parser"
 )
 
@@ -62,6 +63,8 @@ func (e *encoder) release() {
 // An outgoing is a packet that was encoded once, for any number of sessions.
 type outgoing struct {
 	frames   []*engineio.Frame // its text and then its attachments
+	packed   []*engineio.Frame // in msgpack, once somebody needs it
+	key      string            // not empty: of those with the same only the newest counts
 	volatile bool              // dropped by who cannot take it at once
 	watched  *watched          // nil where nobody listens
 }
@@ -132,7 +135,7 @@ func newOutgoing(key string, text []byte, attachments [][]byte) *outgoing {
 	for _, a := range attachments {
 		messages = append(messages, engineio.Message{Binary: true, Data: a})
 	}
-	o := new(outgoing)
+	o := &outgoing{key: key}
 	if key != "" {
 		o.frames = engineio.NewestFrames(key, messages...)
 		return o
@@ -144,13 +147,34 @@ func newOutgoing(key string, text []byte, attachments [][]byte) *outgoing {
 	return o
 }
 
+// pack returns the packet in msgpack. Only one goroutine at a time sends a packet.
+func (o *outgoing) pack() []*engineio.Frame {
+	if o.packed == nil {
+		var attachments [][]byte
+		for _, f := range o.frames[1:] {
+			attachments = append(attachments, f.Message().Data)
+		}
+		m := engineio.Message{Binary: true, Data: msgpack.Encode(o.frames[0].Message().Data, attachments)}
+		if o.key != "" {
+			o.packed = engineio.NewestFrames(o.key, m)
+		} else {
+			o.packed = []*engineio.Frame{engineio.NewFrame(m)}
+		}
+	}
+	return o.packed
+}
+
 // send gives the session a packet.
 func (c *conn) send(o *outgoing) error {
+	frames := o.frames
+	if c.packed {
+		frames = o.pack()
+	}
 	if o.volatile {
-		c.sess.SendVolatile(o.frames...)
+		c.sess.SendVolatile(frames...)
 		return nil
 	}
-	return c.sess.Send(o.frames...)
+	return c.sess.Send(frames...)
 }
 
 // payload writes what v points to as the arguments of a packet.

@@ -29,6 +29,7 @@ type Namespace struct {
 
 // rules are what is registered at a namespace: written before the server serves, and only read from then on.
 type rules struct {
+	msgpack              bool
 	handlers             map[string]Handler
 	any                  func(ctx context.Context, s *Socket, event string, args Args) (Args, error)
 	middleware           []func(ctx context.Context, s *Socket) error
@@ -84,6 +85,11 @@ func (n *Namespace) HandleAny(h func(ctx context.Context, s *Socket, event strin
 	}
 	r.any = h
 }
+
+// AllowMsgpack lets clients join that speak the binary format of socket.io-msgpack-parser beside those that
+// speak JSON; others are refused by a connect_error. Handlers see no difference. What is emitted is encoded
+// once for each format that somebody speaks. A client of the old protocol cannot use it.
+func (n *Namespace) AllowMsgpack() { n.own().msgpack = true }
 
 // Use adds a middleware, which runs before a socket is connected. An error refuses the socket: the
 // client's connect_error has the error's text, and the Data of a *ConnectError. A middleware may block;

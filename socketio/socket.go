@@ -152,6 +152,9 @@ func (s *Socket) begin(name string) {
 
 // admit asks the middleware, in the order in which it was registered.
 func (s *Socket) admit() error {
+	if s.conn.packed && !s.ns.msgpack {
+		return errMsgpack
+	}
 	for _, mw := range s.ns.middleware {
 		if err := s.guard("middleware", func() error { return mw(s.ctx, s) }); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"bytes"
 	"strconv"
 	"unicode/utf8"
 )
@@ -72,4 +73,29 @@ func AppendString[S string | []byte](dst []byte, s S) []byte {
 		i += size
 	}
 	return append(dst, '"')
+}
+
+// A Header is what stands before the payload of a packet, and the payload.
+type Header struct {
+	Type      Type
+	Namespace string
+	HasID     bool
+	ID        uint64
+	Payload   []byte
+}
+
+// CutHeader takes apart the text of a packet that Append or AppendHeader has written.
+func CutHeader(text []byte) (h Header) {
+	h.Type, h.Namespace, text = Type(text[0]-'0'), "/", text[1:]
+	if h.Type >= binaryEvent {
+		h.Type -= binaryEvent - Event
+		_, text, _ = bytes.Cut(text, []byte{'-'})
+	}
+	if len(text) > 0 && text[0] == '/' {
+		var name []byte
+		name, text, _ = bytes.Cut(text, []byte{','})
+		h.Namespace = string(name)
+	}
+	h.ID, h.HasID, h.Payload, _ = cutID(text)
+	return h
 }

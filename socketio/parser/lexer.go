@@ -80,6 +80,8 @@ func (l *Lexer) Placeholder() (num int, ok bool) {
 				*l = inner
 			}
 			return num, marked
+		case t.Kind != ':':
+			return 0, false
 		}
 		name, _ := text(inner.Data[t.Start:t.End])
 		t, ok = inner.Next()
