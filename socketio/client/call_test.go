@@ -25,7 +25,7 @@ func withCalls(server *socketio.Server) {
 	server.Of("/").Handle(
 		never.OnAnswer(func(context.Context, *socketio.Socket, struct{}, func(struct{}) error) error { return nil }),
 		fails.On(func(context.Context, *socketio.Socket, string) (int, error) {
-			return 0, &socketio.PayloadError{Event: "fails", Field: "name", Err: fmt.Errorf("too long")}
+			return 0, &socketio.EventError{Code: "too_long", Message: "name is too long", Data: []int{64}}
 		}),
 		askBack.On(func(ctx context.Context, s *socketio.Socket, text string) (string, error) {
 			return confirm.Ask(ctx, s, text)
@@ -55,10 +55,10 @@ func TestCallErrors(t *testing.T) {
 		defer c.Close()
 		_, err := client.Call(t.Context(), s, fails, "x")
 		failed, ok := errors.AsType[*client.CallError](err)
-		if !ok || failed.Event != "fails" || failed.Code != "bad_request" || failed.Message != "event fails: name: too long" {
+		if !ok || failed.Event != "fails" || failed.Code != "too_long" || failed.Message != "name is too long" || string(failed.Data) != "[64]" {
 			t.Errorf("got %v, want the server's error", err)
 		}
-		if want := `call fails: bad_request: event fails: name: too long`; err == nil || err.Error() != want {
+		if want := `call fails: too_long: name is too long`; err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 		_, err = client.Call(t.Context(), s, socketio.NewCall[string, int]("unheard of"), "x")
@@ -82,6 +82,29 @@ func TestCallErrors(t *testing.T) {
 		}
 		if _, err = client.Call(t.Context(), s, socketio.NewCall[func(), int]("echo"), nil); err == nil {
 			t.Error("a function was encoded")
+		}
+	})
+}
+
+// A server with errors of another form has a client that knows it.
+func TestDecodeError(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		sad := errors.New("sad")
+		cfg := w.config()
+		cfg.DecodeError = func(event string, ack socketio.Args) error {
+			if event == "echo" && string(ack.JSON[0]) == `"sad"` {
+				return sad
+			}
+			return nil
+		}
+		c, s := w.connect(cfg)
+		defer c.Close()
+		feel := socketio.NewCall[string, string]("echo")
+		if got, err := client.Call(t.Context(), s, feel, "well"); got != "well" || err != nil {
+			t.Errorf("got %q, %v", got, err)
+		}
+		if _, err := client.Call(t.Context(), s, feel, "sad"); !errors.Is(err, sad) {
+			t.Errorf("got %v, want %v", err, sad)
 		}
 	})
 }
@@ -143,7 +166,9 @@ func TestAnswer(t *testing.T) {
 		client.Answer(s, confirm, func(ctx context.Context, text string) (string, error) {
 			switch text {
 			case "refuse":
-				return "", &client.CallError{Code: "no", Message: "not now"}
+				return "", &socketio.EventError{Code: "no", Message: "not now", Data: 7}
+			case "bad data":
+				return "", &socketio.EventError{Code: "no", Message: "not now", Data: func() {}}
 			case "fail":
 				return "", errors.New("a secret")
 			case "panic":
@@ -161,10 +186,11 @@ func TestAnswer(t *testing.T) {
 		}
 		for s := range w.server.Of("/").Sockets() {
 			for text, want := range map[string]string{
-				"call":   `"hello handler"`,
-				"refuse": `{"ok":false,"error":{"code":"no","message":"not now"}}`,
-				"fail":   `{"ok":false,"error":{"code":"internal","message":"internal error"}}`,
-				"panic":  `{"ok":false,"error":{"code":"internal","message":"internal error"}}`,
+				"call":     `"hello handler"`,
+				"refuse":   `{"ok":false,"error":{"code":"no","message":"not now","data":7}}`,
+				"bad data": `{"ok":false,"error":{"code":"no","message":"not now"}}`,
+				"fail":     `{"ok":false,"error":{"code":"internal","message":"internal error"}}`,
+				"panic":    `{"ok":false,"error":{"code":"internal","message":"internal error"}}`,
 			} {
 				got, err := socketio.NewCall[string, json.RawMessage](confirm.Name()).Ask(t.Context(), s, text)
 				if string(got) != want || err != nil {

@@ -22,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"jobcast/socketio"
 	"jobcast/socketio/parser"
 )
 
@@ -84,6 +85,10 @@ type Config struct {
 	ConnectTimeout time.Duration
 	// AckTimeout bounds a Call where the caller's context has no deadline. Zero means 30 s.
 	AckTimeout time.Duration
+	// DecodeError returns the error that an acknowledgement says of a Call, or nil if it says none: what a
+	// server's Config.EncodeError writes, this reads. It is not asked where the result is socketio.Args or
+	// json.RawMessage. Nil means the *CallError of an acknowledgement that has its form.
+	DecodeError func(event string, ack socketio.Args) error
 
 	// DisableReconnect leaves it at one connection: a lost one takes all sockets with it.
 	DisableReconnect bool
@@ -168,6 +173,9 @@ func New(cfg Config) *Client {
 	setDefault(&cfg.MaxQueueBytes, defaultMaxQueueBytes)
 	setDefault(&cfg.MaxMessageBytes, defaultMaxMessageBytes)
 	setDefault(&cfg.MaxPendingEvents, defaultMaxPendingEvents)
+	if cfg.DecodeError == nil {
+		cfg.DecodeError = callError
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}

@@ -65,16 +65,17 @@ func newHandshakeError(status int, reason string, body []byte) *HandshakeError {
 
 // A CallError is an acknowledgement that says that the call has failed:
 //
-//	{"ok":false,"error":{"code":"…","message":"…"}}
+//	{"ok":false,"error":{"code":"…","message":"…","data":…}}
 //
-// It is what a server of package socketio answers when a handler fails, and what this client answers when
-// a handler of Answer does. A Call whose result is socketio.Args or json.RawMessage gets the
-// acknowledgement itself, whatever it says. An object without the two fields is never an error.
+// It is what a server of package socketio answers when a handler fails, with what is in its
+// socketio.EventError. A Call whose result is socketio.Args or json.RawMessage gets the acknowledgement
+// itself, whatever it says. An object without both fields is never an error.
 type CallError struct {
-	Event   string          // of the call; not sent
-	Code    string          `json:"code"`
-	Message string          `json:"message"`
-	Ack     json.RawMessage // the whole acknowledgement; not sent
+	Event   string // of the call
+	Code    string
+	Message string
+	Data    json.RawMessage // what the server said beside, or nil
+	Ack     json.RawMessage // the whole acknowledgement
 }
 
 func (e *CallError) Error() string {
@@ -82,14 +83,15 @@ func (e *CallError) Error() string {
 }
 
 // failure is the shape of an acknowledgement that says what went wrong.
-type failure struct {
-	OK    *bool         `json:"ok"`
-	Error *failureError `json:"error"`
+type failure[Data any] struct {
+	OK    *bool               `json:"ok"`
+	Error *failureError[Data] `json:"error"`
 }
 
-type failureError struct {
+type failureError[Data any] struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	Data    Data   `json:"data,omitempty"`
 }
 
 // callError returns the error that an acknowledgement is, or nil.
@@ -97,21 +99,26 @@ func callError(event string, args socketio.Args) error {
 	if len(args.JSON) != 1 {
 		return nil
 	}
-	var f failure
+	var f failure[json.RawMessage]
 	if json.Unmarshal(args.JSON[0], &f) != nil || f.OK == nil || *f.OK || f.Error == nil {
 		return nil
 	}
-	return &CallError{event, f.Error.Code, f.Error.Message, args.JSON[0]}
+	return &CallError{event, f.Error.Code, f.Error.Message, f.Error.Data, args.JSON[0]}
 }
 
 // encodeError is what the server gets to see of a handler's error.
-func encodeError(err error) failure {
+func encodeError(err error) (socketio.Args, error) {
 	no := false
-	f := failure{&no, &failureError{"internal", "internal error"}}
-	if e, ok := errors.AsType[*socketio.PayloadError](err); ok {
-		f.Error = &failureError{"bad_request", e.Error()}
-	} else if e, ok := errors.AsType[*CallError](err); ok {
-		f.Error = &failureError{e.Code, e.Message}
+	f := failure[any]{&no, &failureError[any]{Code: "internal", Message: "internal error"}}
+	if e, ok := errors.AsType[*socketio.EventError](err); ok {
+		f.Error = &failureError[any]{e.Code, e.Message, e.Data}
+	} else if e, ok := errors.AsType[*socketio.PayloadError](err); ok {
+		f.Error = &failureError[any]{Code: "bad_request", Message: e.Error()}
 	}
-	return f
+	args, err := socketio.EncodeArgs(f)
+	if err != nil {
+		f.Error.Data = nil
+		args, _ = socketio.EncodeArgs(f) // strings always encode
+	}
+	return args, err
 }

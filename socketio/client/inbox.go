@@ -155,10 +155,14 @@ func anyHandler(any func(context.Context, string, socketio.Args) (socketio.Args,
 func (s *Socket) handleEvent(in *incoming, h handler) {
 	ack, err := s.serve(in, h)
 	if err != nil {
-		if !errors.Is(err, errUnhandled) && err != errPanic { // that was logged
+		if !errors.Is(err, errUnhandled) && err != errPanic && in.ctx.Err() == nil {
+			// A panic was logged, and what goes on after its connection may well fail.
 			s.client.log.Warn("event failed", "nsp", s.name, "event", in.name, "err", err)
 		}
-		ack, _ = socketio.EncodeArgs(encodeError(err)) // strings always encode
+		var broken error
+		if ack, broken = encodeError(err); broken != nil {
+			s.client.log.Error("data of an error cannot be encoded", "nsp", s.name, "event", in.name, "err", broken)
+		}
 	}
 	if !in.wantsAck {
 		return

@@ -92,5 +92,13 @@ func TestBinary(t *testing.T) {
 		if err != nil || len(got.Attachments) != 2 || string(got.Attachments[0]) != "\x00\x01\xff" || len(got.Attachments[1]) != 100_000 {
 			t.Errorf("got %v, %v", got.JSON, err)
 		}
+		type file struct {
+			Name string `json:"name"`
+			Data []byte `json:"data"`
+		}
+		typed, err := client.Call(t.Context(), s, socketio.NewCall[file, file]("echo"), file{"a.bin", []byte{0, 1, 0xff}})
+		if err != nil || typed.Name != "a.bin" || string(typed.Data) != "\x00\x01\xff" {
+			t.Errorf("got %v, %v", typed, err)
+		}
 	})
 }

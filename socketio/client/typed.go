@@ -48,8 +48,8 @@ func Emit[T any](to Emitter, event socketio.Event[T], payload T) error {
 // Call emits an event and waits for the server's acknowledgement, for Config.AckTimeout at the most if ctx
 // has no deadline. It may be called by a handler. The error wraps that of ctx, context.DeadlineExceeded,
 // those of Emit, or socketio.ErrDisconnected with the Reason if the connection was lost before the answer:
-// whether the server has got the event is then unknown. It is a *CallError if the acknowledgement says so,
-// and a *socketio.PayloadError if it does not fit Res.
+// whether the server has got the event is then unknown. It is a *CallError, or what Config.DecodeError makes of it, if the
+// acknowledgement says so, and a *socketio.PayloadError if it does not fit Res.
 func Call[Req, Res any](ctx context.Context, s *Socket, call socketio.Call[Req, Res], req Req) (res Res, err error) {
 	args, err := socketio.EncodeArgs(req)
 	if err != nil {
@@ -62,7 +62,7 @@ func Call[Req, Res any](ctx context.Context, s *Socket, call socketio.Call[Req, 
 	switch any(&res).(type) {
 	case *socketio.Args, *json.RawMessage:
 	default:
-		if err := callError(call.Name(), ack); err != nil {
+		if err := s.client.cfg.DecodeError(call.Name(), ack); err != nil {
 			return res, err
 		}
 	}
@@ -83,8 +83,8 @@ func On[T any](s *Socket, event socketio.Event[T], h func(ctx context.Context, p
 }
 
 // Answer registers what answers a call of the server, as On does for an event. The server gets the result,
-// or an acknowledgement that says what went wrong: code and message of a *CallError, the text of what is
-// wrong with the request as "bad_request", and of any other error only that there was one.
+// or an acknowledgement that says what went wrong (see CallError): what is in a *socketio.EventError, the text
+// of what is wrong with the request as "bad_request", and of any other error only that there was one.
 func Answer[Req, Res any](s *Socket, call socketio.Call[Req, Res], h func(ctx context.Context, req Req) (Res, error)) {
 	s.handle1(call.Name(), func(in *incoming) (socketio.Args, error) {
 		req, err := socketio.DecodeArgs[Req](in.name, in.args)
