@@ -83,6 +83,18 @@ func TestOrderOfRefusals(t *testing.T) {
 	}
 }
 
+func TestReport(t *testing.T) {
+	var got ConnectionError
+	g := newGate(Config{OnConnectionError: func(e ConnectionError) { got = e }})
+	r := httptest.NewRequest("CONNECT", "http://engine.test/", nil)
+	r.Header.Set("Origin", "https://a.test")
+	g.Report(r, UpgradeNotAllowed)
+	want := ErrorContext{Name: "UPGRADE_NOT_ALLOWED", Method: "CONNECT", Transport: "webtransport", Origin: "https://a.test"}
+	if got.Code != 3 || got.Message != "Bad request" || got.Context != want || got.Request != r {
+		t.Errorf("got %+v, want code 3 with %+v", got, want)
+	}
+}
+
 func TestNewID(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 1000 {

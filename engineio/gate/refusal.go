@@ -130,13 +130,17 @@ func (g *Gate) Report(r *http.Request, e Refusal) {
 	}
 	defer g.recoverHook("OnConnectionError")
 	query := r.URL.Query()
+	transport := query.Get("transport")
+	if r.Method == http.MethodConnect {
+		transport = WebTransport
+	}
 	g.cfg.OnConnectionError(ConnectionError{
 		Code:    e.code,
 		Message: e.message,
 		Context: ErrorContext{
 			Name:      e.name,
 			Method:    r.Method,
-			Transport: query.Get("transport"),
+			Transport: transport,
 			SID:       Short(query.Get("sid")),
 			Origin:    r.Header.Get("Origin"),
 			Revision:  query.Get("EIO"),
