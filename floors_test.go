@@ -14,7 +14,7 @@ var floors = map[string][]string{
 	"engineio/coding":  {},
 	"engineio/cors":    {},
 	"engineio/gate":    {"engineio/coding", "engineio/cors"},
-	"engineio/netconn": {},
+	"engineio/netconn": {"golang.org/x/sys/unix"},
 	"engineio/outbox":  {"engineio/parser", "engineio/wtframe", "github.com/gobwas/ws"},
 	"engineio/parser":  {},
 	"engineio/wsframe": {"github.com/gobwas/ws"},

@@ -8,8 +8,9 @@
 // system call and never waits for a peer; on polling the GET that waits takes it. A client that does not
 // read costs its own outbox and, past Config.MaxQueueBytes, its session.
 //
-// Server and Session say which goroutines they run. An idle client on WebSocket over plain TCP has one,
-// which reads, and no buffer; an idle client that polls has that of its request.
+// Server and Session say which goroutines they run. On Linux a few read all that comes on WebSocket over
+// plain TCP, and an idle client costs a few hundred bytes. Elsewhere, and with TLS, each such client has one;
+// a client that polls has that of its request.
 package engineio
 
 import (
@@ -109,6 +110,9 @@ type Config struct {
 	// server's own origin, and those without an Origin field, are always served; any other gets 403 with
 	// code 4. Zero means that no foreign origin may.
 	CORS cors.Config
+	// DisablePoller reads every WebSocket on a goroutine of its own, also where a few goroutines can read all
+	// those that are plain TCP (on Linux). An idle client then costs about 4 KB more.
+	DisablePoller bool
 	// AllowRequest, if set, may refuse a handshake with an error. The client gets 403 with code 4 and the
 	// error's text, or what the error says if it is a *RequestError.
 	AllowRequest func(*http.Request) error

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -75,7 +76,22 @@ func onLoopback(t *testing.T, cfg Config, f func(*env)) {
 	eachRevision(t, cfg, func(t *testing.T, eio string) { onLoopbackWith(t, eio, cfg, f) })
 }
 
+// onLoopbackWith runs f once for each way of reading connections.
 func onLoopbackWith(t *testing.T, eio string, cfg Config, f func(*env)) {
+	t.Helper()
+	t.Run("a goroutine for each", func(t *testing.T) {
+		cfg.DisablePoller = true
+		onSockets(t, eio, cfg, f)
+	})
+	if runtime.GOOS == "linux" {
+		t.Run("a poller", func(t *testing.T) {
+			cfg.DisablePoller = false
+			onSockets(t, eio, cfg, f)
+		})
+	}
+}
+
+func onSockets(t *testing.T, eio string, cfg Config, f func(*env)) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

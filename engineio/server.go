@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"jobcast/engineio/gate"
+	"jobcast/engineio/netconn"
 	"jobcast/engineio/outbox"
 	"jobcast/engineio/parser"
 )
@@ -18,8 +19,10 @@ import (
 // A Server accepts Engine.IO sessions over HTTP. It is an http.Handler that answers on every path it is
 // mounted at.
 //
-// Its goroutines: one that reads for each WebSocket; as many flushers as there are processors, while there
-// is something to write; and the momentary ones that Session lists. Close waits for all of them.
+// Its goroutines: those of its netconn.Poller, which read, once there is a WebSocket over plain TCP on Linux;
+// one that reads for every other WebSocket; as many flushers as there are processors, while there is
+// something to write; a timer's, while a heartbeat is due; and the momentary ones that Session lists. Close
+// waits for all of them.
 type Server struct {
 	cfg      Config
 	log      *slog.Logger
@@ -28,7 +31,11 @@ type Server struct {
 
 	flushers flushers
 	timers   timers
-	wg       sync.WaitGroup // sessions, goroutines, and the timer while it is set
+
+	pollerOnce sync.Once
+	poller     *netconn.Poller // nil if it is not needed, or there is none
+
+	wg sync.WaitGroup // sessions, goroutines, and the timer while it is set
 
 	mu       sync.Mutex // guards the fields below
 	sessions map[string]*Session
@@ -179,6 +186,10 @@ func (s *Session) hello(upgrades []string) *Frame {
 
 // start begins a session on c, of which ahead has been read.
 func (s *Session) start(c *wsConn, ahead []byte) {
+	if adopted, ok := s.server.adopt(c.conn); ok {
+		c.conn.Close()
+		c.conn = adopted
+	}
 	s.mu.Lock()
 	s.ws, c.transport = c, true
 	s.pushLocked(s.hello(nil))
@@ -188,7 +199,14 @@ func (s *Session) start(c *wsConn, ahead []byte) {
 	s.mu.Unlock()
 	// The reader is needed even if the handler was not to be had: it sees the connection end.
 	s.accept()
-	s.server.wg.Go(func() { c.serve(s, ahead) })
+	if !c.conn.Watched() {
+		s.server.wg.Go(func() { c.serve(s, ahead) })
+		return
+	}
+	if len(ahead) > 0 {
+		c.receive(s, ahead)
+	}
+	c.watch(s)
 }
 
 // serveUpgrade takes a WebSocket that may become the session's transport.
@@ -277,6 +295,7 @@ func (s *Server) Close(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		s.wg.Wait()
+		s.stopPoller()
 		close(done)
 	}()
 	select {

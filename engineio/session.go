@@ -15,9 +15,9 @@ import (
 
 // A Session is one client.
 //
-// Its goroutines, all counted by the server: the reader of its WebSocket; for moments a writer that waits
-// for a slow peer, and the call of Handler.Closed. While it polls, the requests'
-// own goroutines do the work.
+// Its goroutines, all counted by the server: the reader of its WebSocket where no poller reads; for moments a
+// writer that waits for a slow peer, and the call of Handler.Closed. While it polls, the requests' own
+// goroutines do the work.
 type Session struct {
 	server    *Server
 	id        string
@@ -71,7 +71,7 @@ const (
 	writerIdle    writerState = iota // nobody
 	writerQueued                     // a flusher, soon
 	writerBusy                       // a flusher, or the reader, now
-	writerStalled                    // a goroutine that waits for the peer
+	writerStalled                    // the poller or a goroutine, when the peer takes more
 )
 
 // How long a session takes to end when its peer does not help.

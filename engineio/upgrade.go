@@ -66,10 +66,18 @@ func (s *Session) withdraw(c *wsConn) {
 // upgrade makes c the transport of s, in one step: a poll that waits ends, and what is queued
 // leaves on c. Before it returns, the messages of a POST that has come in have been delivered.
 func (s *Session) upgrade(c *wsConn) bool {
+	adopted, watched := s.server.adopt(c.conn)
 	s.mu.Lock()
 	if s.probe != c || s.state.Load() != stateOpen {
 		s.mu.Unlock()
+		if watched {
+			adopted.Close()
+		}
 		return false
+	}
+	before := c.conn
+	if watched {
+		c.conn = adopted
 	}
 	s.probe, s.probed = nil, false
 	s.ws, c.transport = c, true
@@ -85,7 +93,11 @@ func (s *Session) upgrade(c *wsConn) bool {
 	}
 	s.wakeLocked()
 	s.mu.Unlock()
-	_ = c.conn.SetReadDeadline(time.Time{}) // that of the upgrade
+	if watched {
+		before.Close()
+	} else {
+		_ = before.SetReadDeadline(time.Time{}) // that of the upgrade
+	}
 	if handover != nil {
 		<-handover
 	}

@@ -15,11 +15,13 @@ import (
 )
 
 // A wsConn is a WebSocket, or the stream of a WebTransport: the transport of its session, or one that may
-// become it. It belongs to the goroutine that reads it; others write to its conn, and close it.
+// become it. It belongs to the goroutine that reads it, which is a poller's where the connection is one that
+// a poller can watch and the session's transport; others write to its conn, and close it.
 type wsConn struct {
-	conn   netconn.Conn
-	frames wsframe.Reader
-	stream *wtframe.Reader // in place of frames; nil on a WebSocket
+	conn    netconn.Conn // guarded by the session's lock when it becomes the poller's
+	frames  wsframe.Reader
+	stream  *wtframe.Reader // in place of frames; nil on a WebSocket
+	session *Session        // once the poller watches it
 
 	transport bool // it is the session's
 	deaf      bool // the peer has broken the protocol, or said goodbye: what still comes is not looked at
@@ -48,23 +50,24 @@ func (s *Server) upgradeConn(w http.ResponseWriter, r *http.Request) (*wsConn, [
 	}, append([]byte(nil), ahead...), nil
 }
 
-// serve reads until the connection ends. ahead has been read already.
+// serve reads until the connection ends or is the poller's. ahead has been read already.
 func (c *wsConn) serve(s *Session, ahead []byte) {
-	defer c.ended(s)
 	r := netconn.NewReader(c.conn)
 	if len(ahead) > 0 {
 		c.receive(s, ahead)
 	}
-	for {
+	for !c.conn.Watched() {
 		p, err := r.Read()
 		if len(p) > 0 {
 			c.receive(s, p)
 		}
 		r.Release()
 		if err != nil {
+			c.ended(s)
 			return
 		}
 	}
+	c.watch(s)
 }
 
 // ended is called when nothing can be read any more.

@@ -48,10 +48,13 @@ func (s *Session) flush(b *batch) {
 	}
 	s.mu.Lock()
 	s.out.Advance(n)
+	stalled := n < len(p)
 	switch {
-	case n < len(p):
+	case stalled:
 		s.writer, s.behind = writerStalled, true
-		s.server.wg.Go(s.writeWaiting)
+		if !c.Watched() {
+			s.server.wg.Go(s.writeWaiting)
+		}
 	case s.out.Empty():
 		s.writer, s.behind = writerIdle, false
 	default:
@@ -60,6 +63,9 @@ func (s *Session) flush(b *batch) {
 		s.server.flushers.push(s)
 	}
 	s.mu.Unlock()
+	if stalled && c.Watched() {
+		c.NotifyWritable()
+	}
 	s.written()
 }
 

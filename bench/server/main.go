@@ -70,13 +70,14 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:3000", "address")
 	profile := flag.String("cpuprofile", "", "file for a CPU profile")
 	heap := flag.String("memprofile", "", "file for a profile of what is in memory")
+	poller := flag.Bool("poller", true, "read clients by a poller where there is one")
 	flag.Parse()
-	if err := run(*listen, *profile, *heap); err != nil {
+	if err := run(*listen, *profile, *heap, *poller); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(listen, profile, heap string) error {
+func run(listen, profile, heap string, poller bool) error {
 	if profile != "" {
 		f, err := os.Create(profile)
 		if err != nil {
@@ -89,7 +90,7 @@ func run(listen, profile, heap string) error {
 		defer pprof.StopCPUProfile()
 	}
 
-	server := socketio.New(socketio.Config{Engine: engineio.Config{CORS: cors.Config{Origins: []string{"*"}}}})
+	server := socketio.New(socketio.Config{Engine: engineio.Config{CORS: cors.Config{Origins: []string{"*"}}, DisablePoller: !poller}})
 	handle(server.Of("/"))
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", server)

@@ -1,20 +1,37 @@
-// Package netconn reads and writes network connections of which there are many and most are idle. On plain
-// TCP and Unix sockets it does both without blocking, through the runtime's poller: a connection that is
-// idle holds no buffer, and nobody waits for a peer unless they say so. Anything else (TLS, a pipe) it reads
-// with a buffer in hand and leaves the writing to net.Conn. It knows nothing of what is transported, and
-// starts no goroutine.
+// Package netconn reads and writes network connections of which there are many and most are idle. It knows
+// nothing of what is transported.
+//
+// A Reader reads one connection on its caller's goroutine. On plain TCP and Unix sockets it waits for bytes
+// before it takes a buffer, and a Writer writes without waiting for the peer. Anything else (TLS, a pipe) is
+// read with a buffer in hand and written through net.Conn.
+//
+// A Poller, on Linux and for plain TCP, reads any number of connections on a few goroutines of its own, the
+// only ones of this package. An idle connection is then a descriptor and some bytes.
 package netconn
 
 import (
 	"net"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // A Conn is a connection that may be able to do without blocking. It is a small value, to be copied.
 type Conn struct {
-	net.Conn
+	nc  net.Conn        // nil if it is a Poller's
 	raw syscall.RawConn // nil if it cannot be read and written without blocking
+}
+
+// A Handler is told what happens on a connection that a Poller watches. Received and Ended are called on
+// the Poller's goroutine, one at a time, Writable on any; they must not block.
+type Handler interface {
+	// Received delivers bytes, which are the Handler's during the call, to change too.
+	Received(p []byte)
+	// Ended is called when nothing more can be read: the peer has closed its side, or is gone. The Conn is
+	// then closed. It is not called after Conn.Close.
+	Ended()
+	// Writable is called once after each Conn.NotifyWritable, unless the Conn is closed before.
+	Writable()
 }
 
 // New returns c as a Conn. c must not be read other than by a Reader from then on.
@@ -31,6 +48,23 @@ func New(c net.Conn) Conn {
 
 // NonBlocking reports whether a Writer can write to c without blocking.
 func (c Conn) NonBlocking() bool { return c.raw != nil }
+
+// Write writes all of p, and waits for the peer until the write deadline. c is not watched.
+func (c Conn) Write(p []byte) (int, error) { return c.nc.Write(p) }
+
+// SetReadDeadline is that of net.Conn. c is not watched.
+func (c Conn) SetReadDeadline(t time.Time) error { return c.nc.SetReadDeadline(t) }
+
+// SetWriteDeadline is that of net.Conn. c is not watched.
+func (c Conn) SetWriteDeadline(t time.Time) error { return c.nc.SetWriteDeadline(t) }
+
+// Close closes the connection. Whoever waits for it is woken.
+func (c Conn) Close() error {
+	if c.nc == nil {
+		return c.closeWatched()
+	}
+	return c.nc.Close()
+}
 
 func rawConn(c syscall.Conn) syscall.RawConn {
 	if !canPoll {
@@ -77,7 +111,7 @@ func (r *Reader) Read() ([]byte, error) {
 		if r.held == nil {
 			r.held = make([]byte, readSizeHeld)
 		}
-		n, err := r.conn.Read(r.held)
+		n, err := r.conn.nc.Read(r.held)
 		return r.held[:n], err
 	}
 	r.n, r.err = 0, nil
@@ -116,7 +150,7 @@ type Writer struct {
 }
 
 // Write writes what the peer takes of p now. If it takes nothing, Write returns 0, or with wait waits
-// until it takes some.
+// until it takes some. Of a Conn that is watched it never waits.
 func (w *Writer) Write(c Conn, p []byte, wait bool) (int, error) {
 	if w.try == nil {
 		w.try = w.tryWrite

@@ -1,0 +1,60 @@
+package engineio
+
+import "jobcast/engineio/netconn"
+
+// adopt returns the connection that the server's poller reads instead of c. ok is false if c is of a kind
+// that a goroutine reads. It leaves c to be closed.
+func (s *Server) adopt(c netconn.Conn) (adopted netconn.Conn, ok bool) {
+	if s.cfg.DisablePoller || !c.Watchable() {
+		return c, false
+	}
+	s.pollerOnce.Do(s.startPoller)
+	if s.poller == nil {
+		return c, false
+	}
+	return s.poller.Adopt(c)
+}
+
+func (s *Server) startPoller() {
+	p, err := netconn.NewPoller()
+	if err != nil {
+		s.log.Debug("every websocket is read on a goroutine of its own", "err", err)
+		return
+	}
+	s.poller = p
+}
+
+// stopPoller returns when the poller's goroutines have ended. No session is left.
+func (s *Server) stopPoller() {
+	s.pollerOnce.Do(func() {}) // there will be none if there is none yet
+	if s.poller != nil {
+		s.poller.Close()
+	}
+}
+
+// watch leaves the reading of c, which was adopted, to the poller.
+func (c *wsConn) watch(s *Session) {
+	c.session = s
+	if err := s.server.poller.Watch(c.conn, c); err != nil {
+		c.ended(s)
+	}
+}
+
+var _ netconn.Handler = (*wsConn)(nil)
+
+// Received acts on bytes that have come in.
+func (c *wsConn) Received(p []byte) { c.receive(c.session, p) }
+
+// Ended is called when nothing can be read any more.
+func (c *wsConn) Ended() { c.ended(c.session) }
+
+// Writable goes on writing to a peer that had to be waited for.
+func (c *wsConn) Writable() {
+	s := c.session
+	s.mu.Lock()
+	if s.writer == writerStalled {
+		s.writer = writerIdle
+		s.scheduleLocked()
+	}
+	s.mu.Unlock()
+}
