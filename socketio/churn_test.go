@@ -35,7 +35,7 @@ const churned = 10_000
 func TestClientsComeAndGo(t *testing.T) {
 	var present atomic.Int64
 	srv := socketio.New(socketio.Config{
-		Engine: engineio.Config{PingInterval: time.Second, PingTimeout: time.Second},
+		Engine: engineio.Config{PingInterval: time.Second, PingTimeout: 5 * time.Second},
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	ns := srv.Of("/churn")
@@ -54,7 +54,7 @@ func TestClientsComeAndGo(t *testing.T) {
 
 	churn(t, web.Listener.Addr().String(), 2000) // pools and caches are filled
 	settle(t, &present)
-	time.Sleep(3 * time.Second) // a session that only began is noticed when its ping is not answered
+	time.Sleep(7 * time.Second) // a session that only began is noticed when its ping is not answered
 	objects, bytes := heap()
 	churn(t, web.Listener.Addr().String(), churned)
 	settle(t, &present)

@@ -109,9 +109,10 @@ func TestOldClientOverHTTP(t *testing.T) {
 		post(`26:40/custom?token=a%20b&x=1,`)
 		synctest.Wait()
 		want(`10:40/custom,42:42/custom,["auth",{"token":"a b","x":"1"}]`)
-		post(`49:451-["message",{"_placeholder":true,"num":0},"€"]6:b4AQID1:2`)
+		post(`49:451-["message",{"_placeholder":true,"num":0},"€"]6:b4AQID`)
 		synctest.Wait()
-		want("\x00\x01\xff3\x00\x05\x06\xff451-[\"message-back\",{\"_placeholder\":true,\"num\":0},\"€\"]\x01\x04\xff\x04\x01\x02\x03")
+		post(`1:2`)
+		want("\x00\x05\x06\xff451-[\"message-back\",{\"_placeholder\":true,\"num\":0},\"€\"]\x01\x04\xff\x04\x01\x02\x03\x00\x01\xff3")
 
 		c, err := w.dialQuery("EIO=3&transport=websocket&sid=" + sid[:20])
 		if err != nil {
