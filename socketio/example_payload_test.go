@@ -67,7 +67,7 @@ func ExampleEvent_Volatile() {
 	// [3 4]
 }
 
-// Of a progress only the newest counts: it takes the place of an older one that still waits for the client.
+// Of a progress only the newest counts: an older one of the same job that still waits for the client is not sent.
 func ExampleEvent_Newest() {
 	type Progress struct {
 		Job     string `json:"job"`
