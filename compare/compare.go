@@ -12,7 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strings"
+	mathrand "math/rand/v2"
 	"sync"
 	"time"
 )
@@ -60,13 +60,24 @@ type Event struct {
 	Pad string `json:"pad"` // makes the event as large as was asked for
 }
 
-// filler is what every Pad is a part of. Nothing on these routes compresses, so its content is no matter.
-var filler = strings.Repeat("0123456789abcdef", MaxSize/16)
+// filler is what every Pad is a part of: 64 letters without a pattern, because Socket.IO compresses long
+// answers to polls. What is as even as this it makes smaller by a quarter, and no more.
+var filler = func() string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	random := mathrand.New(mathrand.NewPCG(1, 2)) // the same in every process
+	text := make([]byte, 8*MaxSize)
+	for i := range text {
+		text[i] = letters[random.IntN(len(letters))]
+	}
+	return string(text)
+}()
 
 func newEvent(n uint64, at time.Time, size int) Event {
 	e := Event{N: n, At: at.UnixMicro()}
 	bare := len(fmt.Sprintf(`{"n":%d,"at":%d,"pad":""}`, e.N, e.At))
-	e.Pad = filler[:min(max(size-bare, 0), len(filler))]
+	// Each event goes on where the one before has ended, or a few in one answer would be compressed as copies.
+	begin := int(n*uint64(size)) % (len(filler) - MaxSize)
+	e.Pad = filler[begin:][:min(max(size-bare, 0), MaxSize)]
 	return e
 }
 

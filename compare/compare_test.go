@@ -1,6 +1,8 @@
 package compare
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -239,5 +241,22 @@ func TestBytesAreThoseOfTheConnection(t *testing.T) {
 	long.In = again.In
 	if again != long || again.In > 1 { // a FIN counts as a byte
 		t.Errorf("after the connection has closed: got %+v, want %+v", again, want["long"])
+	}
+}
+
+func TestEventsCompressByNoMoreThanAQuarter(t *testing.T) {
+	var plain, packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	for n := range uint64(100) {
+		b, err := json.Marshal(newEvent(n+1, time.Now(), 4096))
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain.Write(b)
+		w.Write(b)
+	}
+	w.Close()
+	if packed.Len() < plain.Len()*7/10 {
+		t.Errorf("%d bytes become %d", plain.Len(), packed.Len())
 	}
 }

@@ -18,7 +18,7 @@ async function freePort() {
 }
 
 export class Server {
-  /** @param {{roots?: string[], args?: string[]}} options */
+  /** @param {{roots?: string[], args?: string[], binary?: string}} options */
   static async start(options = {}) {
     const server = new Server();
     server.options = options;
@@ -30,13 +30,13 @@ export class Server {
   }
 
   async up() {
-    const { roots = [], args = [] } = this.options;
+    const { roots = [], args = [], binary = BINARY } = this.options;
     const argv = ["serve", "--listen", `127.0.0.1:${this.port}`, "--data", this.data];
     for (const root of roots) argv.push("--root", root);
     this.output = "";
     // A data race ends the program, and so fails the test that met it.
     const env = { ...process.env, GORACE: "halt_on_error=1" };
-    this.process = spawn(BINARY, [...argv, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+    this.process = spawn(binary, [...argv, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
     this.exited = once(this.process, "exit");
     const seen = (chunk) => (this.output += chunk);
     this.process.stdout.on("data", seen);

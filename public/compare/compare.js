@@ -8,6 +8,7 @@ import { LINES, openLine } from './lines.js';
 import { now, openRuns } from './run.js';
 import { Track } from './track.js';
 
+const WAITING_MS = 3000; // a line that is not open by then waits for one of the browser's connections
 const LEAST_MS = 0.05; // where the chart's axis ends; a clock that is off can say less
 const controls = { rate: $('rate'), size: $('size'), poll: $('poll') };
 const error = $('error');
@@ -68,6 +69,7 @@ const runs = openRuns({
 
 function openAll(after) {
   for (const [key, track] of tracks) {
+    track.openedAt = now();
     let liveAt = null; // the first time; what was made before waited for the connection
     track.last = after;
     closers.push(openLine(key, {
@@ -167,6 +169,7 @@ const size = (n) => (n === null ? '–' : format.bytes(n));
 function row({ key, label, about }) {
   const cell = (name, title) => h('td', { class: 'num', data: { title }, test: `${name}-${key}` });
   const state = h('span', { class: 'line-dot', 'aria-hidden': 'true' });
+  const what = h('span', { class: 'line-about' });
   const cells = {
     median: cell('median', 'delay'),
     worst: cell('worst', 'delay, 99th'),
@@ -177,13 +180,15 @@ function row({ key, label, about }) {
     events: cell('events', 'events'),
   };
   const node = h('tr', { data: { line: key }, test: `line-${key}`, on: { mouseenter: () => focus(key), mouseleave: () => focus(null) } },
-    h('th', { scope: 'row' }, h('span', { class: 'line-name' }, state, h('span', {}, h('span', { class: 'line-label' }, label), h('span', { class: 'line-about' }, about)))),
+    h('th', { scope: 'row' }, h('span', { class: 'line-name' }, state, h('span', {}, h('span', { class: 'line-label' }, label), what))),
     ...Object.values(cells));
   return {
     node,
     draw(track, best) {
       const { figures } = track;
       node.dataset.live = track.live;
+      const waits = !track.live && run && !alone && now() - track.openedAt > WAITING_MS;
+      text(what, waits ? 'waits for a connection: other tabs have them' : about);
       for (const [name, value] of Object.entries({
         median: delay(figures.median),
         worst: delay(figures.worst),
