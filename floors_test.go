@@ -29,8 +29,9 @@ var floors = map[string][]string{
 	"engineio/webtransport": {"github.com/quic-go/quic-go", "github.com/quic-go/quic-go/http3", "github.com/quic-go/webtransport-go"},
 	"jobs":                  {"github.com/oklog/ulid/v2"},
 	"jobs/jobstest":         {"jobs"},
+	"limit":                 {},
 	"journal":               {},
-	"vote":                  {"journal"},
+	"vote":                  {"journal", "limit"},
 	"websocket":             {"engineio/wsframe", "github.com/gobwas/ws"},
 	"web":                   {"chat", "compare", "jobs", "vote", "websocket", "github.com/labstack/echo/v4"},
 
@@ -45,7 +46,7 @@ var floors = map[string][]string{
 	"events":  {"chat", "compare", "jobs", "socketio", "vote"},
 	"workers": {"jobs", "github.com/axiomhq/hyperloglog"},
 
-	"namespaces": {"chat", "compare", "events", "jobs", "socketio", "vote", "workers"},
+	"namespaces": {"chat", "compare", "events", "jobs", "limit", "socketio", "vote", "workers"},
 	"natsio":     {"jobs", "journal", "github.com/nats-io/"},
 
 	// The generator reads events as source.

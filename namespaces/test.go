@@ -8,6 +8,7 @@ import (
 
 	"jobcast/events"
 	"jobcast/jobs"
+	"jobcast/limit"
 	"jobcast/socketio"
 	"jobcast/workers"
 )
@@ -17,15 +18,26 @@ const (
 	maxTasks = 100 // under way for one client; one more is answered with code 429
 )
 
+// jobRate is how often one client may start a job, which outlives it.
+var jobRate = limit.Rate{PerSecond: 1 / taskTime.Seconds(), Burst: 10}
+
+// starter is who starts jobs over a socket.
+var starter = socketio.NewData[*limit.Client]("starter")
+
 // Test registers /testnamespace, the tutorial's background task: every request_for_response is answered
 // at once, and again when the work is done.
 // request_for_job does the same work as a job: the page may be closed, and opened again.
 func Test(io *socketio.Server, engine *jobs.Engine) {
 	t := &tasks{of: map[*socketio.Socket]int{}}
-	io.Of("/testnamespace").AllowMsgpack()
-	io.Of("/testnamespace").Handle(
+	ns := io.Of("/testnamespace")
+	ns.AllowMsgpack()
+	ns.OnConnect(func(_ context.Context, s *socketio.Socket) { starter.Set(s, new(limit.Client)) })
+	ns.Handle(
 		events.RequestForResponse.On(t.start),
-		events.RequestForJob.On(func(ctx context.Context, _ *socketio.Socket, req events.TaskRequest) (events.TaskAck, error) {
+		events.RequestForJob.On(func(ctx context.Context, s *socketio.Socket, req events.TaskRequest) (events.TaskAck, error) {
+			if who, _ := starter.Get(s); !who.Take(jobRate, time.Now()) {
+				return events.TaskAck{}, jobs.NewProblem(jobs.CodeTooManyRequests, "nobody may start so many tasks; wait until some have ended")
+			}
 			args, err := json.Marshal(workers.TaskArgs{Param: req.Param})
 			if err != nil {
 				return events.TaskAck{}, err

@@ -16,6 +16,9 @@ import (
 // voteRoom has the sockets that know how the vote stands.
 const voteRoom = "vote"
 
+// voter is who votes over a socket.
+var voter = socketio.NewData[*vote.Voter]("voter")
+
 // VoteNamespace answers the events of /vote. Its goroutine tells the clients of each vote; Close waits
 // for it.
 type VoteNamespace struct {
@@ -55,13 +58,15 @@ func (n *VoteNamespace) Close() {
 func (n *VoteNamespace) welcome(_ context.Context, s *socketio.Socket) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	voter.Set(s, new(vote.Voter))
 	if events.Votes.Emit(s, n.told) == nil { // or it has left
 		s.Join(voteRoom)
 	}
 }
 
-func (n *VoteNamespace) vote(ctx context.Context, _ *socketio.Socket, req events.VoteRequest) (events.VoteAck, error) {
-	candidate, _, err := n.votes.Cast(ctx, req.UID)
+func (n *VoteNamespace) vote(ctx context.Context, s *socketio.Socket, req events.VoteRequest) (events.VoteAck, error) {
+	who, _ := voter.Get(s) // welcome comes first
+	candidate, _, err := n.votes.CastBy(ctx, who, req.UID)
 	return events.VoteAck{OK: true, Candidate: candidate}, voteProblem(err)
 }
 
@@ -100,6 +105,8 @@ func voteProblem(err error) error {
 	switch {
 	case errors.Is(err, vote.ErrUnknown):
 		return jobs.NewProblem(jobs.CodeNotFound, "there is no candidate with this uid")
+	case errors.Is(err, vote.ErrTooFast):
+		return jobs.NewProblem(jobs.CodeTooManyRequests, "nobody may vote so often; wait a moment")
 	case errors.Is(err, vote.ErrBusy):
 		return jobs.NewProblem(jobs.CodeUnavailable, "this vote was not counted; vote again in a moment")
 	}

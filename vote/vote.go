@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"jobcast/journal"
+	"jobcast/limit"
 )
 
 const (
@@ -57,9 +58,10 @@ type Change struct {
 
 // A Vote counts. Its methods may be called from any goroutine, and those that read take no lock.
 type Vote struct {
-	journal journal.Journal
-	state   atomic.Pointer[state]
-	ring    [kept]atomic.Pointer[Change] // revision r is at r % kept, unless it was overwritten
+	journal   journal.Journal
+	addresses limit.Addresses
+	state     atomic.Pointer[state]
+	ring      [kept]atomic.Pointer[Change] // revision r is at r % kept, unless it was overwritten
 
 	mu      sync.Mutex // protects the fields below
 	waiting []*ballot

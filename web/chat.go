@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
 	"time"
 
@@ -187,11 +186,7 @@ func (s *server) sendText(c echo.Context) error {
 }
 
 func (s *server) send(c echo.Context, text string) error {
-	address, _, err := net.SplitHostPort(c.Request().RemoteAddr)
-	if err != nil {
-		address = c.Request().RemoteAddr
-	}
-	m, err := s.Chat.SayFrom(c.Request().Context(), address, text)
+	m, err := s.Chat.SayFrom(c.Request().Context(), address(c), text)
 	if err != nil {
 		return chatProblem(err)
 	}

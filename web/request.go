@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,6 +18,15 @@ import (
 
 	"jobcast/jobs"
 )
+
+// address is the other end of the connection. What a header field says of it anybody can write.
+func address(c echo.Context) string {
+	host, _, err := net.SplitHostPort(c.Request().RemoteAddr)
+	if err != nil {
+		return c.Request().RemoteAddr
+	}
+	return host
+}
 
 // param returns a part of the path, decoded.
 func param(c echo.Context, name string) (string, error) {

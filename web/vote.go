@@ -132,7 +132,7 @@ func (s *server) postVote(c echo.Context) error {
 	if err != nil {
 		return voteProblem(err)
 	}
-	candidate, rev, err := s.Vote.Cast(c.Request().Context(), body.UID)
+	candidate, rev, err := s.Vote.CastFrom(c.Request().Context(), address(c), body.UID)
 	if err != nil {
 		return voteProblem(err)
 	}
@@ -149,11 +149,12 @@ func (s *server) postVote(c echo.Context) error {
 func (s *server) socketVote(c echo.Context) error {
 	told, _ := s.Vote.Now() // before the client can ask how all stand
 	return s.raw(c, websocket.Options{MaxMessageBytes: 4 << 10}, func(ctx context.Context, socket *websocket.Socket) error {
+		var voter vote.Voter
 		var own uint64 // the revision of this client's last vote
 		err := socket.Talk(ctx, func(ctx context.Context) {
 			told = s.tellVotes(ctx, socket, told, math.MaxUint64)
 		}, func(message []byte, text bool) error {
-			rev, err := s.castText(ctx, message, text)
+			rev, err := s.castText(ctx, &voter, message, text)
 			if err != nil {
 				return sendJSON(socket, struct {
 					Error string `json:"error"`
@@ -167,12 +168,12 @@ func (s *server) socketVote(c echo.Context) error {
 	})
 }
 
-func (s *server) castText(ctx context.Context, message []byte, text bool) (uint64, error) {
+func (s *server) castText(ctx context.Context, voter *vote.Voter, message []byte, text bool) (uint64, error) {
 	uid, err := vote.ParseUID(string(message))
 	if err != nil || !text {
 		return 0, jobs.BadRequest("", "a vote is the uid of a candidate as text, such as 1")
 	}
-	_, rev, err := s.Vote.Cast(ctx, uid)
+	_, rev, err := s.Vote.CastBy(ctx, voter, uid)
 	if err = voteProblem(err); err != nil && problemOf(err).Code == jobs.CodeInternal {
 		s.Logger.Error("a vote failed", "err", err)
 	}
@@ -212,6 +213,8 @@ func voteProblem(err error) error {
 		return jobs.NewProblem(jobs.CodeNotFound, "there is no candidate with this uid")
 	case errors.Is(err, vote.ErrUID):
 		return jobs.BadRequest("/uid", "uid must be a candidate's number, such as 1")
+	case errors.Is(err, vote.ErrTooFast):
+		return jobs.NewProblem(jobs.CodeTooManyRequests, "nobody may vote so often; wait a moment")
 	case errors.Is(err, vote.ErrBusy):
 		return jobs.NewProblem(jobs.CodeUnavailable, "this vote was not counted; vote again in a moment")
 	}

@@ -1,0 +1,234 @@
+// A thousand votes at once over every way in, and what the small systems must bear from one hostile client
+// while the others notice nothing: markup, messages of 1 MB, and ten thousand of them a second. (The chat
+// has tests of its own.)
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { io } from "socket.io-client";
+import WebSocket from "ws";
+import { launch, open } from "./lib/browser.js";
+import { Server, until } from "./lib/server.js";
+
+const MARKUP = '<img src=x onerror="window.hacked = true"><script>window.hacked = true</script>';
+const LONG = "x".repeat(1_100_000); // over the limit of a million bytes
+
+let server, browser;
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+const by = (page, id) => page.getByTestId(id);
+const visit = (path, transport) => open(browser, `${server.url}${path}?transport=${transport}`);
+const live = (page) => until("the page is live", async () => (await by(page, "badge").getAttribute("data-state")) === "live");
+async function close(...pages) {
+  for (const page of pages) {
+    assert.equal(await page.evaluate(() => window.hacked), undefined);
+    assert.deepEqual(page.problems, []);
+    await page.context().close();
+  }
+}
+
+async function connect(path, transport = "websocket") {
+  const socket = io(server.url + path, { transports: [transport], forceNew: true, reconnection: false });
+  await new Promise((ok, bad) => socket.on("connect", ok).on("connect_error", bad));
+  return socket;
+}
+async function raw(path) {
+  const socket = new WebSocket(server.url.replace("http", "ws") + path);
+  await new Promise((ok, bad) => socket.on("open", ok).on("error", bad));
+  return socket;
+}
+const votes = async () => (await server.api("/api/vote")).body.candidates;
+const sum = (candidates) => candidates.reduce((total, { count }) => total + count, 0);
+
+test("a thousand votes at once over every way in: the sum is exact, and every page ends with it", async () => {
+  const pages = [];
+  for (const transport of ["websocket", "polling", "short", "long", "sse", "raw"]) pages.push(await visit("/vote/", transport));
+  for (const page of pages) await live(page);
+  const before = await votes();
+  const each = 20;
+  const clients = [];
+  for (let i = 0; i < 10; i++) {
+    for (const transport of ["websocket", "polling"]) {
+      const socket = await connect("/vote", transport);
+      clients.push({ close: () => socket.close(), vote: async (uid) => assert.equal((await socket.timeout(20_000).emitWithAck("vote", { uid })).ok, true) });
+    }
+    const socket = await raw("/ws/vote");
+    clients.push({ close: () => socket.close(), vote: async (uid) => socket.send(String(uid)) });
+    for (const post of [{ json: (uid) => ({ uid }) }, { json: (uid) => ({ uid: String(uid) }) }]) {
+      clients.push({ close() {}, vote: async (uid) => assert.equal((await server.api("/api/vote", { method: "POST", json: post.json(uid) })).status, 200) });
+    }
+  }
+  assert.equal(clients.length * each, 1000);
+  // Candidate 1 gets 7 of 20 votes of each client, candidate 2 also 7, and candidate 3 the other 6.
+  await Promise.all(clients.flatMap(({ vote }) => Array.from({ length: each }, (_, i) => vote((i % 3) + 1))));
+  const want = before.map(({ uid, count }) => count + { 1: 350, 2: 350, 3: 300 }[uid]);
+  await until("the sum", async () => sum(await votes()) >= sum(before) + 1000);
+  assert.deepEqual((await votes()).map(({ count }) => count), want);
+  for (const page of pages) {
+    const shown = () => Promise.all([1, 2, 3].map(async (uid) => Number(await by(page, `count-${uid}`).getAttribute("data-count"))));
+    await until(`every page ends with ${want}`, async () => String(await shown()) === String(want)).catch(async () => assert.deepEqual(await shown(), want, page.url()));
+  }
+  for (const client of clients) client.close();
+  await close(...pages);
+});
+
+/** Runs a flood, and returns the longest that somebody else's turn took meanwhile, in milliseconds. */
+async function during(flood, turn) {
+  let ended = false;
+  const done = flood().finally(() => (ended = true));
+  let longest = 0;
+  do {
+    const began = Date.now();
+    await turn();
+    longest = Math.max(longest, Date.now() - began);
+  } while (!ended);
+  return { longest, result: await done };
+}
+const CALM_MS = 1500; // on a machine where the flood, its client and a race detector share two processors
+
+for (const way of ["a socket", "a raw WebSocket"]) {
+  test(`ten thousand votes of ${way} are limited, and others vote as before`, async () => {
+    const page = await visit("/vote/", "websocket");
+    await live(page);
+    const other = await connect("/vote");
+    const before = sum(await votes());
+    let own = 0;
+    const hostile = way === "a socket" ? await connect("/vote") : await raw("/ws/vote");
+    const { longest, result } = await during(async () => {
+      if (way === "a socket") {
+        const acks = await Promise.all(Array.from({ length: 10_000 }, () => new Promise((ok) => hostile.timeout(30_000).emit("vote", { uid: 1 }, (late, ack) => ok(late ?? ack)))));
+        assert.ok(acks.some((ack) => ack.error?.code === "too_many_requests"), "it is told why");
+        return acks.filter((ack) => ack.ok).length;
+      }
+      let refused = 0;
+      hostile.on("message", (data) => { if (/"error":"nobody may vote so often/.test(data)) refused++; });
+      for (let i = 0; i < 10_000; i++) hostile.send("1");
+      await until("the refusals", () => refused > 9000 || hostile.readyState === WebSocket.CLOSED);
+      return 10_000 - refused;
+    }, async () => {
+      assert.equal((await other.timeout(10_000).emitWithAck("vote", { uid: 2 })).ok, true);
+      own++;
+      await new Promise((done) => setTimeout(done, 60));
+    });
+    assert.ok(result >= 100 && result < 1000, `${result} of 10,000 votes count`);
+    assert.ok(longest < CALM_MS, `a vote took ${longest} ms`);
+    const counted = sum(await votes()) - before - own;
+    assert.ok(counted >= 100 && counted < 1000, `${counted} votes of the flood count`);
+    await until("the page has all of it", async () => {
+      const shown = await Promise.all([1, 2, 3].map(async (uid) => Number(await by(page, `count-${uid}`).getAttribute("data-count"))));
+      return shown.reduce((a, b) => a + b) === sum(await votes());
+    });
+    if (hostile.close) hostile.close();
+    other.close();
+    await close(page);
+  });
+}
+
+test("ten thousand echoes of one client hold nobody else up", async () => {
+  const page = await visit("/echo/", "websocket");
+  await live(page);
+  const other = await connect("/");
+  const hostile = await connect("/");
+  const wild = await raw("/ws/echo");
+  const { longest } = await during(async () => {
+    const back = Promise.all(Array.from({ length: 10_000 }, () => new Promise((ok) => hostile.timeout(30_000).emit("echo", "x", ok))));
+    for (let i = 0; i < 10_000; i++) wild.send("y".repeat(1000)); // and it reads nothing
+    wild.pause();
+    await back;
+  }, async () => {
+    assert.deepEqual(await other.timeout(10_000).emitWithAck("echo", "calm"), "calm");
+    await new Promise((done) => setTimeout(done, 20));
+  });
+  assert.ok(longest < CALM_MS, `an echo took ${longest} ms`);
+  await by(page, "text").fill(MARKUP);
+  await by(page, "send-text").click();
+  await until("the echo", async () => (await by(page, "echo-line").allTextContents()).some((line) => line.includes(MARKUP) && / ms$/.test(line)));
+  assert.equal(await page.locator("#log img, #log script").count(), 0);
+  wild.terminate();
+  for (const socket of [hostile, other]) socket.close();
+  await close(page);
+});
+
+test("tasks are limited for each client: live ones with an answer, jobs with a refusal", async () => {
+  const hostile = await connect("/testnamespace");
+  const codes = [];
+  hostile.on("response", ({ code }) => codes.push(code));
+  for (let i = 0; i < 1000; i++) hostile.emit("request_for_response", { param: MARKUP });
+  const acks = await Promise.all(Array.from({ length: 1000 }, () => hostile.timeout(20_000).emitWithAck("request_for_job", { param: MARKUP })));
+  const started = acks.filter(({ ok }) => ok);
+  assert.ok(started.length >= 10 && started.length < 20, `${started.length} jobs`);
+  assert.ok(acks.filter(({ ok }) => !ok).every(({ error }) => error.code === "too_many_requests" && error.detail.length > 20));
+  await until("all answers", () => codes.length >= 1000);
+  assert.ok(codes.filter((code) => code === "429").length >= 900);
+
+  // What somebody else asks for is answered at once, and markup is shown as text.
+  const page = await visit("/task/", "websocket");
+  await live(page);
+  await by(page, "param").fill(MARKUP);
+  await by(page, "run-live").click();
+  await until("the answer", async () => (await by(page, "answer").allTextContents()).some((text) => text.includes("start to process")), 3000);
+  await by(page, "run-job").click();
+  await until("the job is listed by its markup", async () => (await by(page, "job-link").allTextContents()).some((text) => text.includes(MARKUP)));
+  assert.equal(await page.locator(".task img, .task script, #answers img").count(), 0);
+  await page.goto(`${server.url}/jobs/${started[0].id}`);
+  await until("the job's own page shows it as text", async () => (await page.locator("main").textContent()).includes(MARKUP));
+  assert.equal(await page.locator("main img, main script").count(), 0);
+  for (const { id } of started) await server.api(`/api/jobs/${id}/cancel`, { method: "POST", json: {} });
+  hostile.close();
+  await close(page);
+});
+
+test("a message of over a million bytes ends that client with a reason, and no other", async () => {
+  const witness = await connect("/");
+  for (const [path, event, payload] of [["/", "echo", LONG], ["/vote", "vote", { uid: LONG }], ["/testnamespace", "request_for_response", { param: LONG }], ["/compare", "compare:open", { rate: 1, size: 64, pad: LONG }]]) {
+    for (const transport of ["websocket", "polling"]) {
+      const socket = await connect(path, transport);
+      const reason = new Promise((ok) => socket.on("disconnect", (why) => ok(why)));
+      socket.emit(event, payload);
+      assert.match(await Promise.race([reason, new Promise((ok) => setTimeout(ok, 10_000, "no end"))]), /transport/, `${event} over ${transport}`);
+    }
+  }
+  for (const path of ["/ws/echo", "/ws/vote", "/ws/chat"]) {
+    const socket = await raw(path);
+    const closed = new Promise((ok) => socket.on("close", (code, reason) => ok([code, String(reason)])));
+    socket.on("error", () => {});
+    socket.send(LONG);
+    const [code, reason] = await closed;
+    assert.equal(code, 1009, path);
+    assert.match(reason, /larger than [0-9]+ bytes/, path);
+  }
+  const { status, body } = await server.api("/api/vote", { method: "POST", json: { uid: LONG } });
+  assert.equal(status, 413);
+  assert.equal(body.code, "too_large");
+  assert.deepEqual(await witness.timeout(5000).emitWithAck("echo", "still here"), "still here");
+  witness.close();
+});
+
+test("markup in names of events, in refusals and in what comes back is text on the console", async () => {
+  const page = await open(browser, `${server.url}/console/#${new URLSearchParams({ ns: "/", event: MARKUP, args: JSON.stringify([MARKUP]), ack: "1" })}`);
+  await by(page, "emit").click();
+  await until("the refusal", async () => (await by(page, "log-line").allTextContents()).some((line) => line.includes(MARKUP)));
+  await by(page, "namespace").fill(`/${MARKUP}`);
+  await by(page, "connect").click();
+  await until("the refusal", async () => (await by(page, "log-line").allTextContents()).some((line) => /refused/.test(line) && line.includes(MARKUP)));
+  assert.equal(await page.locator("main img, main script").count(), 0);
+  await close(page);
+});
+
+test("the comparison takes no markup from its address, and no more runs than there is room for", async () => {
+  const page = await open(browser, `${server.url}/compare/?${new URLSearchParams({ rate: MARKUP, size: "1e9", poll: "-1" })}`);
+  await live(page);
+  assert.deepEqual(await Promise.all(["rate", "size"].map((id) => by(page, id).inputValue())), ["10", "256"]);
+  const sockets = await Promise.all(Array.from({ length: 70 }, () => connect("/compare")));
+  const acks = await Promise.all(sockets.map((socket) => socket.timeout(10_000).emitWithAck("compare:open", { rate: 1, size: 64 })));
+  assert.equal(acks.filter(({ ok }) => ok).length, 63, "the page has one of the 64");
+  assert.ok(acks.filter(({ ok }) => !ok).every(({ error }) => error.code === "too_many_requests"));
+  for (const socket of sockets) socket.close();
+  await until("the page goes on", async () => (await page.evaluate(() => window.comparison.tracks.get("websocket").numbers.length)) > 20);
+  await close(page);
+});
