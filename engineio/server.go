@@ -63,6 +63,7 @@ func NewServer(cfg Config) *Server {
 	setDefault(&cfg.MaxQueueBytes, 4<<20)
 	setDefault(&cfg.MaxSessions, 100_000)
 	setDefault(&cfg.HTTPCompressionThreshold, 1024)
+	setDefault(&cfg.PerMessageDeflate.Threshold, 1024)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
@@ -192,6 +193,7 @@ func (s *Session) start(c *wsConn, ahead []byte) {
 	}
 	s.mu.Lock()
 	s.ws, c.transport = c, true
+	s.deflates.Store(c.deflate)
 	s.pushLocked(s.hello(nil))
 	if s.state.Load() != stateOpen && c.stream == nil { // the server was closed meanwhile
 		s.out.Push(outbox.NewClose(closeCode(s.reason), string(s.reason)))

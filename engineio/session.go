@@ -25,7 +25,8 @@ type Session struct {
 	handshake gate.KeptHandshake
 	handler   Handler // set before the first delivery
 
-	state atomic.Int32 // a sessionState; written under mu
+	state    atomic.Int32 // a sessionState; written under mu
+	deflates atomic.Bool  // ws.deflate
 
 	// mu guards the fields below. It is held for moments: never during I/O or a call of the handler.
 	mu     sync.Mutex
@@ -109,6 +110,7 @@ func (s *Session) Transport() string {
 // would hold more than MaxQueueBytes; the session is then closed as SlowConsumer. Send may be called
 // from any goroutine.
 func (s *Session) Send(frames ...*Frame) error {
+	s.deflate(frames)
 	s.mu.Lock()
 	if s.state.Load() != stateOpen {
 		s.mu.Unlock()
@@ -130,6 +132,7 @@ func (s *Session) Send(frames ...*Frame) error {
 // SendVolatile queues the frames if the transport could take them now, and else drops them and returns
 // false: on polling while no poll waits, on WebSocket while earlier frames wait for the peer.
 func (s *Session) SendVolatile(frames ...*Frame) bool {
+	s.deflate(frames)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state.Load() != stateOpen || s.blockedLocked() {
@@ -144,6 +147,15 @@ func (s *Session) SendVolatile(frames ...*Frame) bool {
 	return true
 }
 
+// deflate compresses the frames, if the client takes them so and nobody has yet, before the lock is taken.
+func (s *Session) deflate(frames []*Frame) {
+	if s.deflates.Load() {
+		for _, f := range frames {
+			s.rev.frame(f).Deflated(s.server.cfg.PerMessageDeflate.Threshold)
+		}
+	}
+}
+
 // pushLocked queues the frames in the form that they leave in, or in the only one there is until a poll
 // takes them.
 func (s *Session) pushLocked(frames ...*Frame) {
@@ -152,7 +164,11 @@ func (s *Session) pushLocked(frames ...*Frame) {
 		return
 	}
 	for _, f := range frames {
-		s.out.Push(s.ws.form(s.rev.frame(f)))
+		f = s.ws.form(s.rev.frame(f))
+		if s.ws.deflate {
+			f = f.Deflated(s.server.cfg.PerMessageDeflate.Threshold)
+		}
+		s.out.Push(f)
 	}
 }
 

@@ -26,6 +26,7 @@ type wsConn struct {
 	transport bool // it is the session's
 	deaf      bool // the peer has broken the protocol, or said goodbye: what still comes is not looked at
 	parting   bool // it was told to go, though it broke no rule of the frames: its close frame is waited for
+	deflate   bool // messages may be compressed
 }
 
 // handshakeTimeout bounds the writing of the small answers on a new connection.
@@ -35,7 +36,12 @@ const handshakeTimeout = 5 * time.Second
 // that are set on w. It returns the bytes that net/http has read ahead.
 func (s *Server) upgradeConn(w http.ResponseWriter, r *http.Request) (*wsConn, []byte, error) {
 	s.gate.SetHeaders(w.Header(), r)
-	nc, rw, _, err := ws.HTTPUpgrader{Timeout: handshakeTimeout, Header: w.Header()}.Upgrade(r, w)
+	deflate := false
+	upgrader := ws.HTTPUpgrader{Timeout: handshakeTimeout, Header: w.Header()}
+	if s.cfg.PerMessageDeflate.Enabled {
+		upgrader.Negotiate = wsframe.Negotiate(&deflate)
+	}
+	nc, rw, _, err := upgrader.Upgrade(r, w)
 	if err != nil {
 		if nc != nil {
 			nc.Close()
@@ -45,8 +51,9 @@ func (s *Server) upgradeConn(w http.ResponseWriter, r *http.Request) (*wsConn, [
 	// A copy: the buffers go when the request's goroutine ends.
 	ahead, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	return &wsConn{
-		conn:   netconn.New(nc),
-		frames: wsframe.Reader{Limit: s.cfg.MaxPayloadBytes},
+		conn:    netconn.New(nc),
+		frames:  wsframe.Reader{Limit: s.cfg.MaxPayloadBytes},
+		deflate: deflate,
 	}, append([]byte(nil), ahead...), nil
 }
 

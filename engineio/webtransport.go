@@ -94,7 +94,10 @@ func (s *Server) offerWebTransport(sid string, c *wsConn, ahead []byte) (gate.Re
 
 // next takes the next message off the bytes that have come in.
 func (c *wsConn) next(p []byte) (m wsframe.Message, rest []byte, ok bool, err error) {
-	if c.stream == nil {
+	switch {
+	case c.deflate:
+		return c.frames.NextDeflate(p)
+	case c.stream == nil:
 		return c.frames.Next(p)
 	}
 	packet, rest, ok, err := c.stream.Next(p)

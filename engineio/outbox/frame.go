@@ -8,6 +8,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"jobcast/engineio/parser"
+	"jobcast/engineio/wsframe"
 	"jobcast/engineio/wtframe"
 )
 
@@ -15,6 +16,8 @@ import (
 type Message struct {
 	Binary bool
 	Data   []byte
+	// NoCompress sends the message as it is to clients who take compressed ones.
+	NoCompress bool
 }
 
 // A Frame is one message, encoded once and shared by any number of sessions. It is immutable. As it is made
@@ -25,6 +28,7 @@ type Frame struct {
 	headLen uint8
 	op      ws.OpCode
 	typ     parser.Type
+	plain   bool // never compressed
 	data    []byte
 	newest  *newest // nil unless a newer message may take its place
 
@@ -34,20 +38,25 @@ type Frame struct {
 // forms are the forms of a message beside that of a WebSocket of revision 4. Each is made when the first
 // session needs it.
 type forms struct {
-	base64Once, typedOnce, base64FrameOnce, streamedOnce sync.Once
+	base64Once, typedOnce, base64FrameOnce, streamedOnce, deflatedOnce sync.Once
 
 	base64      []byte // in a payload of text, without what precedes it
 	typed       *Frame // on a WebSocket of revision 3: with its type
 	base64Frame *Frame // the same for a client that wants no binary
 	streamed    *Frame // on a WebTransport
+	deflated    *Frame // on a WebSocket, compressed; the frame itself if that takes more
 }
 
 // NewFrame encodes m. The frame keeps m.Data, which must not change afterwards.
 func NewFrame(m Message) *Frame {
+	var f *Frame
 	if m.Binary {
-		return newFrame(ws.OpBinary, parser.Message, nil, m.Data)
+		f = newFrame(ws.OpBinary, parser.Message, nil, m.Data)
+	} else {
+		f = NewPacket(parser.Packet{Type: parser.Message, Data: m.Data})
 	}
-	return NewPacket(parser.Packet{Type: parser.Message, Data: m.Data})
+	f.plain = m.NoCompress
+	return f
 }
 
 // A newest is what the frames of one message share that NewestFrames made.
@@ -106,7 +115,7 @@ func (f *frameHead) Write(p []byte) (int, error) {
 }
 
 // Message returns what the frame was made of. Its data must not be changed.
-func (f *Frame) Message() Message { return Message{Binary: f.op == ws.OpBinary, Data: f.data} }
+func (f *Frame) Message() Message { return Message{f.op == ws.OpBinary, f.data, f.plain} }
 
 // Binary reports whether the frame is, as a WebSocket sees it.
 func (f *Frame) Binary() bool { return f.op == ws.OpBinary }
@@ -150,7 +159,7 @@ func (f *Frame) Typed() *Frame {
 	o := f.forms()
 	o.typedOnce.Do(func() {
 		o.typed = newFrame(ws.OpBinary, f.typ, []byte{byte(f.typ - '0')}, f.data)
-		o.typed.newest = f.newest
+		o.typed.newest, o.typed.plain = f.newest, f.plain
 	})
 	return o.typed
 }
@@ -160,7 +169,7 @@ func (f *Frame) InBase64() *Frame {
 	o := f.forms()
 	o.base64FrameOnce.Do(func() {
 		o.base64Frame = newFrame(ws.OpText, f.typ, []byte(parser.Base64HeadV3), f.Base64())
-		o.base64Frame.newest = f.newest
+		o.base64Frame.newest, o.base64Frame.plain = f.newest, f.plain
 	})
 	return o.base64Frame
 }
@@ -185,4 +194,30 @@ func (f *Frame) Streamed() *Frame {
 		o.streamed = s
 	})
 	return o.streamed
+}
+
+// Deflated is the frame compressed, for a WebSocket that has negotiated that (RFC 7692), if its payload has
+// as many bytes as the threshold and compression makes it smaller; else it is the frame itself.
+func (f *Frame) Deflated(threshold int) *Frame {
+	header := ws.MinHeaderSize
+	switch f.head[1] { // RFC 6455, section 5.2
+	case 126:
+		header += 2
+	case 127:
+		header += 8
+	}
+	if f.plain || f.op.IsControl() || f.Len()-header < threshold {
+		return f
+	}
+	o := f.forms()
+	o.deflatedOnce.Do(func() {
+		o.deflated = f
+		payload := wsframe.Deflate(f.head[header:f.headLen], f.data)
+		if d := newFrame(f.op, f.typ, nil, payload); d.Len() < f.Len() {
+			d.head[0] |= wsframe.DeflateBit
+			d.newest = f.newest
+			o.deflated = d
+		}
+	})
+	return o.deflated
 }

@@ -1,5 +1,6 @@
 // Package wsframe puts the messages of a WebSocket together from bytes as they come (RFC 6455, section 5):
-// fragments, control frames between them, masking, UTF-8, and limits. It reads what clients send. It knows
+// fragments, control frames between them, masking, UTF-8, limits, and compression (RFC 7692), which it does
+// for what is sent, too. It reads what clients send. It knows
 // nothing of connections, sessions and time, and starts no goroutine.
 package wsframe
 
@@ -28,6 +29,7 @@ type state struct {
 	inFrame bool
 	got     int       // bytes of its payload
 	opcode  ws.OpCode // of the message that is coming in, in several frames; zero if none
+	deflate bool      // it is compressed
 
 	head    [ws.MaxHeaderSize]byte // a header that was cut
 	headLen uint8
@@ -65,7 +67,15 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b
 // Next takes bytes of p until a message or control frame is whole, and returns it with the rest of p. It
 // returns ok false when p is used up. It changes p: payloads are unmasked in place. The error is an
 // *Error; after it Next must not be called again.
-func (r *Reader) Next(p []byte) (m Message, rest []byte, ok bool, err error) {
+func (r *Reader) Next(p []byte) (m Message, rest []byte, ok bool, err error) { return r.next(p, 0) }
+
+// NextDeflate is Next for a client that may compress its messages: see Negotiate.
+func (r *Reader) NextDeflate(p []byte) (m Message, rest []byte, ok bool, err error) {
+	return r.next(p, rsv1)
+}
+
+// next is Next. rsv are the reserved bits that a message may have.
+func (r *Reader) next(p []byte, rsv byte) (m Message, rest []byte, ok bool, err error) {
 	if r.state == nil {
 		r.state = states.Get().(*state)
 	}
@@ -78,7 +88,7 @@ func (r *Reader) Next(p []byte) (m Message, rest []byte, ok bool, err error) {
 	}
 	for {
 		if !r.inFrame {
-			if p, ok, err = r.readHeader(p); !ok || err != nil {
+			if p, ok, err = r.readHeader(p, rsv); !ok || err != nil {
 				return Message{}, nil, false, err
 			}
 		}
@@ -102,7 +112,7 @@ func (r *Reader) Next(p []byte) (m Message, rest []byte, ok bool, err error) {
 		}
 
 		if r.header.OpCode != ws.OpContinuation {
-			r.opcode = r.header.OpCode
+			r.opcode, r.deflate = r.header.OpCode, r.header.Rsv == rsv1
 		}
 		last := whole && r.header.Fin
 		if !last || r.message != nil {
@@ -114,6 +124,11 @@ func (r *Reader) Next(p []byte) (m Message, rest []byte, ok bool, err error) {
 		}
 		switch {
 		case last:
+			if r.deflate {
+				if chunk, err = r.inflate(chunk); err != nil {
+					return m, p, false, err
+				}
+			}
 			m = Message{r.opcode, chunk}
 			r.opcode = 0
 			if m.Op == ws.OpText && !utf8.Valid(m.Data) {
@@ -127,7 +142,7 @@ func (r *Reader) Next(p []byte) (m Message, rest []byte, ok bool, err error) {
 }
 
 // readHeader takes a header off p, or what there is of one.
-func (r *Reader) readHeader(p []byte) (rest []byte, ok bool, err error) {
+func (r *Reader) readHeader(p []byte, rsv byte) (rest []byte, ok bool, err error) {
 	src, had := p, int(r.headLen)
 	if had > 0 {
 		r.headLen += uint8(copy(r.head[had:], p))
@@ -138,7 +153,7 @@ func (r *Reader) readHeader(p []byte) (rest []byte, ok bool, err error) {
 		r.headLen = uint8(copy(r.head[:], src))
 		return nil, false, nil
 	}
-	if err := r.check(h); err != nil {
+	if err := r.check(h, rsv); err != nil {
 		return nil, false, err
 	}
 	r.header, r.inFrame, r.got, r.headLen = h, true, 0, 0
@@ -183,11 +198,14 @@ func parseHeader(p []byte) (h ws.Header, n int) {
 	return h, n
 }
 
-func (r *Reader) check(h ws.Header) error {
+func (r *Reader) check(h ws.Header, rsv byte) error {
+	if h.OpCode != ws.OpText && h.OpCode != ws.OpBinary {
+		rsv = 0 // RFC 7692, section 6.1
+	}
 	switch {
 	case h.Length < 0:
 		return violation("length of 64 bits")
-	case h.Rsv != 0:
+	case h.Rsv&^rsv != 0:
 		return violation("reserved bit set")
 	case h.OpCode.IsReserved():
 		return violation("reserved opcode")
@@ -209,9 +227,13 @@ func (r *Reader) check(h ws.Header) error {
 		have = len(*r.message)
 	}
 	if h.Length > int64(r.Limit-have) {
-		return &Error{ws.StatusMessageTooBig, fmt.Sprintf("message is larger than %d bytes", r.Limit)}
+		return r.tooBig()
 	}
 	return nil
+}
+
+func (r *Reader) tooBig() error {
+	return &Error{ws.StatusMessageTooBig, fmt.Sprintf("message is larger than %d bytes", r.Limit)}
 }
 
 // Release lets go of what has come of a message that is not whole. The Reader must not be used afterwards.

@@ -25,21 +25,22 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "`address` to listen on")
 	files := flag.String("files", ".", "`directory` that is served beside")
 	quic := flag.Bool("webtransport", false, "serve WebTransport too, with a certificate whose hash is at /hash")
+	deflate := flag.Bool("deflate", false, "compress messages over WebSocket")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *listen, *files, *quic); err != nil {
+	if err := run(ctx, *listen, *files, *quic, *deflate); err != nil {
 		slog.Error("server", "err", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, listen, files string, quic bool) error {
+func run(ctx context.Context, listen, files string, quic, deflate bool) error {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	var engine engineio.Config
+	engine := engineio.Config{PerMessageDeflate: engineio.PerMessageDeflate{Enabled: deflate}}
 	mux := http.NewServeMux()
 	closeQUIC := func() error { return nil }
 	if quic {
