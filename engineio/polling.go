@@ -2,7 +2,6 @@ package engineio
 
 import (
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"time"
@@ -171,7 +170,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	}
 	buf := getBuffer()
 	defer putBuffer(buf)
-	err := s.readPost(w, r, buf)
+	err := s.server.gate.Read(w, r, buf, s.server.cfg.MaxPayloadBytes)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -214,35 +213,6 @@ func (s *Session) endPost() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.posting = false
-}
-
-// readPost reads the body, counted as it comes in, for no longer than a client may be silent.
-func (s *Session) readPost(w http.ResponseWriter, r *http.Request, buf *[]byte) error {
-	cfg := &s.server.cfg
-	limit := int64(cfg.MaxPayloadBytes)
-	if r.ContentLength > limit {
-		return &http.MaxBytesError{Limit: limit}
-	}
-	rc := http.NewResponseController(w)
-	// Not every ResponseWriter has deadlines; those of net/http do.
-	_ = rc.SetReadDeadline(time.Now().Add(cfg.PingInterval + cfg.PingTimeout))
-	body := http.MaxBytesReader(w, r.Body, limit)
-	b := *buf
-	defer func() { *buf = b }()
-	for {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		n, err := body.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		switch {
-		case err == io.EOF:
-			_ = rc.SetReadDeadline(time.Time{})
-			return nil
-		case err != nil:
-			return err // the deadline stays: nothing more is expected on this connection
-		}
-	}
 }
 
 // deliverPayload delivers the packets of a payload in order. It returns false if they are not the

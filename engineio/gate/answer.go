@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -82,5 +83,33 @@ func (g *Gate) SetHeaders(h http.Header, r *http.Request) {
 	if g.cfg.Headers != nil {
 		defer g.recoverHook("Headers")
 		g.cfg.Headers(h, r)
+	}
+}
+
+// Read appends the body of the request to *buf, counted as it comes in, and gives the client Patience for it.
+// The error of a body over the limit is an *http.MaxBytesError.
+func (g *Gate) Read(w http.ResponseWriter, r *http.Request, buf *[]byte, limit int) error {
+	if r.ContentLength > int64(limit) {
+		return &http.MaxBytesError{Limit: int64(limit)}
+	}
+	rc := http.NewResponseController(w)
+	// Not every ResponseWriter has deadlines; those of net/http do.
+	_ = rc.SetReadDeadline(time.Now().Add(g.cfg.Patience))
+	body := http.MaxBytesReader(w, r.Body, int64(limit))
+	b := *buf
+	defer func() { *buf = b }()
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := body.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case err == io.EOF:
+			_ = rc.SetReadDeadline(time.Time{})
+			return nil
+		case err != nil:
+			return err // the deadline stays: nothing more is expected on this connection
+		}
 	}
 }

@@ -40,7 +40,7 @@ type Config struct {
 	CompressionThreshold int
 	OnConnectionError    func(ConnectionError)
 	Logger               *slog.Logger
-	// Patience is how long a client may take to read a large answer.
+	// Patience is how long a client may take to read a large answer, or to send a body.
 	Patience time.Duration
 }
 
