@@ -141,7 +141,12 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		return startFailure(ctx, s.Data, err)
 	}
 	sockets := socketio.New(socketio.Config{
-		Engine:      engineio.Config{CORS: cors.Config{Origins: s.Origin}, WebTransport: quic.accept(), Logger: log},
+		Engine: engineio.Config{
+			CORS:                   cors.Config{Origins: s.Origin},
+			WebTransport:           quic.accept(),
+			DisableHTTPCompression: true, // the comparison counts the bytes of its events as they are
+			Logger:                 log,
+		},
 		Client:      bundle.Config{Files: sub(client, "socketio/bundle/dist")},
 		EncodeError: namespaces.EncodeError,
 		Logger:      log,
