@@ -193,27 +193,30 @@ func (s *Server) release(n *Namespace) {
 	}
 }
 
-// ofChildren yields the sockets of a parent's Target.
-func (t Target) ofChildren(yield func(*Socket) bool) {
-	for t := range t.each() {
-		for s := range t.Sockets() {
-			if !yield(s) {
-				return
-			}
-		}
-	}
+// alone reports whether the Target spans one namespace of one server.
+func (t Target) alone() bool {
+	return t.ns.family == nil && (t.local || t.only != nil || t.ns.srv.cfg.Cluster == nil)
 }
 
-// each yields a Target for each namespace that t spans.
+// each yields a Target for each namespace that t spans, of each server.
 func (t Target) each() iter.Seq[Target] {
 	return func(yield func(Target) bool) {
-		if t.ns.family == nil {
-			yield(t)
-			return
+		spanned := []*Namespace{t.ns}
+		if !t.local && t.only == nil {
+			spanned = append(spanned, t.ns.peers()...)
 		}
-		for n := range t.ns.Children() {
-			if t.ns = n; !yield(t) {
-				return
+		t.local = true
+		for _, n := range spanned {
+			if n.family == nil {
+				if t.ns = n; !yield(t) {
+					return
+				}
+				continue
+			}
+			for t.ns = range n.Children() {
+				if !yield(t) {
+					return
+				}
 			}
 		}
 	}

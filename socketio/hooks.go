@@ -95,11 +95,14 @@ type watched struct {
 // watch prepares out for the listeners, if there are any in the namespace. What was encoded before can be
 // encoded again.
 func watch[T any](n *Namespace, out *outgoing, event string, payload T) {
-	if len(n.onAnyOutgoing) > 0 || n.watchers.Load() > 0 {
+	if n.watched() || slices.ContainsFunc(n.peers(), (*Namespace).watched) {
 		args, _ := EncodeArgs(payload)
 		out.watched = &watched{event, args}
 	}
 }
+
+// watched reports whether somebody listens to what goes out to the namespace's sockets.
+func (n *Namespace) watched() bool { return len(n.onAnyOutgoing) > 0 || n.watchers.Load() > 0 }
 
 // shown tells the listeners what goes out to s.
 func (s *Socket) shown(w *watched) {

@@ -35,6 +35,7 @@ type rules struct {
 	middleware           []func(ctx context.Context, s *Socket) error
 	eventMiddleware      []EventMiddleware
 	onAny, onAnyOutgoing []Listener
+	servers              map[string]ServerHandler
 	onConnect            []func(ctx context.Context, s *Socket)
 	onDisconnecting      []func(s *Socket, reason Reason)
 	onDisconnect         []func(s *Socket, reason Reason)

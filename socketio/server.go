@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"jobcast/engineio"
@@ -47,6 +48,8 @@ type Config struct {
 	// Server.OfFunc). A client that would make one more is refused with ErrTooManyNamespaces. Zero means
 	// 10,000.
 	MaxNamespaces int
+	// Cluster, if set, joins this server with others of the process, until its Close.
+	Cluster *Cluster
 	// KeepNamespaces keeps such a namespace when its last socket has left.
 	KeepNamespaces bool
 	// EncodeError makes the JSON value of the acknowledgement out of a handler's error. It is called for
@@ -70,6 +73,11 @@ type Server struct {
 	log    *slog.Logger
 	client *bundle.Handler // nil if there is none
 	tasks  work.Group
+
+	ctx          context.Context // ends when the server closes
+	cancel       context.CancelFunc
+	fromServers  work.Queue[serverEvent, *serverEvent]
+	serverEvents atomic.Int64 // that wait in fromServers
 
 	mu         sync.RWMutex // protects the fields below
 	namespaces map[string]*Namespace
@@ -103,12 +111,14 @@ func New(cfg Config) *Server {
 	}
 	s := &Server{cfg: cfg, log: cfg.Logger, namespaces: map[string]*Namespace{}}
 	s.tasks.Init()
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.Of("/")
 	if cfg.Client.Files != nil {
 		s.client = bundle.New(cfg.Client, cfg.Engine.CORS)
 	}
 	cfg.Engine.Accept = func(sess *engineio.Session) engineio.Handler { return s.accept(sess) }
 	s.Engine = engineio.NewServer(cfg.Engine)
+	cfg.Cluster.join(s)
 	return s
 }
 
@@ -148,6 +158,8 @@ func (s *Server) Of(name string) *Namespace {
 // and goroutine has ended, or ctx is done. The contexts of the handlers are cancelled with the reason
 // ServerShutdown. Close may be called twice, but not by a handler: it would wait for itself.
 func (s *Server) Close(ctx context.Context) error {
+	s.cfg.Cluster.leave(s)
+	s.cancel()
 	if err := s.Engine.Close(ctx); err != nil {
 		return err
 	}

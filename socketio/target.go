@@ -15,6 +15,7 @@ type Target struct {
 	only     *Socket
 	without  *Socket
 	volatile bool
+	local    bool // no other server of the cluster
 	timeout  time.Duration
 }
 
@@ -50,8 +51,11 @@ func (t Target) Timeout(d time.Duration) Target {
 	return t
 }
 
-// Local confines the Target to the sockets of this server. They are all that a server knows as yet.
-func (t Target) Local() Target { return t }
+// Local confines the Target to the sockets of this server, where Config.Cluster has others.
+func (t Target) Local() Target {
+	t.local = true
+	return t
+}
 
 // Broadcast addresses every other socket of the namespace.
 func (s *Socket) Broadcast() Target { return Target{ns: s.ns, without: s} }
@@ -90,11 +94,17 @@ func (t Target) Disconnect(closeEngine bool) {
 // disconnecting while it runs is allowed.
 func (t Target) Sockets() iter.Seq[*Socket] {
 	return func(yield func(*Socket) bool) {
-		if t.ns.family != nil {
-			t.ofChildren(yield)
+		if t.alone() {
+			t.visit(yield)
 			return
 		}
-		t.visit(yield)
+		for t := range t.each() {
+			for s := range t.visit {
+				if !yield(s) {
+					return
+				}
+			}
+		}
 	}
 }
 
@@ -162,11 +172,21 @@ func (t Target) target() Target { return t }
 // that is gone or too slow is not an error of the broadcast.
 func (t Target) send(o *outgoing) error {
 	o.volatile = o.volatile || t.volatile
+	t.deliver(o)
+	if !t.alone() {
+		for _, t.ns = range t.ns.peers() {
+			t.deliver(o)
+		}
+	}
+	return nil
+}
+
+// deliver gives the sockets of one server the frames.
+func (t Target) deliver(o *outgoing) {
 	for s := range t.visit {
 		if o.watched != nil {
 			s.shown(o.watched)
 		}
 		s.conn.send(o)
 	}
-	return nil
 }
