@@ -150,7 +150,7 @@ func put[Req any](t Target, name string, req Req, payload any) (*question, error
 	q := new(question)
 	for t := range t.each() {
 		id := t.ns.nextAsk.Add(1) - 1
-		out, err := encode(parser.Event, t.ns.name, &id, name, payload)
+		out, err := encodeFor(way{plain: t.plain}, parser.Event, t.ns.name, &id, name, payload)
 		if err != nil {
 			return nil, err
 		}

@@ -64,19 +64,25 @@ func (e *encoder) release() {
 type outgoing struct {
 	frames   []*engineio.Frame // its text and then its attachments
 	packed   []*engineio.Frame // in msgpack, once somebody needs it
-	key      string            // not empty: of those with the same only the newest counts
-	volatile bool              // dropped by who cannot take it at once
-	watched  *watched          // nil where nobody listens
+	way      way
+	volatile bool     // dropped by who cannot take it at once
+	watched  *watched // nil where nobody listens
 }
 
 // encode makes an Event, an Ack or a ConnectError. v is a pointer to the payload. id is nil for an event that
 // wants no acknowledgement; only an event has a name.
 func encode(t parser.Type, namespace string, id *uint64, name string, v any) (*outgoing, error) {
-	return encodeKeyed(t, namespace, id, name, "", v)
+	return encodeFor(way{}, t, namespace, id, name, v)
 }
 
-// encodeKeyed is encode for a packet of which only the newest with a key counts, if the key is not empty.
-func encodeKeyed(t parser.Type, namespace string, id *uint64, name, key string, v any) (*outgoing, error) {
+// A way says how a packet goes out.
+type way struct {
+	key   string // not empty: of those with the same only the newest counts
+	plain bool   // not compressed
+}
+
+// encodeFor is encode for a packet that goes out in a way of its own.
+func encodeFor(w way, t parser.Type, namespace string, id *uint64, name string, v any) (*outgoing, error) {
 	e := encoders.Get().(*encoder)
 	defer e.release()
 	e.buf.Reset()
@@ -118,33 +124,35 @@ func encodeKeyed(t parser.Type, namespace string, id *uint64, name, key string, 
 		e.buf.WriteByte(']')
 	}
 
-	return newOutgoing(key, bytes.Clone(e.buf.Bytes()), attachments), nil
+	return newOutgoing(w, bytes.Clone(e.buf.Bytes()), attachments), nil
 }
 
-func newOutgoing(key string, text []byte, attachments [][]byte) *outgoing {
-	if key == "" && len(attachments) == 0 { // as most
+func newOutgoing(w way, text []byte, attachments [][]byte) *outgoing {
+	first := engineio.Message{Data: text, NoCompress: w.plain}
+	if w.key == "" && len(attachments) == 0 { // as most
 		one := &struct {
 			outgoing
 			frame [1]*engineio.Frame
-		}{frame: [1]*engineio.Frame{engineio.NewFrame(engineio.Message{Data: text})}}
+		}{outgoing{way: w}, [1]*engineio.Frame{engineio.NewFrame(first)}}
 		one.frames = one.frame[:]
 		return &one.outgoing
 	}
-	messages := make([]engineio.Message, 1, 1+len(attachments))
-	messages[0] = engineio.Message{Data: text}
+	messages := append(make([]engineio.Message, 0, 1+len(attachments)), first)
 	for _, a := range attachments {
-		messages = append(messages, engineio.Message{Binary: true, Data: a})
+		messages = append(messages, engineio.Message{Binary: true, Data: a, NoCompress: w.plain})
 	}
-	o := &outgoing{key: key}
-	if key != "" {
-		o.frames = engineio.NewestFrames(key, messages...)
-		return o
+	return &outgoing{way: w, frames: w.frames(messages)}
+}
+
+func (w way) frames(messages []engineio.Message) []*engineio.Frame {
+	if w.key != "" {
+		return engineio.NewestFrames(w.key, messages...)
 	}
-	o.frames = make([]*engineio.Frame, len(messages))
+	frames := make([]*engineio.Frame, len(messages))
 	for i, m := range messages {
-		o.frames[i] = engineio.NewFrame(m)
+		frames[i] = engineio.NewFrame(m)
 	}
-	return o
+	return frames
 }
 
 // pack returns the packet in msgpack. Only one goroutine at a time sends a packet.
@@ -154,12 +162,8 @@ func (o *outgoing) pack() []*engineio.Frame {
 		for _, f := range o.frames[1:] {
 			attachments = append(attachments, f.Message().Data)
 		}
-		m := engineio.Message{Binary: true, Data: msgpack.Encode(o.frames[0].Message().Data, attachments)}
-		if o.key != "" {
-			o.packed = engineio.NewestFrames(o.key, m)
-		} else {
-			o.packed = []*engineio.Frame{engineio.NewFrame(m)}
-		}
+		data := msgpack.Encode(o.frames[0].Message().Data, attachments)
+		o.packed = o.way.frames([]engineio.Message{{Binary: true, Data: data, NoCompress: o.way.plain}})
 	}
 	return o.packed
 }
@@ -262,5 +266,5 @@ func (b *withBytes) encode() (Args, error) {
 // encodeControl makes a Connect or a Disconnect.
 func encodeControl(t parser.Type, namespace string, data []byte) *outgoing {
 	p := parser.Packet{Type: t, Namespace: namespace, Data: data}
-	return newOutgoing("", p.Append(nil), nil)
+	return newOutgoing(way{}, p.Append(nil), nil)
 }

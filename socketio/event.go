@@ -14,6 +14,7 @@ type Emitter interface {
 	namespace() *Namespace
 	target() Target
 	send(o *outgoing) error
+	uncompressed() bool
 }
 
 var (
@@ -82,14 +83,14 @@ func (e Event[T]) Newest(key func(T) string) Event[T] {
 // error is that of encoding the payload or, to a single socket, ErrDisconnected or an error of
 // engineio.Session.Send. Emit may be called from any goroutine.
 func (e Event[T]) Emit(to Emitter, payload T) error {
-	ns, key := to.namespace(), ""
+	ns, way := to.namespace(), way{plain: to.uncompressed()}
 	if ns.family != nil {
 		return e.emitEach(to.target(), payload)
 	}
 	if e.newest != nil {
-		key = ns.name + "," + strconv.Itoa(len(e.name)) + "," + e.name + e.newest(payload)
+		way.key = ns.name + "," + strconv.Itoa(len(e.name)) + "," + e.name + e.newest(payload)
 	}
-	out, err := encodeKeyed(parser.Event, ns.name, nil, e.name, key, payloadOf(e.codec, &payload))
+	out, err := encodeFor(way, parser.Event, ns.name, nil, e.name, payloadOf(e.codec, &payload))
 	if err != nil {
 		return fmt.Errorf("encode event %s: %w", e.name, err)
 	}

@@ -180,6 +180,11 @@ func (n *Namespace) Leave(rooms ...string) { n.target().Leave(rooms...) }
 // Disconnect does to every socket what Socket.Disconnect does.
 func (n *Namespace) Disconnect(closeEngine bool) { n.target().Disconnect(closeEngine) }
 
+// Compress addresses every socket, as Target.Compress does.
+func (n *Namespace) Compress(compress bool) Target { return n.target().Compress(compress) }
+
+func (n *Namespace) uncompressed() bool { return false }
+
 func (n *Namespace) namespace() *Namespace { return n }
 
 func (n *Namespace) send(o *outgoing) error { return n.target().send(o) }

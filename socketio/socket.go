@@ -202,15 +202,30 @@ func (s *Socket) send(o *outgoing) error {
 	return s.conn.send(o)
 }
 
-// A volatileSocket is a socket to which what cannot leave at once is not sent.
-type volatileSocket struct{ *Socket }
-
-func (v volatileSocket) target() Target { return v.Socket.target().Volatile() }
-
-func (v volatileSocket) send(o *outgoing) error {
-	o.volatile = true
-	return v.Socket.send(o)
+// A flaggedSocket is a socket to which is sent in another way.
+type flaggedSocket struct {
+	*Socket
+	volatile bool // not what cannot leave at once
+	plain    bool // not compressed
 }
 
+func (f flaggedSocket) target() Target {
+	t := f.Socket.target()
+	t.volatile, t.plain = f.volatile, f.plain
+	return t
+}
+
+func (f flaggedSocket) uncompressed() bool { return f.plain }
+
+func (f flaggedSocket) send(o *outgoing) error {
+	o.volatile = o.volatile || f.volatile
+	return f.Socket.send(o)
+}
+
+func (s *Socket) uncompressed() bool { return false }
+
 // Volatile returns an emitter to this socket that drops what cannot leave at once.
-func (s *Socket) Volatile() Emitter { return volatileSocket{s} }
+func (s *Socket) Volatile() Emitter { return flaggedSocket{Socket: s, volatile: true} }
+
+// Compress returns an emitter to this socket whose messages are compressed or not, as Target.Compress says.
+func (s *Socket) Compress(compress bool) Emitter { return flaggedSocket{Socket: s, plain: !compress} }

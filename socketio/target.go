@@ -16,6 +16,7 @@ type Target struct {
 	without  *Socket
 	volatile bool
 	local    bool // no other server of the cluster
+	plain    bool // not compressed
 	timeout  time.Duration
 }
 
@@ -43,6 +44,16 @@ func (t Target) Volatile() Target {
 	t.volatile = true
 	return t
 }
+
+// Compress says whether messages are compressed over a WebSocket (engineio.Config.PerMessageDeflate). They are unless
+// told otherwise, if they are large enough: what is compressed or encrypted already, such as an image, gains
+// nothing. Answers to polls are compressed as a whole, whatever this says.
+func (t Target) Compress(compress bool) Target {
+	t.plain = !compress
+	return t
+}
+
+func (t Target) uncompressed() bool { return t.plain }
 
 // Timeout bounds the wait for answers in Call.AskEach and Call.AskAll. Zero means Config.AckTimeout if
 // their context has no deadline.
