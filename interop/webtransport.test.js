@@ -41,7 +41,7 @@ async function withPage(run) {
 }
 
 // The client leaves rejected promises of a WebTransport that has ended, or does not open, to the page.
-const unexpected = (problem) => !problem.startsWith("WebTransportError: ");
+const unexpected = (problem) => !/^(WebTransportError: |InvalidStateError: The WebTransport connection)/.test(problem);
 
 for (const [name, options] of Object.entries(ways)) {
   test(`the scenario of every client over ${name}`, () =>
