@@ -1,10 +1,15 @@
 package engineio
 
 import (
+	"runtime"
 	"sync"
 
 	"jobcast/engineio/netconn"
 )
+
+// turn is how many sessions a flusher writes to before others have theirs: while it is at a broadcast to
+// thousands, what comes in is read, and joins what has not left yet.
+const turn = 32
 
 // flushers write what the sessions on WebSocket have to send. A session is in the queue once however much
 // it has, so what gathers while it waits for its turn leaves in one write. At most max goroutines take
@@ -37,8 +42,15 @@ func (q *flushers) push(s *Session) {
 func (q *flushers) run() {
 	b := batches.Get().(*batch)
 	defer batches.Put(b)
-	for s := q.pop(); s != nil; s = q.pop() {
+	for n := 1; ; n++ {
+		s := q.pop()
+		if s == nil {
+			return
+		}
 		s.flush(b)
+		if n%turn == 0 {
+			runtime.Gosched()
+		}
 	}
 }
 
