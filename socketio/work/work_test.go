@@ -134,8 +134,37 @@ func TestGroupReusesGoroutines(t *testing.T) {
 		for range 100 {
 			g.Start(Func(func() {}))
 			synctest.Wait()
-			if n := g.spare.Load(); n != 1 {
+			g.mu.Lock()
+			n := g.spare
+			g.mu.Unlock()
+			if n != 1 {
 				t.Fatalf("%d goroutines wait, want 1", n)
+			}
+		}
+	})
+}
+
+// However many tasks block, the next one runs.
+func TestGroupRunsWhatComesAfterBlockedTasks(t *testing.T) {
+	bubble(t, func(t *testing.T, g *Group) {
+		const n = 3 * maxSpare
+		gate := make(chan struct{})
+		var begun atomic.Int32
+		for range 2 {
+			begun.Store(0)
+			for range n {
+				g.Start(Func(func() {
+					begun.Add(1)
+					<-gate
+					runtime.Goexit() // costs the others nothing
+				}))
+			}
+			synctest.Wait()
+			if got := begun.Load(); got != n {
+				t.Errorf("%d of %d tasks have begun while all block", got, n)
+			}
+			for range n {
+				gate <- struct{}{}
 			}
 		}
 	})
