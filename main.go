@@ -142,10 +142,10 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 	}
 	sockets := socketio.New(socketio.Config{
 		Engine: engineio.Config{
-			CORS:                   cors.Config{Origins: s.Origin},
-			WebTransport:           quic.accept(),
-			DisableHTTPCompression: true, // the comparison counts the bytes of its events as they are
-			Logger:                 log,
+			CORS:         cors.Config{Origins: s.Origin},
+			WebTransport: quic.accept(),
+			OnAdopt:      compare.Moved,
+			Logger:       log,
 		},
 		Client:      bundle.Config{Files: sub(client, "socketio/bundle/dist")},
 		EncodeError: namespaces.EncodeError,

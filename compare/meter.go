@@ -112,6 +112,16 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, &conn{net: c})
 }
 
+// Moved makes known that the connection that ctx is of has another descriptor from now on, the former being
+// closed.
+func Moved(ctx context.Context, raw syscall.RawConn) {
+	if c, ok := ctx.Value(connKey{}).(*conn); ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.raw = raw
+	}
+}
+
 // Attribute counts a request that came in over the connection that ctx is of. From here on the
 // connection's bytes are l's, and what was sent until now was the answer to the request before. l is nil for a
 // request that belongs to no run.

@@ -14,10 +14,12 @@
 package engineio
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"jobcast/engineio/cors"
@@ -113,6 +115,11 @@ type Config struct {
 	// DisablePoller reads every WebSocket on a goroutine of its own, also where a few goroutines can read all
 	// those that are plain TCP (on Linux). An idle client then costs about 4 KB more.
 	DisablePoller bool
+	// OnAdopt, if set, is told when such a WebSocket's descriptor is no longer that of the net.Conn which
+	// net/http knew, and has closed, but another of the same socket: for who measures connections, or sets
+	// their options. ctx is that of the request that opened the WebSocket, and may have ended. The
+	// connection is for its Control only.
+	OnAdopt func(ctx context.Context, c syscall.RawConn)
 	// AllowRequest, if set, may refuse a handshake with an error. The client gets 403 with code 4 and the
 	// error's text, or what the error says if it is a *RequestError.
 	AllowRequest func(*http.Request) error

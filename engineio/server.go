@@ -187,7 +187,7 @@ func (s *Session) hello(upgrades []string) *Frame {
 
 // start begins a session on c, of which ahead has been read.
 func (s *Session) start(c *wsConn, ahead []byte) {
-	if adopted, ok := s.server.adopt(c.conn); ok {
+	if adopted, ok := s.server.adopt(c); ok {
 		c.conn.Close()
 		c.conn = adopted
 	}

@@ -66,7 +66,7 @@ func (s *Session) withdraw(c *wsConn) {
 // upgrade makes c the transport of s, in one step: a poll that waits ends, and what is queued
 // leaves on c. Before it returns, the messages of a POST that has come in have been delivered.
 func (s *Session) upgrade(c *wsConn) bool {
-	adopted, watched := s.server.adopt(c.conn)
+	adopted, watched := s.server.adopt(c)
 	s.mu.Lock()
 	if s.probe != c || s.state.Load() != stateOpen {
 		s.mu.Unlock()

@@ -2,17 +2,21 @@ package engineio
 
 import "jobcast/engineio/netconn"
 
-// adopt returns the connection that the server's poller reads instead of c. ok is false if c is of a kind
-// that a goroutine reads. It leaves c to be closed.
-func (s *Server) adopt(c netconn.Conn) (adopted netconn.Conn, ok bool) {
-	if s.cfg.DisablePoller || !c.Watchable() {
-		return c, false
+// adopt returns the connection that the server's poller reads instead of c's. ok is false if c is of a kind
+// that a goroutine reads. It leaves c's connection to be closed.
+func (s *Server) adopt(c *wsConn) (adopted netconn.Conn, ok bool) {
+	if s.cfg.DisablePoller || !c.conn.Watchable() {
+		return c.conn, false
 	}
 	s.pollerOnce.Do(s.startPoller)
 	if s.poller == nil {
-		return c, false
+		return c.conn, false
 	}
-	return s.poller.Adopt(c)
+	if adopted, ok = s.poller.Adopt(c.conn); ok && c.request != nil {
+		s.cfg.OnAdopt(c.request, adopted.Raw())
+		c.request = nil
+	}
+	return adopted, ok
 }
 
 func (s *Server) startPoller() {

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"net/http"
@@ -27,6 +28,8 @@ type wsConn struct {
 	deaf      bool // the peer has broken the protocol, or said goodbye: what still comes is not looked at
 	parting   bool // it was told to go, though it broke no rule of the frames: its close frame is waited for
 	deflate   bool // messages may be compressed
+
+	request context.Context // for Config.OnAdopt, if it is set, until that was called
 }
 
 // handshakeTimeout bounds the writing of the small answers on a new connection.
@@ -50,11 +53,15 @@ func (s *Server) upgradeConn(w http.ResponseWriter, r *http.Request) (*wsConn, [
 	}
 	// A copy: the buffers go when the request's goroutine ends.
 	ahead, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	return &wsConn{
+	c := &wsConn{
 		conn:    netconn.New(nc),
 		frames:  wsframe.Reader{Limit: s.cfg.MaxPayloadBytes},
 		deflate: deflate,
-	}, append([]byte(nil), ahead...), nil
+	}
+	if s.cfg.OnAdopt != nil {
+		c.request = r.Context()
+	}
+	return c, append([]byte(nil), ahead...), nil
 }
 
 // serve reads until the connection ends or is the poller's. ahead has been read already.

@@ -1,11 +1,16 @@
 package engineio
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -358,4 +363,37 @@ func (b blocker) Message(m Message) {
 		<-b.release
 	}
 	b.echoHandler.Message(m)
+}
+
+// Who measures a connection is told what has become of it when the poller takes it over.
+func TestAdoptedConnectionIsTold(t *testing.T) {
+	got := make(chan syscall.RawConn, 1)
+	cfg := Config{OnAdopt: func(ctx context.Context, c syscall.RawConn) {
+		if ctx.Value(http.LocalAddrContextKey) == nil {
+			t.Error("the context is not that of the request")
+		}
+		got <- c
+	}}
+	onLoopback(t, cfg, func(e *env) {
+		if e.server.cfg.DisablePoller || runtime.GOOS != "linux" {
+			return
+		}
+		for _, open := range []func() *wsClient{
+			func() *wsClient { c, _ := e.openWebSocket(); return c },
+			func() *wsClient { return e.upgrade(e.open()) },
+		} {
+			c := open()
+			raw := <-got
+			port := 0
+			err := raw.Control(func(fd uintptr) {
+				if peer, err := syscall.Getpeername(int(fd)); err == nil {
+					port = peer.(*syscall.SockaddrInet4).Port
+				}
+			})
+			if want := c.conn.LocalAddr().(*net.TCPAddr).Port; err != nil || port != want {
+				e.t.Errorf("got a connection with port %d, %v, want %d", port, err, want)
+			}
+			c.close()
+		}
+	})
 }

@@ -58,6 +58,9 @@ func (c Conn) SetReadDeadline(t time.Time) error { return c.nc.SetReadDeadline(t
 // SetWriteDeadline is that of net.Conn. c is not watched.
 func (c Conn) SetWriteDeadline(t time.Time) error { return c.nc.SetWriteDeadline(t) }
 
+// Raw is the socket below c, for its Control; nil if c is not NonBlocking.
+func (c Conn) Raw() syscall.RawConn { return c.raw }
+
 // Close closes the connection. Whoever waits for it is woken.
 func (c Conn) Close() error {
 	if c.nc == nil {
