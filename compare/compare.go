@@ -60,7 +60,7 @@ type Event struct {
 	Pad string `json:"pad"` // makes the event as large as was asked for
 }
 
-// filler is what every Pad is a part of: 64 letters without a pattern, because Socket.IO compresses long
+// filler is what every Pad is a part of: 64 letters without a pattern, because Socket.IO may compress long
 // answers to polls. What is as even as this it makes smaller by a quarter, and no more.
 var filler = func() string {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

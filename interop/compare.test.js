@@ -97,7 +97,7 @@ test("a new rate and size are in force at once, on every line", async () => {
   assert.ok(got > 100 && got < 200, `${got} events in three seconds at fifty a second`);
   const all = await until("bytes of the new size", async () => {
     const now = await lines(page);
-    // Socket.IO compresses long answers to polls, by a quarter where there is no pattern.
+    // Socket.IO may compress long answers to polls, by a quarter where there is no pattern.
     return LINES.every((key) => now[key].figures.perEvent > (key === "sio-polling" ? 0.7 : 1) * 4096) && now;
   });
   same(all);

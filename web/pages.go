@@ -95,8 +95,10 @@ const notFoundPage = `<!doctype html>
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
 <title>Not found</title>
+<main>
 <h1>Nothing here</h1>
 <p>There is no page at this address. <a href="/">All jobs</a></p>
+</main>
 </html>
 `
 

@@ -233,7 +233,7 @@ const painted = painter(() => {
 function verdict() {
   const of = (key) => tracks.get(key)?.figures ?? {};
   const [short, long, sse, polling, socketIO, raw] = LINES.map(({ key }) => of(key));
-  const ready = [short, long, sse, polling, socketIO, raw].every((f) => f.median > 0 && f.perEvent > 0);
+  const ready = [short, long, sse, polling, socketIO, raw].every((f) => Number.isFinite(f.median) && f.perEvent > 0);
   show($('verdict-wait'), !ready);
   show($('verdict'), ready);
   if (!ready) return;
