@@ -41,7 +41,7 @@ var floors = map[string][]string{
 	"socketio":         {"engineio", "socketio/attach", "socketio/bundle", "socketio/msgpack", "socketio/parser", "socketio/work"},
 
 	// It needs the server's events, whose types both sides share, and nothing of its inside.
-	"socketio/client": {"engineio/parser", "socketio", "socketio/parser", "github.com/gobwas/ws", "github.com/gobwas/ws/wsutil"},
+	"socketio/client": {"engineio/parser", "socketio", "socketio/msgpack", "socketio/parser", "github.com/gobwas/ws", "github.com/gobwas/ws/wsutil"},
 
 	"events":  {"chat", "compare", "jobs", "socketio", "vote"},
 	"workers": {"jobs", "github.com/axiomhq/hyperloglog"},

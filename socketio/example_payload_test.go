@@ -102,6 +102,28 @@ func ExampleEncodeArgs() {
 	// {tea 2} <nil>
 }
 
+// A namespace may take clients that write packets as MessagePack, with socket.io-msgpack-parser, beside those
+// that write JSON. Nothing else is otherwise.
+func ExampleNamespace_AllowMsgpack() {
+	greet := socketio.NewCall[string, string]("greet")
+	server := socketio.New(socketio.Config{})
+	server.Of("/").AllowMsgpack()
+	server.Of("/").Handle(greet.On(func(ctx context.Context, s *socketio.Socket, name string) (string, error) {
+		return "hello " + name, nil
+	}))
+
+	for _, messagePack := range []bool{false, true} {
+		page := client.New(client.Config{Handler: server, MessagePack: messagePack}).Of("/")
+		page.Connect(context.Background()) // io({ parser }) in a page
+		fmt.Println(client.Call(context.Background(), page, greet, "you"))
+		page.Client().Close()
+	}
+	end(server)
+	// Output:
+	// hello you <nil>
+	// hello you <nil>
+}
+
 // A handler for everything that has none.
 func ExampleNamespace_HandleAny() {
 	server := socketio.New(socketio.Config{})

@@ -67,6 +67,9 @@ type Config struct {
 	// upgrade. Empty means WebSocket. Polling gets through where WebSocket does not, and costs a request
 	// for every turn.
 	Transport Transport
+	// MessagePack has packets written as socket.io-msgpack-parser writes them, which the server must know: one
+	// binary message for each, attachments included. Zero means the protocol's own JSON.
+	MessagePack bool
 	// Handler, if set, is what the client talks to, in memory: no port is opened, and URL decides only what
 	// the handler sees. It works inside a bubble of testing/synctest.
 	Handler http.Handler

@@ -102,3 +102,33 @@ func TestBinary(t *testing.T) {
 		}
 	})
 }
+
+// The same in MessagePack, where attachments have their place in the one message of a packet.
+func TestMessagePack(t *testing.T) {
+	inBubble(t, func(server *socketio.Server) {
+		withAdmin(server)
+		withCalls(server)
+		server.Of("/").AllowMsgpack()
+	}, func(t *testing.T, w *world) {
+		cfg := w.config()
+		cfg.MessagePack = true
+		c, s := w.connect(cfg)
+		defer c.Close()
+		client.Answer(s, confirm, func(_ context.Context, text string) (string, error) { return text + "!", nil })
+		if got, err := client.Call(t.Context(), s, askBack, "sure"); got != "sure!" || err != nil {
+			t.Errorf("got %q, %v", got, err)
+		}
+		sent := socketio.Args{
+			JSON:        []json.RawMessage{[]byte(`[1,2.5,null,"é"]`), []byte(`{"_placeholder":true,"num":0}`)},
+			Attachments: [][]byte{{0, 1, 0xff}},
+		}
+		got, err := client.Call(t.Context(), s, echo, sent)
+		if err != nil || len(got.JSON) != 2 || string(got.JSON[0]) != string(sent.JSON[0]) || len(got.Attachments) != 1 || string(got.Attachments[0]) != "\x00\x01\xff" {
+			t.Errorf("got %s with %v, %v", got.JSON, got.Attachments, err)
+		}
+		err = c.Of("/admin").Connect(t.Context())
+		if refused, ok := errors.AsType[*client.ConnectError](err); !ok || !strings.Contains(refused.Message, "does not take msgpack") {
+			t.Errorf("got %v, want a refusal", err)
+		}
+	})
+}

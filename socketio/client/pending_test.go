@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -59,14 +60,21 @@ func TestAnswerComesAfterDisconnect(t *testing.T) {
 }
 
 func TestConnectionIsLostBeforeTheAnswer(t *testing.T) {
+	lose := func(w *wire) {
+		w.send(open)
+		w.want("40")
+	}
 	scripted(t, client.Config{}, func(t *testing.T, s *client.Socket) {
+		err := s.Connect(t.Context())
+		if !errors.Is(err, socketio.ErrDisconnected) || !errors.Is(err, socketio.TransportClose) {
+			t.Errorf("got %v, want that the first attempt counts", err)
+		}
+	}, lose)
+	scripted(t, client.Config{AwaitServer: true}, func(t *testing.T, s *client.Socket) {
 		if err := s.Connect(t.Context()); err != nil || s.ID() != "socket" {
 			t.Errorf("got %v and id %q", err, s.ID())
 		}
-	}, func(w *wire) {
-		w.send(open)
-		w.want("40")
-	}, func(w *wire) {
+	}, lose, func(w *wire) {
 		w.welcome()
 		w.want("41", "8 03e8")
 	})

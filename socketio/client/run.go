@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"jobcast/socketio"
+	"jobcast/socketio/msgpack"
 	"jobcast/socketio/parser"
 )
 
@@ -116,13 +117,12 @@ func (c *Client) serve(sess *session) socketio.Reason {
 		defer close(written)
 		sess.write()
 	})
-	var decoder parser.Decoder
+	decode := decodeMessagePack
+	if !c.cfg.MessagePack {
+		decode = newDecoder()
+	}
 	reason := sess.serve(func(binary bool, data []byte) error {
-		decode := decoder.Text
-		if binary {
-			decode = decoder.Binary
-		}
-		p, complete, err := decode(data)
+		p, complete, err := decode(binary, data)
 		if err != nil {
 			c.log.Debug("server broke the protocol", "err", err)
 			return fmt.Errorf("%w: %w", errProtocol, err)
@@ -137,6 +137,26 @@ func (c *Client) serve(sess *session) socketio.Reason {
 	return reason
 }
 
+// newDecoder returns what decodes messages of text and binary, and joins a packet with its attachments.
+func newDecoder() func(binary bool, message []byte) (parser.Packet, bool, error) {
+	d := new(parser.Decoder)
+	return func(binary bool, message []byte) (parser.Packet, bool, error) {
+		if binary {
+			return d.Binary(message)
+		}
+		return d.Text(message)
+	}
+}
+
+// decodeMessagePack decodes a message that is a whole packet.
+func decodeMessagePack(binary bool, message []byte) (p parser.Packet, complete bool, err error) {
+	if !binary {
+		return p, false, parser.ErrType
+	}
+	p, err = msgpack.Decode(message)
+	return p, err == nil, err
+}
+
 // lost tells the sockets that the session has ended.
 func (c *Client) lost(sess *session, reason socketio.Reason) {
 	c.mu.Lock()
@@ -147,8 +167,12 @@ func (c *Client) lost(sess *session, reason socketio.Reason) {
 	c.sess = nil
 	for _, s := range c.sockets {
 		s.lostLocked(reason)
-		if s.state != inactive && c.cfg.DisableReconnect {
-			s.leaveLocked(reason, fmt.Errorf("%w: %w", socketio.ErrDisconnected, reason))
+		if s.state == inactive {
+			continue
+		}
+		err := fmt.Errorf("client: connect to %s: %w: %w", s.name, socketio.ErrDisconnected, reason)
+		if s.attempt.last = err; c.cfg.DisableReconnect || s.attempt.first && !c.cfg.AwaitServer {
+			s.leaveLocked(reason, err)
 		}
 	}
 }

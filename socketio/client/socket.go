@@ -9,6 +9,7 @@ import (
 
 	engine "jobcast/engineio/parser"
 	"jobcast/socketio"
+	"jobcast/socketio/msgpack"
 	"jobcast/socketio/parser"
 )
 
@@ -262,7 +263,7 @@ func (s *Socket) sendConnectLocked(sess *session, auth []byte) {
 
 // control returns a Connect or a Disconnect, for which there is always room.
 func (s *Socket) control(t parser.Type, data []byte) outgoing {
-	return newOutgoing(&parser.Packet{Type: t, Namespace: s.name, Data: data})
+	return s.client.outgoing(&parser.Packet{Type: t, Namespace: s.name, Data: data})
 }
 
 // welcomeLocked is called with the answer to CONNECT.
@@ -368,7 +369,7 @@ func (s *Socket) emitLocked(p *parser.Packet, a *ask, volatile bool) error {
 	case volatile && (s.state != connected || c.sess.busyLocked()):
 		return nil
 	}
-	o := newOutgoing(p)
+	o := s.client.outgoing(p)
 	o.ask = a
 	if c.queued+o.size > c.cfg.MaxQueueBytes {
 		return ErrQueueFull
@@ -387,7 +388,7 @@ func (s *Socket) emitLocked(p *parser.Packet, a *ask, volatile bool) error {
 
 // answerLocked sends the acknowledgement of an event of this connection.
 func (s *Socket) answerLocked(p *parser.Packet) error {
-	o := newOutgoing(p)
+	o := s.client.outgoing(p)
 	if s.client.queued+o.size > s.client.cfg.MaxQueueBytes {
 		return ErrQueueFull
 	}
@@ -395,12 +396,17 @@ func (s *Socket) answerLocked(p *parser.Packet) error {
 	return nil
 }
 
-// newOutgoing returns p as what the session below carries.
-func newOutgoing(p *parser.Packet) outgoing {
+// outgoing returns p as what the session below carries.
+func (c *Client) outgoing(p *parser.Packet) outgoing {
 	o := outgoing{packets: make([]engine.Packet, 1, 1+len(p.Attachments))}
-	o.packets[0] = engine.Packet{Type: engine.Message, Data: p.Append(nil)}
-	for _, a := range p.Attachments {
-		o.packets = append(o.packets, engine.Packet{Type: engine.Message, Binary: true, Data: a})
+	text := p.Append(nil)
+	if c.cfg.MessagePack {
+		o.packets[0] = engine.Packet{Type: engine.Message, Binary: true, Data: msgpack.Encode(text, p.Attachments)}
+	} else {
+		o.packets[0] = engine.Packet{Type: engine.Message, Data: text}
+		for _, a := range p.Attachments {
+			o.packets = append(o.packets, engine.Packet{Type: engine.Message, Binary: true, Data: a})
+		}
 	}
 	for _, p := range o.packets {
 		o.size += len(p.Data) + packetOverhead

@@ -33,7 +33,7 @@ var (
 )
 
 // Decode returns the packet of a message. It keeps nothing of what it is given. Binary in the data of a
-// Connect becomes base64.
+// Connect or a ConnectError becomes base64.
 func Decode(message []byte) (p parser.Packet, err error) {
 	d := decoder{in: message}
 	n, err := d.header(mapTag)
@@ -92,15 +92,17 @@ func Decode(message []byte) (p parser.Packet, err error) {
 			return p, parser.ErrPayload
 		}
 		err = d.args(&p)
-	case parser.Connect:
-		if p.HasID {
-			return p, parser.ErrID
-		}
-		if data >= 0 {
-			err = d.credentials(&p)
+	case parser.Disconnect:
+		if data >= 0 || p.HasID {
+			err = parser.ErrPayload
 		}
 	default:
-		if data >= 0 || p.HasID { // a ConnectError comes from servers only
+		switch {
+		case p.HasID:
+			err = parser.ErrID
+		case data >= 0:
+			err = d.object(&p)
+		case p.Type == parser.ConnectError:
 			err = parser.ErrPayload
 		}
 	}
@@ -172,8 +174,8 @@ func (d *decoder) name(p *parser.Packet) error {
 	return parser.ErrPayload
 }
 
-// credentials reads the data of a Connect.
-func (d *decoder) credentials(p *parser.Packet) error {
+// object reads the data of a Connect, the credentials or the answer to them, and of a ConnectError.
+func (d *decoder) object(p *parser.Packet) error {
 	if kindOf(d.peek()) != mapTag {
 		return parser.ErrPayload
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,8 +41,17 @@ var clientMessages = []struct {
 		parser.Packet{Type: parser.Event, Namespace: "/", Name: []byte("256"), Args: []json.RawMessage{}}},
 }
 
+// What a server says that a client does not.
+var serverMessages = []struct {
+	name, message string
+	want          parser.Packet
+}{
+	{"CONNECT_ERROR", "83 a474797065 04 a464617461 82 a76d657373616765 a26e6f a464617461 07 a36e7370 a12f",
+		parser.Packet{Type: parser.ConnectError, Namespace: "/", Data: json.RawMessage(`{"message":"no","data":7}`)}},
+}
+
 func TestDecode(t *testing.T) {
-	for _, tt := range clientMessages {
+	for _, tt := range append(slices.Clone(clientMessages), serverMessages...) {
 		got, err := Decode(unhex(t, tt.message))
 		if err != nil || !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s: got %+v, %v, want %+v", tt.name, got, err, tt.want)
@@ -105,6 +115,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"null for auth":            {"83 a474797065 00 a36e7370 a12f a464617461 c0", parser.ErrPayload},
 		"CONNECT with an id":       {"83 a474797065 00 a36e7370 a12f a26964 01", parser.ErrID},
 		"DISCONNECT with data":     {"83 a474797065 01 a36e7370 a12f a464617461 90", parser.ErrPayload},
+		"CONNECT_ERROR alone":      {"82 a474797065 04 a36e7370 a12f", parser.ErrPayload},
+		"DISCONNECT with an id":    {"83 a474797065 01 a36e7370 a12f a26964 01", parser.ErrPayload},
 		"EVENT without data":       {"82 a474797065 02 a36e7370 a12f", parser.ErrPayload},
 		"EVENT without name":       {"83 a474797065 02 a36e7370 a12f a464617461 90", parser.ErrPayload},
 		"name":                     {"83 a474797065 02 a36e7370 a12f a464617461 91 c3", parser.ErrPayload},
