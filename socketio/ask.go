@@ -35,31 +35,46 @@ func (e *UnansweredError) Unwrap() []error { return slices.Collect(maps.Values(e
 // most if ctx has no deadline. It must not be called while holding a lock, and may be called from a
 // handler. The error wraps that of ctx, context.DeadlineExceeded, ErrDisconnected with the Reason, or is
 // a *PayloadError if the acknowledgement does not fit Res.
-func (c Call[Req, Res]) Ask(ctx context.Context, s *Socket, req Req) (res Res, err error) {
-	ctx, cancel := s.target().deadline(ctx)
-	defer cancel()
+func (c Call[Req, Res]) Ask(ctx context.Context, s *Socket, req Req) (Res, error) {
+	return c.Begin(s, req)(ctx)
+}
+
+// Begin is the first half of Ask: it emits the event and returns at once, so that what is emitted next
+// comes next. It may be called while holding a lock. wait is the other half; it has the errors of both, and
+// must be called, once.
+func (c Call[Req, Res]) Begin(s *Socket, req Req) (wait func(ctx context.Context) (Res, error)) {
 	id, replies := s.ns.nextAsk.Add(1)-1, make(chan reply, 1)
+	expected := false
 	out, err := encode(parser.Event, s.ns.name, &id, c.name, payloadOf(c.req, &req))
 	if err != nil {
-		return res, fmt.Errorf("encode event %s: %w", c.name, err)
+		err = fmt.Errorf("encode event %s: %w", c.name, err)
+	} else {
+		watch(s.ns, out, c.name, req)
+		if expected = s.expect(id, replies); expected {
+			if err = s.send(out); err != nil {
+				err = fmt.Errorf("ask %s: %w", c.name, err)
+			}
+		}
 	}
-	watch(s.ns, out, c.name, req)
-	if s.expect(id, replies) {
-		defer s.forget(id)
-		err = s.send(out)
-	}
-	if err == nil {
+	return func(ctx context.Context) (res Res, _ error) {
+		if expected {
+			defer s.forget(id)
+		}
+		if err != nil {
+			return res, err
+		}
+		ctx, cancel := s.target().deadline(ctx)
+		defer cancel()
 		select {
 		case r := <-replies:
 			if r.err == nil {
 				return res, decode(c.name, r.args, payloadOf(c.res, &res))
 			}
-			err = r.err
+			return res, fmt.Errorf("ask %s: %w", c.name, r.err)
 		case <-ctx.Done():
-			err = ended(ctx)
+			return res, fmt.Errorf("ask %s: %w", c.name, ended(ctx))
 		}
 	}
-	return res, fmt.Errorf("ask %s: %w", c.name, err)
 }
 
 // AskEach emits the event to all sockets of a Target or a Namespace when the loop begins, and yields what

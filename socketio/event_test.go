@@ -263,6 +263,38 @@ func TestOnAnswer(t *testing.T) {
 	})
 }
 
+func TestWhatIsBegunLeavesInOrderAndIsWaitedForLater(t *testing.T) {
+	bubble(t, Config{AckTimeout: 3 * time.Second}, func(t *testing.T, srv *Server) {
+		p, s := join(t, srv, "/")
+		one, two := add.Begin(s, []int{1}), add.Begin(s, []int{2})
+		note.Emit(s, "three")
+		p.want(`20["add",[1]]`, `21["add",[2]]`, `2["note","three"]`)
+		p.send(`31[20]`, `30[10]`)
+		time.Sleep(time.Minute) // the time begins with the wait
+		for _, c := range []struct {
+			wait func(context.Context) (int, error)
+			want int
+		}{{one, 10}, {two, 20}} {
+			if sum, err := c.wait(t.Context()); sum != c.want || err != nil {
+				t.Errorf("got %d, %v; want %d", sum, err, c.want)
+			}
+		}
+		late := add.Begin(s, []int{3})
+		start := time.Now()
+		if _, err := late(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 3*time.Second {
+			t.Errorf("got %v after %v, want a timeout after 3s", err, time.Since(start))
+		}
+		p.Close(engineio.TransportClose)
+		synctest.Wait()
+		if _, err := add.Begin(s, nil)(t.Context()); !errors.Is(err, ErrDisconnected) {
+			t.Errorf("got %v, want %v", err, ErrDisconnected)
+		}
+		if len(s.asks) != 0 {
+			t.Errorf("%d acknowledgements are still waited for", len(s.asks))
+		}
+	})
+}
+
 func TestAsk(t *testing.T) {
 	bubble(t, Config{AckTimeout: 3 * time.Second}, func(t *testing.T, srv *Server) {
 		p, s := join(t, srv, "/")
