@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,6 +54,8 @@ type Socket struct {
 	writing bool
 	closed  bool      // nothing may be queued any more
 	broken  error     // why nothing is written any more
+	sure    []receipt // that have not come back, oldest first
+	asked   uint64    // the newest of them that there ever was
 	last    time.Time // not zero: when receiving ends, so that the socket can be closed
 	reason  string    // for that, what the client is told
 }
@@ -93,6 +97,46 @@ func (s *Socket) Send(text []byte) error { return s.queue(ws.NewTextFrame(text))
 // SendBinary is Send for bytes that are no text.
 func (s *Socket) SendBinary(data []byte) error { return s.queue(ws.NewBinaryFrame(data)) }
 
+// A receipt is a ping behind a message.
+type receipt struct {
+	number uint64 // its payload
+	got    func()
+}
+
+// SendSure is Send, and has got called when the client has got the text: when the ping behind it has come
+// back, as RFC 6455 ("Ping", "Pong") asks of every client. got is called where Receive is, which it must not
+// keep waiting. It is not called when the client is gone before that.
+func (s *Socket) SendSure(text []byte, got func()) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked++
+	ping := ws.NewPingFrame(binary.BigEndian.AppendUint64(nil, s.asked))
+	if err := s.queueLocked(ws.NewTextFrame(text), ping); err != nil {
+		return err
+	}
+	s.sure = append(s.sure, receipt{s.asked, got})
+	return nil
+}
+
+// pong calls who waited for a ping to come back. A client may answer the newest of several alone.
+func (s *Socket) pong(payload []byte) {
+	if len(payload) != 8 {
+		return // it was no receipt
+	}
+	number := binary.BigEndian.Uint64(payload)
+	s.mu.Lock()
+	n := 0
+	for n < len(s.sure) && s.sure[n].number <= number {
+		n++
+	}
+	back := s.sure[:n]
+	s.sure = slices.Clone(s.sure[n:])
+	s.mu.Unlock()
+	for _, r := range back {
+		r.got()
+	}
+}
+
 // Receive returns the client's next message, and whether it is a text. It answers pings meanwhile. Its
 // error means that nothing will come any more; io.EOF that the client said goodbye.
 func (s *Socket) Receive(ctx context.Context) (data []byte, text bool, err error) {
@@ -113,6 +157,7 @@ func (s *Socket) Receive(ctx context.Context) (data []byte, text bool, err error
 				return nil, false, err
 			}
 		case ws.OpPong:
+			s.pong(m.Data)
 		case ws.OpClose:
 			s.goodbye(ws.StatusNormalClosure, "")
 			s.left = true
@@ -189,12 +234,24 @@ func (s *Socket) lost(err error) error {
 
 // queue adds a frame, and a writer if there is none.
 func (s *Socket) queue(f ws.Frame) error {
-	whole, err := ws.CompileFrame(f) // so that header and payload leave in one packet
-	if err != nil {
-		return err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.queueLocked(f)
+}
+
+func (s *Socket) queueLocked(frames ...ws.Frame) error {
+	var whole []byte // so that header and payload leave in one packet
+	for _, f := range frames {
+		one, err := ws.CompileFrame(f)
+		if err != nil {
+			return err
+		}
+		if whole == nil {
+			whole = one
+		} else {
+			whole = append(whole, one...)
+		}
+	}
 	switch {
 	case s.broken != nil:
 		return s.broken

@@ -186,6 +186,60 @@ func TestWhatDoesNotFitIsRefusedWithItsCode(t *testing.T) {
 	})
 }
 
+func TestATextIsSureWhenThePingBehindItHasComeBack(t *testing.T) {
+	got := make(chan string, 10)
+	var socket *Socket
+	begun := make(chan struct{})
+	handle := func(ctx context.Context, s *Socket) error {
+		socket = s
+		close(begun)
+		return echo(ctx, s)
+	}
+	inSite(t, Options{}, handle, func(t *testing.T, s *site) {
+		conn := s.dial()
+		<-begun
+		var pings [][]byte
+		for _, text := range []string{"one", "two", "three"} {
+			if err := socket.SendSure([]byte(text), func() { got <- text }); err != nil {
+				t.Fatal(err)
+			}
+			if f, err := ws.ReadFrame(conn); err != nil || string(f.Payload) != text {
+				t.Fatalf("got %v, %v, want %s", f, err, text)
+			}
+			f, err := ws.ReadFrame(conn)
+			if err != nil || f.Header.OpCode != ws.OpPing {
+				t.Fatalf("got %v, %v, want a ping", f, err)
+			}
+			pings = append(pings, f.Payload)
+		}
+		pong := func(payload []byte, want ...string) {
+			t.Helper()
+			ws.WriteFrame(conn, ws.MaskFrameInPlace(ws.NewPongFrame(bytes.Clone(payload))))
+			synctest.Wait()
+			for _, text := range want {
+				if one := <-got; one != text {
+					t.Errorf("got %q, want %q", one, text)
+				}
+			}
+			if len(got) > 0 {
+				t.Errorf("got %q, too", <-got)
+			}
+		}
+		pong(nil)
+		pong([]byte("nonsense but short"))
+		pong(pings[1], "one", "two") // a client may answer the newest alone
+		pong(pings[0])
+		pong(pings[2], "three")
+		pong(pings[2])
+		socket.SendSure([]byte("four"), func() { t.Error("it is gone") })
+		conn.Close()
+		<-s.ended
+		if err := socket.SendSure(nil, nil); err == nil {
+			t.Error("a socket that is gone takes a text")
+		}
+	})
+}
+
 func TestASilentClientIsGivenUpAndOneThatAnswersPingsIsNot(t *testing.T) {
 	inSite(t, Options{}, echo, func(t *testing.T, s *site) {
 		silent, patient := s.dial(), s.dial()
