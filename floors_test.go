@@ -22,7 +22,7 @@ var floors = map[string][]string{
 	"socketio/parser":  {},
 	"socketio/work":    {},
 
-	"chat":    {"journal"},
+	"chat":    {"journal", "limit"},
 	"compare": {},
 	"engineio": {"engineio/cors", "engineio/gate", "engineio/netconn", "engineio/outbox", "engineio/parser",
 		"engineio/wsframe", "engineio/wtframe", "github.com/gobwas/ws"},

@@ -1,22 +1,25 @@
 // Package chat is one chat for all who talk: rooms with their newest messages, the people in them, and
-// words from one person to another, which wait for who is not there. All of it is kept in a journal, and
-// what was acknowledged is in it. The package knows neither HTTP nor sockets: those who bring clients
-// make each a Member, and pass on what a Watcher, a Tell or After gives them.
+// words from one person to another, which wait until a client of that person has taken them. All of it is
+// kept in a journal, and what was acknowledged is in it. The package knows neither HTTP nor sockets: those
+// who bring clients make each a Member, and pass on what a Watcher, Receive, Hear or After gives them.
 //
 // There are no accounts: a nickname belongs to whoever holds it, and to the next one when they have left.
+// Who came with a token of their own is the exception: while words wait for them, nobody else gets it.
 //
 // Its one goroutine writes to the journal; Chat.Close waits for it.
 package chat
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
 
 	"jobcast/journal"
+	"jobcast/limit"
 )
 
 const (
@@ -24,21 +27,22 @@ const (
 	Anonymous = ""
 	Lobby     = "lobby"
 
+	// Unknown is the place of a reader who does not say how far they have read.
+	Unknown = math.MaxUint64
+
 	// Kept is how many messages of a room can be read again; the oldest go first.
 	Kept = 200
 	// MaxTextBytes bounds what is said at once; MaxNameRunes a nickname, and MaxRoomRunes a room's name.
 	MaxTextBytes = 4000
 	MaxNameRunes = 32
 	MaxRoomRunes = 64
-	// MaxRooms is how many rooms one member may be in.
+	// MaxRooms is how many rooms one person may be in.
 	MaxRooms = 50
-	// MaxWaiting bounds the private messages that wait for one person; one more is refused. maxAbsent
-	// bounds the people for whom any wait.
-	MaxWaiting = 200
-	maxAbsent  = 10_000
-	// maxKnown bounds the rooms that are remembered while nobody is in them. The one in which nothing
-	// has been said for longest is forgotten first.
-	maxKnown = 1000
+	// maxKnown bounds the rooms that are remembered while nobody is in them, and maxPastBytes what is kept
+	// of all rooms but Anonymous and Lobby. What goes is of the room in which nothing has been said for
+	// longest.
+	maxKnown     = 1000
+	maxPastBytes = 32 << 20
 )
 
 // Message was said in a room.
@@ -50,14 +54,8 @@ type Message struct {
 	At   time.Time `json:"at"`
 }
 
-// Private was said to one person.
-type Private struct {
-	ID   uint64    `json:"id"`
-	From string    `json:"from_user"`
-	To   string    `json:"to_user"`
-	Text string    `json:"chat"`
-	At   time.Time `json:"at"`
-}
+// size is about what a message takes in memory.
+func (m *Message) size() int { return 128 + len(m.Room) + len(m.From) + len(m.Text) }
 
 // A Watcher is told what happens in all rooms, in order. Its functions are called one at a time, with
 // the chat's lock held: they must not block, nor call the chat.
@@ -70,25 +68,36 @@ type Watcher struct {
 type Chat struct {
 	journal journal.Journal
 	ops     chan *op      // to the writer; who finds it full waits
-	marked  chan struct{} // has room for one: there are marks to write
+	woken   chan struct{} // has room for one: there is something to write beside what was said
 	ctx     context.Context
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
-	pos     uint64 // of the newest record that was applied; the writer's
 
-	mu      sync.Mutex // protects the fields below
-	last    uint64     // the newest id
-	rooms   map[string]*room
-	people  map[string]*person
-	waiting map[string][]Private // by whom it is for
-	marks   map[string]uint64    // delivered up to this id, and not in the journal yet
-	limits  limits
-	readers readers
-	watcher Watcher
-	heard   int // how often Hear was called
+	addresses limit.Addresses
+
+	// The writer's: the newest record that was applied, how many there are since a sweep was over, how many
+	// make the next one due, and the sweep that is under way, or nil.
+	pos   uint64
+	since int
+	every int
+	sweep *sweep
+
+	mu        sync.Mutex // protects the fields below
+	last      uint64     // the newest id
+	rooms     map[string]*room
+	pastBytes int // of the rooms that maxPastBytes is for
+	people    map[string]*person
+	waiting   map[string][]*letter // by whom it is for, oldest first
+	letters   int                  // how many wait
+	claims    map[string]claim
+	marks     marks
+	readers   readers
+	watcher   Watcher
+	heard     int // how often Hear was called
 }
 
 type room struct {
+	name   string
 	past   []Message      // the newest, at most Kept
 	people map[string]int // how many members each has here
 	more   chan struct{}  // closed when there is another message
@@ -96,23 +105,30 @@ type room struct {
 }
 
 // Open rebuilds the chat from its journal.
-func Open(ctx context.Context, j journal.Journal) (*Chat, error) {
+func Open(ctx context.Context, j journal.Journal) (*Chat, error) { return open(ctx, j, sweepEvery) }
+
+// open is Open with another time between two sweeps.
+func open(ctx context.Context, j journal.Journal, every int) (*Chat, error) {
 	c := &Chat{
 		journal: j,
 		ops:     make(chan *op, 256),
-		marked:  make(chan struct{}, 1),
+		woken:   make(chan struct{}, 1),
+		every:   every,
 		rooms:   map[string]*room{},
 		people:  map[string]*person{},
-		waiting: map[string][]Private{},
-		marks:   map[string]uint64{},
-		limits:  limits{},
+		waiting: map[string][]*letter{},
+		claims:  map[string]claim{},
+		marks:   newMarks(),
 		readers: readers{by: map[string]*reader{}},
 	}
 	c.watcher = Watcher{Said: func(Message) {}, Joined: func(_, _ string) {}, Left: func(_, _ string) {}, Typing: func(_, _ string) {}}
-	if err := c.catchUp(ctx); err != nil {
+	if err := c.catchUp(ctx, true); err != nil {
 		return nil, fmt.Errorf("chat: read what was said: %w", err)
 	}
+	c.expireLocked(time.Now()) // nobody else has the chat yet
+	c.readers.trim()
 	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.wake() // a sweep may be due
 	c.done.Go(c.write)
 	return c, nil
 }
@@ -135,21 +151,34 @@ func (c *Chat) Watch(w Watcher) {
 func (c *Chat) After(name string, id uint64) (past []Message, last uint64, more <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.afterLocked(name, id)
-}
-
-func (c *Chat) afterLocked(name string, id uint64) ([]Message, uint64, <-chan struct{}) {
 	r := c.roomLocked(name)
-	from, _ := slices.BinarySearchFunc(r.past, id+1, func(m Message, id uint64) int { return int(m.ID) - int(id) })
-	return slices.Clone(r.past[from:]), c.last, r.more
+	return slices.Clone(r.after(id)), c.last, r.more
 }
 
-// Hear has f called with each message that is said in Anonymous or Lobby from now on, until stop is
-// called. f must not block, nor call the chat.
-func (c *Chat) Hear(name string, f func(Message)) (stop func()) {
+// after is what was said after an id.
+func (r *room) after(id uint64) []Message {
+	i, found := r.find(id)
+	if found {
+		i++
+	}
+	return r.past[i:]
+}
+
+// find is where a message is, or would be.
+func (r *room) find(id uint64) (int, bool) {
+	return slices.BinarySearchFunc(r.past, id, func(m Message, id uint64) int { return cmp.Compare(m.ID, id) })
+}
+
+// Hear has f called with what was said in Anonymous or Lobby after an id, as far as it is kept, and then
+// with each message as it is said, until stop is called. With Unknown it begins with the next one. f must
+// not block, nor call the chat.
+func (c *Chat) Hear(name string, after uint64, f func(Message)) (stop func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.roomLocked(name)
+	for _, m := range r.after(after) {
+		f(m)
+	}
 	if r.hear == nil {
 		r.hear = map[int]func(Message){}
 	}
@@ -166,114 +195,71 @@ func (c *Chat) Hear(name string, f func(Message)) (stop func()) {
 func (c *Chat) roomLocked(name string) *room {
 	r := c.rooms[name]
 	if r == nil {
-		c.forgetLocked()
-		r = &room{people: map[string]int{}, more: make(chan struct{})}
+		if len(c.rooms) >= maxKnown {
+			if r := c.quietestLocked(func(r *room) bool { return len(r.people) == 0 }); r != nil {
+				c.forgetLocked(r)
+			}
+		}
+		r = &room{name: name, people: map[string]int{}, more: make(chan struct{})}
 		c.rooms[name] = r
 	}
 	return r
 }
 
-// forgetLocked makes room for one more room.
-func (c *Chat) forgetLocked() {
-	if len(c.rooms) < maxKnown {
+// lasting says that a room is there whatever happens in it.
+func (r *room) lasting() bool { return r.name == Anonymous || r.name == Lobby }
+
+// quietestLocked is the room in which nothing has been said for longest, of those that are asked for and
+// may go; or nil.
+func (c *Chat) quietestLocked(which func(*room) bool) (quietest *room) {
+	newest := func(r *room) uint64 {
+		if len(r.past) == 0 {
+			return 0
+		}
+		return r.past[len(r.past)-1].ID
+	}
+	for _, r := range c.rooms {
+		if !r.lasting() && which(r) && (quietest == nil || newest(r) < newest(quietest)) {
+			quietest = r
+		}
+	}
+	return quietest
+}
+
+// forgetLocked lets go of what was said in a room, and of the room if nobody is in it.
+func (c *Chat) forgetLocked(r *room) {
+	for len(r.past) > 0 {
+		c.dropLocked(r)
+	}
+	if len(r.people) == 0 {
+		delete(c.rooms, r.name)
+	}
+}
+
+// dropLocked lets go of the oldest message of a room.
+func (c *Chat) dropLocked(r *room) {
+	if !r.lasting() {
+		c.pastBytes -= r.past[0].size()
+	}
+	r.past[0] = Message{} // the array stays for a while
+	r.past = r.past[1:]
+}
+
+// addLocked keeps a message, once, in the order of the ids.
+func (c *Chat) addLocked(r *room, m Message) {
+	c.last = max(c.last, m.ID)
+	i, found := r.find(m.ID)
+	if found {
 		return
 	}
-	oldest, found := "", false
-	var id uint64
-	for name, r := range c.rooms {
-		if name == Anonymous || name == Lobby || len(r.people) > 0 {
-			continue
-		}
-		var at uint64
-		if n := len(r.past); n > 0 {
-			at = r.past[n-1].ID
-		}
-		if !found || at < id {
-			oldest, id, found = name, at, true
-		}
+	r.past = slices.Insert(r.past, i, m)
+	if !r.lasting() {
+		c.pastBytes += m.size()
 	}
-	delete(c.rooms, oldest)
-}
-
-// record is one entry of the journal: what was said at about the same time.
-type record struct {
-	Said      []Message         `json:"said,omitempty"`
-	Private   []Private         `json:"private,omitempty"`
-	Delivered map[string]uint64 `json:"delivered,omitempty"` // nickname -> what they have, up to this id
-}
-
-// catchUp applies what is in the journal and has not been applied.
-func (c *Chat) catchUp(ctx context.Context) error {
-	for {
-		entries, err := c.journal.Read(ctx, c.pos, 1000)
-		if err != nil || len(entries) == 0 {
-			return err
-		}
-		for _, e := range entries {
-			var r record
-			if err := json.Unmarshal(e.Data, &r); err != nil {
-				return fmt.Errorf("decode record %d: %w", e.Position, err)
-			}
-			c.apply(r)
-			c.pos = e.Position
-		}
+	if len(r.past) > Kept {
+		c.dropLocked(r)
 	}
-}
-
-// apply makes a record true, and tells everybody whom it concerns. It returns the ids of those private
-// messages that have reached somebody.
-func (c *Chat) apply(r record) (delivered map[uint64]bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for name, id := range r.Delivered {
-		c.gotLocked(name, id)
-		if c.marks[name] <= id {
-			delete(c.marks, name)
-		}
-	}
-	for _, m := range r.Said {
-		c.last = max(c.last, m.ID)
-		one := c.roomLocked(m.Room)
-		if one.past = append(one.past, m); len(one.past) > Kept {
-			one.past = slices.Clone(one.past[len(one.past)-Kept:])
-		}
-		close(one.more)
-		one.more = make(chan struct{})
-		c.watcher.Said(m)
-		for _, hear := range one.hear {
-			hear(m)
-		}
-	}
-	delivered = map[uint64]bool{}
-	for _, p := range r.Private {
-		c.last = max(c.last, p.ID)
-		if p.From != p.To {
-			c.people[p.From].tell(p)
-		}
-		if c.people[p.To].tell(p) {
-			delivered[p.ID] = true
-			c.markLocked(p.To, p.ID)
-		}
-		if len(c.waiting[p.To]) < MaxWaiting && !delivered[p.ID] {
-			c.waiting[p.To] = append(c.waiting[p.To], p)
-		}
-	}
-	return delivered
-}
-
-// gotLocked lets go of what a person has received.
-func (c *Chat) gotLocked(name string, id uint64) {
-	c.waiting[name] = slices.DeleteFunc(c.waiting[name], func(p Private) bool { return p.ID <= id })
-	if len(c.waiting[name]) == 0 {
-		delete(c.waiting, name)
-	}
-}
-
-// markLocked has the writer note that a person has received all up to an id.
-func (c *Chat) markLocked(name string, id uint64) {
-	c.marks[name] = max(c.marks[name], id)
-	select {
-	case c.marked <- struct{}{}:
-	default:
+	for c.pastBytes > maxPastBytes {
+		c.forgetLocked(c.quietestLocked(func(r *room) bool { return len(r.past) > 0 }))
 	}
 }

@@ -1,9 +1,8 @@
 package chat
 
 import (
+	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/subtle"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,14 +10,18 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"jobcast/limit"
 )
 
 // The codes of a Refusal.
 const (
 	Taken             = "nickname_taken"
+	Reserved          = "nickname_reserved"
 	Empty             = "nickname_empty"
 	TooLong           = "nickname_too_long"
 	ControlCharacters = "nickname_invalid"
+	BadToken          = "token_invalid"
 	TooMany           = "too_many_requests"
 	BadRequest        = "bad_request"
 	Forbidden         = "forbidden"
@@ -46,26 +49,28 @@ const (
 
 // A person is all members of one nickname.
 type person struct {
-	token   string
+	proof   []byte // of the token that they came with; nil: they came without
 	members map[*Member]bool
 }
 
-// tell gives a private message to every member that takes it, and reports whether one did.
-func (p *person) tell(m Private) (told bool) {
+// give gives a private message to every member that takes any, and reports whether there is one.
+func (p *person) give(m Private) (there bool) {
 	if p != nil {
 		for member := range p.members {
-			if member.take != nil && member.take(m) {
-				told = true
+			if member.give != nil {
+				member.give(m)
+				there = true
 			}
 		}
 	}
-	return told
+	return there
 }
 
+// receives reports whether a member takes private messages.
 func (p *person) receives() bool {
 	if p != nil {
 		for member := range p.members {
-			if member.take != nil {
+			if member.give != nil {
 				return true
 			}
 		}
@@ -77,14 +82,13 @@ func (p *person) receives() bool {
 type Member struct {
 	chat     *Chat
 	nickname string // empty: anonymous
-	token    string
 	ways     Ways
 
 	// Protected by chat.mu. They stay when the member leaves: what it said before is still said.
-	bucket bucket
-	rooms  map[string]bool
-	left   bool
-	take   func(Private) bool
+	said  limit.Client
+	rooms map[string]bool
+	left  bool
+	give  func(Private)
 }
 
 // Anonymous returns a member without a nickname, who is in the room Anonymous and in no other.
@@ -93,30 +97,46 @@ func (c *Chat) Anonymous() *Member {
 }
 
 // Join returns a member with a nickname, who is in no room yet, and must Leave. A nickname is taken while
-// somebody else has it. The same person may come again, with the token of the first: nobody else has it.
-// Without a token two members are one person only if the one is for rooms and the other for private
-// messages alone.
+// somebody else has it. The token is a secret of the client's own, or empty: who comes with the same is
+// the same person. Without one two members are one person only if the one is for rooms and the other for
+// private messages alone.
 func (c *Chat) Join(nickname, token string, ways Ways) (*Member, error) {
 	nickname = strings.TrimSpace(nickname)
 	if err := checkNickname(nickname); err != nil {
+		return nil, err
+	}
+	proof, err := proofOf(token)
+	if err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.people[nickname]
 	if p == nil {
-		p = &person{token: rand.Text(), members: map[*Member]bool{}}
-		c.people[nickname] = p
-	} else if subtle.ConstantTimeCompare([]byte(p.token), []byte(token)) == 0 {
-		for m := range p.members {
-			if m.ways&ways != 0 {
-				return nil, refuse(Taken, "somebody here has the nickname %s", nickname)
-			}
+		if err := c.claimLocked(nickname, proof, time.Now()); err != nil {
+			return nil, err
 		}
+		p = &person{proof: proof, members: map[*Member]bool{}}
+		c.people[nickname] = p
+	} else if !p.is(proof, ways) {
+		return nil, refuse(Taken, "somebody here has the nickname %s", nickname)
 	}
-	m := &Member{chat: c, nickname: nickname, token: p.token, ways: ways, rooms: map[string]bool{}}
+	m := &Member{chat: c, nickname: nickname, ways: ways, rooms: map[string]bool{}}
 	p.members[m] = true
 	return m, nil
+}
+
+// is reports whether somebody who comes is this person.
+func (p *person) is(proof []byte, ways Ways) bool {
+	if proof != nil || p.proof != nil {
+		return bytes.Equal(p.proof, proof)
+	}
+	for m := range p.members {
+		if m.ways&ways != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func checkNickname(name string) error {
@@ -134,9 +154,6 @@ func checkNickname(name string) error {
 
 // Nickname is what the others see, or empty.
 func (m *Member) Nickname() string { return m.nickname }
-
-// Token is what the same person comes again with.
-func (m *Member) Token() string { return m.token }
 
 // Home is the room of what is said without naming one.
 func (m *Member) Home() string {
@@ -161,20 +178,20 @@ func (m *Member) Enter(name string, first func(past []Message, people []string))
 		return refuse(Forbidden, "rooms are for those with a nickname")
 	case m.nickname != "" && (n == 0 || n > MaxRoomRunes || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl)):
 		return refuse(BadRequest, "a room's name has 1 to %d characters, and no control characters", MaxRoomRunes)
-	case m.nickname != "" && !m.rooms[name] && len(m.rooms) >= MaxRooms:
-		return refuse(TooMany, "nobody is in more than %d rooms; leave one", MaxRooms)
+	case m.left:
+		return refuse(Forbidden, "you have left")
 	case m.nickname != "" && !m.rooms[name] && c.roomsOfLocked(m.nickname, name) >= MaxRooms:
 		return refuse(TooMany, "nobody is in more than %d rooms; leave one", MaxRooms)
 	}
 	r := c.roomLocked(name)
-	if m.nickname != "" && !m.left && !m.rooms[name] {
+	if m.nickname != "" && !m.rooms[name] {
 		m.rooms[name] = true
 		if r.people[m.nickname]++; r.people[m.nickname] == 1 {
 			c.watcher.Joined(name, m.nickname)
 		}
 	}
 	if first != nil {
-		first(slices.Clone(r.past), slices.Sorted(maps.Keys(r.people)))
+		first(append([]Message{}, r.past...), slices.Sorted(maps.Keys(r.people)))
 	}
 	return nil
 }
@@ -182,18 +199,11 @@ func (m *Member) Enter(name string, first func(past []Message, people []string))
 // roomsOfLocked is how many rooms a person is in, but for the one that is named.
 func (c *Chat) roomsOfLocked(nickname, but string) int {
 	all := map[string]bool{}
-	for m := range c.people[nickname].membersOf() {
+	for m := range c.people[nickname].members {
 		maps.Copy(all, m.rooms)
 	}
 	delete(all, but)
 	return len(all)
-}
-
-func (p *person) membersOf() map[*Member]bool {
-	if p == nil {
-		return nil
-	}
-	return p.members
 }
 
 // Exit takes the member out of a room.
@@ -217,7 +227,7 @@ func (m *Member) exitLocked(name string) {
 	if r.people[m.nickname]--; r.people[m.nickname] <= 0 {
 		delete(r.people, m.nickname)
 		m.chat.watcher.Left(name, m.nickname)
-		if name != Lobby && len(r.people) == 0 && len(r.past) == 0 {
+		if !r.lasting() && len(r.people) == 0 && len(r.past) == 0 {
 			delete(m.chat.rooms, name)
 		}
 	}
@@ -232,7 +242,7 @@ func (m *Member) Leave() {
 		return
 	}
 	m.left = true
-	m.take = nil
+	m.give = nil
 	for name := range m.rooms {
 		m.exitLocked(name)
 	}
@@ -240,26 +250,6 @@ func (m *Member) Leave() {
 	if delete(p.members, m); len(p.members) == 0 {
 		delete(c.people, m.nickname)
 	}
-}
-
-// Receive has take called with each private message that waited, and then with those to and from this
-// person as they are said. It returns whether it took the message; what nobody took waits. take must not
-// block, nor call the chat.
-func (m *Member) Receive(take func(Private) bool) {
-	c := m.chat
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if m.left || m.nickname == "" {
-		return
-	}
-	for _, p := range slices.Clone(c.waiting[m.nickname]) {
-		if !take(p) {
-			break
-		}
-		c.gotLocked(m.nickname, p.ID)
-		c.markLocked(m.nickname, p.ID)
-	}
-	m.take = take
 }
 
 // Say says something in a room where the member is; empty means Home. It returns when it is in the journal.
@@ -275,29 +265,12 @@ func (m *Member) Say(ctx context.Context, room, text string) (Message, error) {
 	return said, err
 }
 
-// Tell says something to one person. It returns when it is in the journal, and whether they were there.
-func (m *Member) Tell(ctx context.Context, to, text string) (_ Private, delivered bool, err error) {
-	to = strings.TrimSpace(to)
-	if m.nickname == "" {
-		return Private{}, false, refuse(Forbidden, "private words are for those with a nickname")
-	}
-	if checkNickname(to) != nil {
-		return Private{}, false, refuse(BadRequest, "nobody can have this nickname")
-	}
-	if err := m.allow("", text); err != nil {
-		return Private{}, false, err
-	}
-	o := &op{private: &Private{From: m.nickname, To: to, Text: text, At: time.Now().UTC()}}
-	err = m.chat.put(ctx, o)
-	return *o.private, o.delivered, err
-}
-
 // allow checks what the member is about to say; a room is where, if it has a name.
 func (m *Member) allow(room, text string) error {
 	c := m.chat
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !m.bucket.take(time.Now()) {
+	if !m.said.Take(rate, time.Now()) {
 		return errTooFast
 	}
 	if (room != "" || m.nickname == "") && !m.rooms[room] {
@@ -324,7 +297,7 @@ func (m *Member) Typing(room string) {
 	if room = RoomName(room); room == "" {
 		room = m.Home()
 	}
-	if m.nickname != "" && m.rooms[room] && !m.left && m.bucket.take(time.Now()) {
+	if m.nickname != "" && m.rooms[room] && !m.left && m.said.Take(rate, time.Now()) {
 		c.watcher.Typing(room, m.nickname)
 	}
 }

@@ -7,7 +7,12 @@ import (
 
 // ChatNamespace is the chat: without auth the anonymous room, with a nickname the lobby, rooms of one's
 // own making, and words to one person. A nickname that cannot be is refused by a connect_error whose data
-// has the code nickname_taken, nickname_empty, nickname_too_long or nickname_invalid, and a detail.
+// has a detail and the code nickname_taken, nickname_reserved (words wait there for somebody else),
+// nickname_empty, nickname_too_long, nickname_invalid or token_invalid.
+//
+// A page has a ChatPrivate when it has acknowledged it, or when its connection has lived for a minute and a
+// half after it, as a heartbeat has come back by then. Otherwise the next connection is given it again, with
+// the same id.
 var ChatNamespace = Namespace{
 	Path:   "/chat",
 	Auth:   ChatAuth{},
@@ -26,27 +31,25 @@ var (
 
 // What the server says on namespace /chat.
 var (
-	ChatWelcome = socketio.NewEvent[ChatIdentity]("chat:welcome")  // tells who has a nickname how to come again with it
-	ChatHistory = socketio.NewEvent[ChatPast]("chat:history")      // is what was said in a room before, oldest first
-	ChatMessage = socketio.NewEvent[chat.Message]("chat:message")  // was said in a room
-	ChatPrivate = socketio.NewEvent[chat.Private]("chat:private")  // was said to one person; only the two get it
-	ChatPeople  = socketio.NewEvent[ChatPresent]("chat:people")    // is who is in a room that was entered
-	ChatJoined  = socketio.NewEvent[ChatPresence]("chat:joined")   // has come into a room; said once for all tabs of a person
-	ChatLeft    = socketio.NewEvent[ChatPresence]("chat:left")     // has left a room; said once for all tabs of a person
-	ChatTyping  = socketio.NewEvent[ChatTypingSign]("chat:typing") // types something; it may be dropped on the way
+	ChatWelcome = socketio.NewEvent[ChatIdentity]("chat:welcome")          // tells who has a nickname how it was accepted
+	ChatHistory = socketio.NewEvent[ChatPast]("chat:history")              // is what was said in a room before, oldest first
+	ChatMessage = socketio.NewEvent[chat.Message]("chat:message")          // was said in a room
+	ChatPrivate = socketio.NewCall[chat.Private, struct{}]("chat:private") // was said to one person; only the two get it, and it waits until a page has acknowledged it
+	ChatPeople  = socketio.NewEvent[ChatPresent]("chat:people")            // is who is in a room that was entered
+	ChatJoined  = socketio.NewEvent[ChatPresence]("chat:joined")           // has come into a room; said once for all tabs of a person
+	ChatLeft    = socketio.NewEvent[ChatPresence]("chat:left")             // has left a room; said once for all tabs of a person
+	ChatTyping  = socketio.NewEvent[ChatTypingSign]("chat:typing")         // types something; it may be dropped on the way
 )
 
 // ChatAuth is what a client connects with. Without a nickname it is anonymous.
 type ChatAuth struct {
 	Nickname *string `json:"nickname,omitempty"` // 1 to 32 characters
-	Token    string  `json:"token,omitempty"`    // from chat:welcome: this is another tab of the same person, or the same tab again
+	Token    string  `json:"token,omitempty"`    // a random secret of the client's own, 16 to 256 bytes: who comes with the same is the same person, in another tab or later, and what waits for the nickname is theirs alone
 }
 
-// ChatIdentity is a nickname as it was accepted, and what proves that it is the same person again. It is
-// good until that person's last tab has left.
+// ChatIdentity is a nickname as it was accepted, without the spaces around it.
 type ChatIdentity struct {
 	Nickname string `json:"nickname"`
-	Token    string `json:"token"`
 }
 
 // ChatSayRequest says something in a room; no room means the anonymous one, or the lobby for who has a
@@ -69,11 +72,11 @@ type ChatTellRequest struct {
 	Chat   string `json:"chat"` // 1 to 4,000 bytes
 }
 
-// ChatTellAck says that a private message is kept, and whether that person was there. If not it waits.
+// ChatTellAck says that a private message is kept, and whether that person has it. If not it waits.
 type ChatTellAck struct {
 	OK        bool   `json:"ok"`
 	ID        uint64 `json:"id"`
-	Delivered bool   `json:"delivered"`
+	Delivered bool   `json:"delivered"` // a page of that person has taken it, within two seconds
 }
 
 // ChatRoomRef names a room.

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"sync"
+	"time"
 
 	"jobcast/chat"
 	"jobcast/events"
@@ -13,20 +13,24 @@ import (
 	"jobcast/socketio"
 )
 
+// heartbeatTime is longer than any heartbeat takes to come back: a client that is still there so long after
+// it was sent something has got it.
+const heartbeatTime = 90 * time.Second
+
 // Chat registers /chat. Each socket is a member of the chat; log may be nil, which means slog.Default().
 func Chat(io *socketio.Server, all *chat.Chat, log *slog.Logger) {
 	if log == nil {
 		log = slog.Default()
 	}
 	io.Of("/chat").AllowMsgpack()
-	n := &chatNamespace{ns: io.Of("/chat"), chat: all, log: log, of: map[*socketio.Socket]*visitor{}}
-	all.Watch(chat.Watcher{Said: n.said, Joined: n.joined, Left: n.left, Typing: n.typing})
+	n := &chatNamespace{ns: io.Of("/chat"), chat: all, log: log}
+	all.Watch(n.watcher())
 	n.ns.Use(n.admit)
 	n.ns.OnConnect(n.welcome)
 	n.ns.OnDisconnect(n.gone)
 	n.ns.Handle(
 		events.ChatSay.On(n.say),
-		events.ChatTell.On(n.tell),
+		events.ChatTell.OnAnswer(n.tell),
 		events.ChatJoin.On(n.enter),
 		events.ChatLeave.On(n.exit),
 		events.ChatType.On(n.types),
@@ -37,40 +41,31 @@ type chatNamespace struct {
 	ns   *socketio.Namespace
 	chat *chat.Chat
 	log  *slog.Logger
-
-	mu sync.Mutex // protects the field below
-	of map[*socketio.Socket]*visitor
 }
 
+// A visitor is who a socket is. It has one from admit on.
 type visitor struct {
 	*chat.Member
-	welcomed bool // gone will be called
+	stays func() bool // false if it has left already
 }
 
-// room is the socket room of a chat room. No socket's own room begins like it.
-func (n *chatNamespace) room(name string) string { return "room " + name }
+var visitors = socketio.NewData[visitor]("visitor")
 
-// What happens in rooms. The chat calls these in order; filling outboxes never blocks.
-
-func (n *chatNamespace) said(m chat.Message) {
-	n.check(events.ChatMessage.Emit(n.ns.To(n.room(m.Room)), m))
-}
-
-func (n *chatNamespace) joined(room, user string) {
-	n.check(events.ChatJoined.Emit(n.ns.To(n.room(room)), events.ChatPresence{Room: room, User: user}))
-}
-
-func (n *chatNamespace) left(room, user string) {
-	n.check(events.ChatLeft.Emit(n.ns.To(n.room(room)), events.ChatPresence{Room: room, User: user}))
-}
-
-func (n *chatNamespace) typing(room, user string) {
-	n.check(events.ChatTyping.Emit(n.ns.To(n.room(room)).Volatile(), events.ChatTypingSign{Room: room, FromUser: user}))
-}
-
-func (n *chatNamespace) check(err error) {
-	if err != nil {
-		n.log.Error("clients miss an event", "nsp", "/chat", "err", err)
+// watcher tells sockets what happens in their rooms. The chat calls it in order; filling outboxes never
+// blocks.
+func (n *chatNamespace) watcher() chat.Watcher {
+	in := func(room string) socketio.Target { return n.ns.To(chatRoom(room)) }
+	return chat.Watcher{
+		Said: func(m chat.Message) { n.check(events.ChatMessage.Emit(in(m.Room), m)) },
+		Joined: func(room, user string) {
+			n.check(events.ChatJoined.Emit(in(room), events.ChatPresence{Room: room, User: user}))
+		},
+		Left: func(room, user string) {
+			n.check(events.ChatLeft.Emit(in(room), events.ChatPresence{Room: room, User: user}))
+		},
+		Typing: func(room, user string) {
+			n.check(events.ChatTyping.Emit(in(room).Volatile(), events.ChatTypingSign{Room: room, FromUser: user}))
+		},
 	}
 }
 
@@ -82,44 +77,30 @@ func (n *chatNamespace) admit(ctx context.Context, s *socketio.Socket) error {
 			return &socketio.ConnectError{Message: "auth does not fit", Data: jobs.BadRequest("", err.Error())}
 		}
 	}
-	v := &visitor{Member: n.chat.Anonymous()}
+	m := n.chat.Anonymous()
 	if auth.Nickname != nil {
-		m, err := n.chat.Join(*auth.Nickname, auth.Token, chat.ForRooms|chat.ForPrivate)
+		var err error
+		m, err = n.chat.Join(*auth.Nickname, auth.Token, chat.ForRooms|chat.ForPrivate)
 		if refusal, ok := errors.AsType[*chat.Refusal](err); ok {
 			return &socketio.ConnectError{Message: refusal.Detail, Data: refusal}
 		}
-		v.Member = m
 	}
-	n.mu.Lock()
-	n.of[s] = v
-	n.mu.Unlock()
-	context.AfterFunc(ctx, func() { // a socket that leaves before it has connected is not told to gone
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		if !v.welcomed {
-			delete(n.of, s)
-			v.Leave()
-		}
-	})
+	// OnDisconnect is not for a socket that leaves before it has connected.
+	visitors.Set(s, visitor{m, context.AfterFunc(ctx, m.Leave)})
 	return nil
 }
 
 // welcome tells a socket what was said, and puts it where it hears what comes after that.
 func (n *chatNamespace) welcome(_ context.Context, s *socketio.Socket) {
-	n.mu.Lock()
-	v := n.of[s]
-	if v != nil {
-		v.welcomed = true
-	}
-	n.mu.Unlock()
-	if v == nil {
+	v := visitorOf(s)
+	if !v.stays() {
 		return
 	}
 	if v.Nickname() != "" {
-		events.ChatWelcome.Emit(s, events.ChatIdentity{Nickname: v.Nickname(), Token: v.Token()})
+		events.ChatWelcome.Emit(s, events.ChatIdentity{Nickname: v.Nickname()})
 	}
 	n.check(v.Enter(v.Home(), n.show(s, v.Home())))
-	v.Receive(func(p chat.Private) bool { return events.ChatPrivate.Emit(s, p) == nil })
+	v.Receive(func(p chat.Private) { n.deliver(s, v, p) })
 }
 
 // show emits what was said in a room and who is there, and lets the socket hear what follows.
@@ -128,79 +109,66 @@ func (n *chatNamespace) show(s *socketio.Socket, room string) func([]chat.Messag
 		if room != chat.Anonymous {
 			events.ChatPeople.Emit(s, events.ChatPresent{Room: room, People: people})
 		}
-		if past == nil {
-			past = []chat.Message{}
-		}
 		events.ChatHistory.Emit(s, events.ChatPast{Messages: past})
-		s.Join(n.room(room)) // an error of the above means that it has left
+		s.Join(chatRoom(room)) // an error of the above means that it has left
 	}
 }
 
-func (n *chatNamespace) gone(s *socketio.Socket, _ socketio.Reason) {
-	if v := n.member(s); v != nil {
-		v.Leave()
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.of, s)
+// deliver gives a client a private message, and sees whether it takes it.
+func (n *chatNamespace) deliver(s *socketio.Socket, v visitor, p chat.Private) {
+	taken := events.ChatPrivate.Begin(s, p)
+	s.Go(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, heartbeatTime)
+		defer cancel()
+		_, err := taken(ctx)
+		if _, odd := errors.AsType[*socketio.PayloadError](err); err == nil || odd || errors.Is(err, context.DeadlineExceeded) {
+			v.Took(p.ID)
+		}
+	})
 }
 
-func (n *chatNamespace) member(s *socketio.Socket) *visitor {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.of[s]
-}
+func (n *chatNamespace) gone(s *socketio.Socket, _ socketio.Reason) { visitorOf(s).Leave() }
 
-var errLeft = jobs.NewProblem(jobs.CodeUnavailable, "this connection has ended")
+func visitorOf(s *socketio.Socket) visitor {
+	v, _ := visitors.Get(s)
+	return v
+}
 
 func (n *chatNamespace) say(ctx context.Context, s *socketio.Socket, req events.ChatSayRequest) (events.ChatSayAck, error) {
-	v := n.member(s)
-	if v == nil {
-		return events.ChatSayAck{}, errLeft
-	}
-	m, err := v.Say(context.WithoutCancel(ctx), req.Room, req.Chat) // also of a client that has left since
-	return events.ChatSayAck{OK: true, ID: m.ID, Room: m.Room}, chatProblem(err)
+	m, err := visitorOf(s).Say(context.WithoutCancel(ctx), req.Room, req.Chat) // also of a client that has left since
+	return events.ChatSayAck{OK: true, ID: m.ID, Room: m.Room}, err
 }
 
-func (n *chatNamespace) tell(ctx context.Context, s *socketio.Socket, req events.ChatTellRequest) (events.ChatTellAck, error) {
-	v := n.member(s)
-	if v == nil {
-		return events.ChatTellAck{}, errLeft
+// tell answers when the other has taken the message, or has not. What this client says next need not wait.
+func (n *chatNamespace) tell(ctx context.Context, s *socketio.Socket, req events.ChatTellRequest, answer func(events.ChatTellAck) error) error {
+	d, err := visitorOf(s).Tell(context.WithoutCancel(ctx), req.ToUser, req.Chat)
+	if err != nil {
+		return err
 	}
-	m, delivered, err := v.Tell(context.WithoutCancel(ctx), req.ToUser, req.Chat)
-	return events.ChatTellAck{OK: true, ID: m.ID, Delivered: delivered}, chatProblem(err)
-}
-
-func (n *chatNamespace) enter(_ context.Context, s *socketio.Socket, req events.ChatRoomRef) (events.OK, error) {
-	v := n.member(s)
-	if v == nil {
-		return events.OK{}, errLeft
-	}
-	return events.OK{OK: true}, chatProblem(v.Enter(req.Room, n.show(s, chat.RoomName(req.Room))))
-}
-
-func (n *chatNamespace) exit(_ context.Context, s *socketio.Socket, req events.ChatRoomRef) (events.OK, error) {
-	v := n.member(s)
-	if v == nil {
-		return events.OK{}, errLeft
-	}
-	return events.OK{OK: true}, chatProblem(v.Exit(req.Room, func() { s.Leave(n.room(chat.RoomName(req.Room))) }))
-}
-
-func (n *chatNamespace) types(_ context.Context, s *socketio.Socket, req events.ChatRoomRef) error {
-	if v := n.member(s); v != nil {
-		v.Typing(req.Room)
-	}
+	s.Go(func(ctx context.Context) {
+		answer(events.ChatTellAck{OK: true, ID: d.ID, Delivered: d.Wait(ctx)})
+	})
 	return nil
 }
 
-// chatProblem is what a client is told of an error of package chat.
-func chatProblem(err error) error {
-	if refusal, ok := errors.AsType[*chat.Refusal](err); ok {
-		return jobs.NewProblem(refusal.Code, refusal.Detail)
-	}
-	if errors.Is(err, chat.ErrClosed) {
-		return jobs.NewProblem(jobs.CodeUnavailable, "the server is about to stop; say it again in a moment")
-	}
-	return err
+func (n *chatNamespace) enter(_ context.Context, s *socketio.Socket, req events.ChatRoomRef) (events.OK, error) {
+	return events.OK{OK: true}, visitorOf(s).Enter(req.Room, n.show(s, chat.RoomName(req.Room)))
 }
+
+func (n *chatNamespace) exit(_ context.Context, s *socketio.Socket, req events.ChatRoomRef) (events.OK, error) {
+	return events.OK{OK: true}, visitorOf(s).Exit(req.Room, func() { s.Leave(chatRoom(req.Room)) })
+}
+
+func (n *chatNamespace) types(_ context.Context, s *socketio.Socket, req events.ChatRoomRef) error {
+	visitorOf(s).Typing(req.Room)
+	return nil
+}
+
+func (n *chatNamespace) check(err error) {
+	if err != nil {
+		n.log.Error("clients miss an event", "nsp", "/chat", "err", err)
+	}
+}
+
+// chatRoom is the socket room of a chat room. No socket's own room begins like it.
+func chatRoom(name string) string { return "room " + chat.RoomName(name) }

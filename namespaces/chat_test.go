@@ -111,9 +111,9 @@ func TestAPersonWithTwoTabsComesAndLeavesOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := chatServer(t, new(journal.Memory))
 		bob, _ := l.enter(t, `{"nickname":"Bob"}`)
-		one, _ := l.enter(t, `{"nickname":"Ada"}`)
-		token := until[struct{ Token string }](one, "chat:welcome").Token
-		two, _ := l.enter(t, `{"nickname":"Ada","token":"`+token+`"}`)
+		const ada = `{"nickname":"Ada","token":"a secret of Ada's own"}`
+		one, _ := l.enter(t, ada)
+		two, _ := l.enter(t, ada)
 		if people := until[struct{ People []string }](two, "chat:people").People; fmt.Sprint(people) != "[Ada Bob]" {
 			t.Errorf("got %v, want Ada and Bob", people)
 		}
@@ -133,51 +133,205 @@ func TestAPersonWithTwoTabsComesAndLeavesOnce(t *testing.T) {
 	})
 }
 
-func TestPrivateWordsReachTheTwoAloneAndWaitOverARestart(t *testing.T) {
+// private takes what has come of private words, as "from: text", and acknowledges it if asked to. The
+// acknowledgement of an empty room ends it.
+func (c *client) private(ack bool) (got []string) {
+	c.t.Helper()
+	var end chatAck
+	c.ask("chat:leave", map[string]string{"room": "nowhere"}, &end)
+	for _, e := range c.events {
+		if e.name == "chat:private" {
+			var p chat.Private
+			json.Unmarshal(e.payload, &p)
+			got = append(got, p.From+": "+p.Text)
+			if ack {
+				c.write("43/chat," + e.ack + "[]")
+			}
+		}
+	}
+	c.events = nil
+	synctest.Wait()
+	return got
+}
+
+// tell says something to one person, whose pages do meanwhile.
+func (c *client) tell(to, text string, meanwhile func()) (ack chatAck) {
+	c.t.Helper()
+	id := c.nextID
+	c.nextID++
+	c.write(fmt.Sprintf(`42/chat,%d["chat:private",{"to_user":%q,"chat":%q}]`, id, to, text))
+	synctest.Wait()
+	meanwhile()
+	want := fmt.Sprintf("43/chat,%d", id)
+	for {
+		packet := c.read()
+		if args, ok := strings.CutPrefix(packet, want); ok {
+			var acks []chatAck
+			if err := json.Unmarshal([]byte(args), &acks); err != nil {
+				c.t.Fatal(err)
+			}
+			return acks[0]
+		}
+		c.events = append(c.events, c.parse(packet))
+	}
+}
+
+func (c *client) leave() {
+	c.conn.Close()
+	synctest.Wait()
+}
+
+func wantTexts(t *testing.T, who string, got []string, want ...string) {
+	t.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s: got %q, want %q", who, got, want)
+	}
+}
+
+func TestPrivateWordsAreDeliveredWhenAPageHasTakenThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := new(journal.Memory)
 		l := chatServer(t, store)
 		ada, _ := l.enter(t, `{"nickname":"Ada"}`)
 		bob, _ := l.enter(t, `{"nickname":"Bob"}`)
 		eve, _ := l.enter(t, `{"nickname":"Eve"}`)
-		var ack chatAck
-		ada.ask("chat:private", map[string]string{"to_user": "Bob", "chat": "secret"}, &ack)
-		if !ack.OK || !ack.Delivered {
-			t.Fatalf("got %+v, want it delivered", ack)
+		begin := time.Now()
+		ack := ada.tell("Bob", "one", func() { wantTexts(t, "Bob", bob.private(true), "Ada: one") })
+		if !ack.OK || !ack.Delivered || time.Since(begin) != 0 {
+			t.Errorf("got %+v after %v, want it delivered at once", ack, time.Since(begin))
 		}
-		for _, c := range []*client{ada, bob} {
-			if p := until[chat.Private](c, "chat:private"); p.Text != "secret" || p.From != "Ada" || p.To != "Bob" {
-				t.Errorf("got %+v", p)
+
+		// A connection that has died and nobody has noticed: nothing acknowledges what it is sent.
+		if ack := ada.tell("Bob", "two", func() {}); !ack.OK || ack.Delivered || time.Since(begin) != 2*time.Second {
+			t.Errorf("got %+v after %v, want it to wait, after 2s", ack, time.Since(begin))
+		}
+		bob.leave()
+		if ack := ada.tell("Bob", "three", func() {}); !ack.OK || ack.Delivered || time.Since(begin) != 2*time.Second {
+			t.Errorf("got %+v after %v, want it to wait at once", ack, time.Since(begin)-2*time.Second)
+		}
+		wantTexts(t, "Ada", ada.private(true), "Ada: one", "Ada: two", "Ada: three")
+		wantTexts(t, "Eve", eve.private(true))
+
+		l = chatServer(t, store) // another process, later
+		bob, _ = l.enter(t, `{"nickname":"Bob"}`)
+		wantTexts(t, "Bob", bob.private(true), "Ada: two", "Ada: three")
+		wantTexts(t, "Bob", bob.private(true))
+		bob.leave()
+		for _, l := range []*pipeListener{l, chatServer(t, store)} {
+			bob, _ = l.enter(t, `{"nickname":"Bob"}`)
+			wantTexts(t, "Bob again", bob.private(true))
+		}
+	})
+}
+
+func TestAClientThatAcknowledgesNothingGetsItOnceAConnectionAndNotForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := chatServer(t, new(journal.Memory))
+		ada, _ := l.enter(t, `{"nickname":"Ada"}`)
+		ada.tell("Bob", "one", func() {})
+		ada.tell("Bob", "two", func() {})
+		bob, _ := l.enter(t, `{"nickname":"Bob"}`)
+		wantTexts(t, "Bob", bob.private(false), "Ada: one", "Ada: two")
+		bob.leave()
+		bob, _ = l.enter(t, `{"nickname":"Bob"}`)
+		wantTexts(t, "Bob, who has left soon", bob.private(false), "Ada: one", "Ada: two")
+		for range 10 { // answers pings, as any client does
+			wantTexts(t, "Bob, who stays", bob.private(false))
+			time.Sleep(10 * time.Second)
+		}
+		bob.leave()
+		bob, _ = l.enter(t, `{"nickname":"Bob"}`)
+		wantTexts(t, "Bob, after he has stayed", bob.private(false))
+	})
+}
+
+func TestWhatOneTabDidNotTakeIsNotLostByAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := chatServer(t, new(journal.Memory))
+		const auth = `{"nickname":"Bob","token":"a secret of Bob's own"}`
+		ada, _ := l.enter(t, `{"nickname":"Ada"}`)
+		dead, _ := l.enter(t, auth)
+		ada.tell("Bob", "one", func() {})
+		live, _ := l.enter(t, auth)
+		ack := ada.tell("Bob", "two", func() {
+			if e := live.next(); e.name != "chat:welcome" {
+				t.Fatalf("got %s", e.name)
+			}
+			for {
+				var p chat.Private
+				e := live.next()
+				if json.Unmarshal(e.payload, &p); p.Text == "two" { // and not the first
+					live.write("43/chat," + e.ack + "[]")
+					return
+				}
+			}
+		})
+		if !ack.Delivered {
+			t.Errorf("got %+v, want it delivered", ack)
+		}
+		dead.leave()
+		live.leave()
+		again, _ := l.enter(t, auth)
+		wantTexts(t, "Bob", again.private(true), "Ada: one")
+	})
+}
+
+func TestWhoWaitsForADeliveryMaySayMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := chatServer(t, new(journal.Memory))
+		ada, _ := l.enter(t, `{"nickname":"Ada"}`)
+		l.enter(t, `{"nickname":"Bob"}`) // and acknowledges nothing
+		begin := time.Now()
+		ada.tell("Bob", "one", func() {
+			var ack chatAck
+			if ada.ask("chat:message", map[string]string{"chat": "more"}, &ack); !ack.OK || time.Since(begin) != 0 {
+				t.Errorf("got %+v after %v, want it said at once", ack, time.Since(begin))
+			}
+		})
+	})
+}
+
+func TestANicknameForWhichWordsWaitIsTheirsWhoHadIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := new(journal.Memory)
+		l := chatServer(t, store)
+		ada, _ := l.enter(t, `{"nickname":"Ada"}`)
+		bob, _ := l.enter(t, `{"nickname":"Bob","token":"a secret of Bob's own"}`)
+		bob.leave()
+		ada.tell("Bob", "for Bob alone", func() {})
+		for _, l := range []*pipeListener{l, chatServer(t, store)} {
+			for auth, code := range map[string]string{
+				`{"nickname":"Bob"}`: chat.Reserved,
+				`{"nickname":"Bob","token":"somebody else's secret"}`: chat.Reserved,
+				`{"nickname":"Bob","token":"short"}`:                  chat.BadToken,
+			} {
+				if _, got := l.enter(t, auth); !strings.HasPrefix(got, "44/chat,") || !strings.Contains(got, fmt.Sprintf(`"code":%q`, code)) {
+					t.Errorf("%s: got %s, want code %s", auth, got, code)
+				}
 			}
 		}
-		bob.conn.Close()
-		synctest.Wait()
-		ada.ask("chat:private", map[string]string{"to_user": "Bob", "chat": "later"}, &ack)
-		if !ack.OK || ack.Delivered {
-			t.Fatalf("got %+v, want it to wait", ack)
-		}
-		ada.ask("chat:message", map[string]string{"chat": "end"}, &ack)
-		for {
-			e := eve.next()
-			if e.name == "chat:private" {
-				t.Fatalf("Eve reads %s", e.payload)
+		bob, _ = l.enter(t, `{"nickname":"Bob","token":"a secret of Bob's own"}`)
+		wantTexts(t, "Bob", bob.private(true), "Ada: for Bob alone")
+	})
+}
+
+// What a client said before it left is said, and its name is free when it has.
+func TestAClientThatSaysSomethingAndLeavesHasSaidIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := chatServer(t, new(journal.Memory))
+		ada, _ := l.enter(t, `{"nickname":"Ada"}`)
+		for i := range 20 {
+			bob, answer := l.enter(t, `{"nickname":"Bob"}`)
+			if !strings.HasPrefix(answer, "40/chat,") {
+				t.Fatalf("got %s", answer)
 			}
-			if e.name == "chat:message" {
-				break
+			bob.write(fmt.Sprintf(`42/chat,["chat:message",{"chat":"%d"}]`, i))
+			bob.write("41/chat,")
+			synctest.Wait()
+			if m := until[chat.Message](ada, "chat:message"); m.Text != fmt.Sprint(i) {
+				t.Errorf("got %+v, want %d", m, i)
 			}
-		}
-		again := chatServer(t, store) // another process, later
-		bob, _ = again.enter(t, `{"nickname":"Bob"}`)
-		if p := until[chat.Private](bob, "chat:private"); p.Text != "later" {
-			t.Errorf("got %+v, want what has waited and nothing that was delivered", p)
-		}
-		synctest.Wait()
-		bob, _ = chatServer(t, store).enter(t, `{"nickname":"Bob"}`)
-		bob.ask("chat:message", map[string]string{"chat": "nothing twice"}, &ack)
-		for _, e := range bob.events {
-			if e.name == "chat:private" {
-				t.Errorf("%s comes again", e.payload)
-			}
+			bob.leave()
 		}
 	})
 }

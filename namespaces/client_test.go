@@ -31,6 +31,7 @@ type client struct {
 type event struct {
 	name    string
 	payload json.RawMessage
+	ack     string // the id of the acknowledgement that is asked for, if one is
 }
 
 // pipeListener gives an http.Server the other ends of pipes.
@@ -158,11 +159,13 @@ func (c *client) next() event {
 func (c *client) parse(packet string) event {
 	c.t.Helper()
 	rest, ok := strings.CutPrefix(packet, "42"+c.ns+",")
+	body := strings.TrimLeft(rest, "0123456789")
+	id := strings.TrimSuffix(rest, body)
 	var args []json.RawMessage
-	if !ok || json.Unmarshal([]byte(rest), &args) != nil || len(args) != 2 {
+	if !ok || json.Unmarshal([]byte(body), &args) != nil || len(args) != 2 {
 		c.t.Fatalf("got %q, want an event with one payload", packet)
 	}
-	var e event
+	e := event{ack: id}
 	json.Unmarshal(args[0], &e.name)
 	e.payload = args[1]
 	return e

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"jobcast/chat"
 	"jobcast/events"
 	"jobcast/jobs"
 	"jobcast/socketio"
@@ -25,6 +26,12 @@ func EncodeError(err error) any {
 			pointer = "/" + strings.ReplaceAll(payload.Field, ".", "/")
 		}
 		problem = jobs.BadRequest(pointer, payload.Error())
+	}
+	if refusal, ok := errors.AsType[*chat.Refusal](err); ok {
+		problem = jobs.NewProblem(refusal.Code, refusal.Detail)
+	}
+	if errors.Is(err, chat.ErrClosed) {
+		problem = jobs.NewProblem(jobs.CodeUnavailable, "the server is about to stop; say it again in a moment")
 	}
 	if problem.Code == jobs.CodeInternal {
 		level := slog.LevelError

@@ -42,19 +42,24 @@ export interface MainClientToServer {
 /**
  * `/chat` is the chat: without auth the anonymous room, with a nickname the lobby, rooms of one's
  * own making, and words to one person. A nickname that cannot be is refused by a connect_error whose data
- * has the code nickname_taken, nickname_empty, nickname_too_long or nickname_invalid, and a detail.
+ * has a detail and the code nickname_taken, nickname_reserved (words wait there for somebody else),
+ * nickname_empty, nickname_too_long, nickname_invalid or token_invalid.
+ *
+ * A page has a `chat:private` when it has acknowledged it, or when its connection has lived for a minute and a
+ * half after it, as a heartbeat has come back by then. Otherwise the next connection is given it again, with
+ * the same id.
  *
  * What the server says.
  */
 export interface ChatServerToClient {
-  /** tells who has a nickname how to come again with it */
+  /** tells who has a nickname how it was accepted */
   "chat:welcome": (payload: ChatIdentity) => void;
   /** is what was said in a room before, oldest first */
   "chat:history": (payload: ChatPast) => void;
   /** was said in a room */
   "chat:message": (payload: ChatMessage) => void;
-  /** was said to one person; only the two get it */
-  "chat:private": (payload: ChatPrivate) => void;
+  /** was said to one person; only the two get it, and it waits until a page has acknowledged it */
+  "chat:private": (payload: ChatPrivate, ack: () => void) => void;
   /** is who is in a room that was entered */
   "chat:people": (payload: ChatPresent) => void;
   /** has come into a room; said once for all tabs of a person */
@@ -68,7 +73,12 @@ export interface ChatServerToClient {
 /**
  * `/chat` is the chat: without auth the anonymous room, with a nickname the lobby, rooms of one's
  * own making, and words to one person. A nickname that cannot be is refused by a connect_error whose data
- * has the code nickname_taken, nickname_empty, nickname_too_long or nickname_invalid, and a detail.
+ * has a detail and the code nickname_taken, nickname_reserved (words wait there for somebody else),
+ * nickname_empty, nickname_too_long, nickname_invalid or token_invalid.
+ *
+ * A page has a `chat:private` when it has acknowledged it, or when its connection has lived for a minute and a
+ * half after it, as a heartbeat has come back by then. Otherwise the next connection is given it again, with
+ * the same id.
  *
  * What a client says. It connects with auth: ChatAuth.
  */
@@ -219,7 +229,7 @@ export interface VoteClientToServer {
 export interface ChatAuth {
   /** 1 to 32 characters */
   nickname?: string;
-  /** from chat:welcome: this is another tab of the same person, or the same tab again */
+  /** a random secret of the client's own, 16 to 256 bytes: who comes with the same is the same person, in another tab or later, and what waits for the nickname is theirs alone */
   token?: string;
 }
 
@@ -247,10 +257,11 @@ export interface ChatTellRequest {
   chat: string;
 }
 
-/** ChatTellAck says that a private message is kept, and whether that person was there. If not it waits. */
+/** ChatTellAck says that a private message is kept, and whether that person has it. If not it waits. */
 export interface ChatTellAck {
   ok: true;
   id: number;
+  /** a page of that person has taken it, within two seconds */
   delivered: boolean;
 }
 
@@ -265,13 +276,9 @@ export interface OK {
   ok: true;
 }
 
-/**
- * ChatIdentity is a nickname as it was accepted, and what proves that it is the same person again. It is
- * good until that person's last tab has left.
- */
+/** ChatIdentity is a nickname as it was accepted, without the spaces around it. */
 export interface ChatIdentity {
   nickname: string;
-  token: string;
 }
 
 /** ChatPast is the newest of what was said in a room, at most 200 messages. */
@@ -292,6 +299,7 @@ export interface ChatMessage {
 
 /** ChatPrivate was said to one person. */
 export interface ChatPrivate {
+  /** grows with all that is said; who gets one twice knows it by this */
   id: number;
   from_user: string;
   to_user: string;

@@ -29,6 +29,10 @@ func newChatSite(t *testing.T) chatSite {
 		t.Fatal(err)
 	}
 	t.Cleanup(all.Close)
+	return newChatSiteOf(t, all)
+}
+
+func newChatSiteOf(t *testing.T, all *chat.Chat) chatSite {
 	s := &server{Config: Config{Chat: all}}
 	e := echo.New()
 	e.HTTPErrorHandler = func(err error, c echo.Context) { c.NoContent(problemOf(err).Status) }
@@ -38,14 +42,19 @@ func newChatSite(t *testing.T) chatSite {
 
 func (c chatSite) do(req *http.Request, answer any) int {
 	c.t.Helper()
-	rec := httptest.NewRecorder()
-	c.e.ServeHTTP(rec, req)
+	rec := c.record(req)
 	if rec.Code == http.StatusOK {
 		if err := json.Unmarshal(rec.Body.Bytes(), answer); err != nil {
 			c.t.Fatalf("%s: %v in %s", req.URL, err, rec.Body)
 		}
 	}
 	return rec.Code
+}
+
+func (c chatSite) record(req *http.Request) *httptest.ResponseRecorder {
+	rec := httptest.NewRecorder()
+	c.e.ServeHTTP(rec, req)
+	return rec
 }
 
 func (c chatSite) get(path string, answer any) int {
