@@ -266,12 +266,14 @@ for (const transport of ["websocket", "polling"]) {
     assert.ok(!(await lines(third)).includes(`${transport} secret`), "somebody else reads private words");
 
     // To somebody who has left it waits.
-    await close(other);
+    const back = await other.context().newPage(); // the same browser
+    back.problems = other.problems;
+    await other.close();
     await until("the others see who has left", async () => !(await by(one, "people").textContent()).includes(bob));
     await by(one, "private-to").fill(bob);
     await speak(one, `${transport} for later`);
     await crash(one, third);
-    const back = await visit("/chat/", transport);
+    await back.goto(`${server.url}/chat/?transport=${transport}`);
     await join(back, bob);
     await heard([`${transport} for later`], back);
     assert.ok(!(await lines(third)).includes(`${transport} for later`));

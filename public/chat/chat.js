@@ -7,25 +7,26 @@ import { ANONYMOUS, index, LOBBY, overSocketIO, queue, raw, reader } from './tra
 
 const WAYS = [
   ...SOCKETIO,
-  { value: 'raw', label: 'Raw WebSocket', about: 'A WebSocket without Socket.IO: what is said is the text of a frame. It has no history, no rooms and no list of people; private words go over a second WebSocket.' },
+  { value: 'raw', label: 'Raw WebSocket', about: 'A WebSocket without Socket.IO: what is said is the text of a frame. It has one room and no list of people; private words go over a second WebSocket.' },
   { value: 'short', label: 'Short polling', about: 'The page asks once a second for what comes after what it has read. It has no names.' },
   { value: 'queue', label: 'Long polling, a queue each', about: 'The server keeps a queue for each reader, and holds a request for up to ten seconds until something is in it. It has no names.' },
   { value: 'reader', label: 'Long polling, a place each', about: 'The server remembers how far each reader has read, and holds a request for up to ten seconds until there is more. It has no names.' },
 ];
 const HTTP = { short: index, queue, reader };
-const PROOF = 'jobcast.chat';
 const LINES = 500; // kept in a room
 const TYPING_MS = 3000; // how long somebody types after the last sign of it
 const SIGN_MS = 1500; // how often a sign goes out
 
 const REFUSALS = {
   nickname_taken: 'Somebody here has this nickname. Choose another one.',
+  nickname_reserved: 'Words wait here for somebody else who has had this nickname. Choose another one.',
   nickname_empty: 'A nickname needs at least one visible character.',
   nickname_too_long: 'This nickname is too long.',
   nickname_invalid: 'A nickname cannot have control characters.',
 };
 
 const rooms = new Map(); // name -> {lines, ids, people, typing, unread}
+const letters = new Set(); // the ids of the newest private messages
 let nickname = '';
 let wished = ''; // the nickname that is being asked for
 let here = ANONYMOUS;
@@ -56,7 +57,13 @@ const on = {
     room(message.room).typing.delete(message.from);
     add(message.room, message);
   },
-  private: (message) => add(here, { ...message, secret: true }),
+  private(message) {
+    // What the server does not know to have come it sends again, also to another room than before.
+    if (message.id !== undefined && letters.has(message.id)) return;
+    letters.add(message.id);
+    if (letters.size > LINES) letters.delete(letters.values().next().value);
+    add(here, { ...message, secret: true });
+  },
   people(name, people) {
     room(name).people = new Set(people);
     paint.mark();
@@ -78,7 +85,6 @@ const on = {
   notice: (words) => add(here, { note: words }),
   welcome(identity) {
     nickname = identity.nickname;
-    prove(nickname, identity.token);
     // After a break this connection is in the lobby only.
     for (const name of rooms.keys()) if (name !== LOBBY) link.join(name, (wrong) => wrong && on.notice(wrong));
   },
@@ -92,22 +98,6 @@ const on = {
     return false;
   },
 };
-
-/** What proves a nickname, for the other tabs of this browser and for this one after a break. */
-function prove(name, token) {
-  try {
-    localStorage.setItem(PROOF, JSON.stringify({ name, token }));
-  } catch { /* this tab is then somebody else after a break, until the server has noticed it */ }
-}
-
-function proof(name) {
-  try {
-    const kept = JSON.parse(localStorage.getItem(PROOF));
-    return kept?.name === name.trim() ? kept.token : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 /** A connection that was refused takes no messages; a new nickname makes a new one. */
 function usable(yes) {
@@ -133,7 +123,7 @@ function open(way, onState) {
     welcome = true;
     problem('nickname', '');
   };
-  link = isSocketIO(way) ? overSocketIO(way, nickname, () => proof(nickname), on, state) : way === 'raw' ? raw(nickname, on, state) : HTTP[way](on, state);
+  link = isSocketIO(way) ? overSocketIO(way, nickname, on, state) : way === 'raw' ? raw(nickname, on, state) : HTTP[way](on, state);
   $('nickname').disabled = $('join').disabled = !named;
   text($('nickname-hint'), !named ? 'This transport has no names.' : nickname ? 'Empty it to be anonymous again.' : 'With a name there are rooms, people and private words.');
   show($('to-field'), nickname && link.private);

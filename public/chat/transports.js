@@ -1,9 +1,9 @@
 // The chat over each transport. All of them bring a message to the same functions of `on`:
 //
 //   message({id, room, from, text, at})    said in a room; without id where the transport has none
-//   private({id, from, to, text, at})      said to one person
+//   private({id, from, to, text, at})      said to one person; it may come again after a break
 //   people(room, names), joined(room, name), left(room, name), typing(room, name)
-//   welcome({nickname, token})             the nickname as it was accepted, and what proves it again
+//   welcome({nickname})                    the nickname as it was accepted
 //   notice(words)                          what the server has to say about something sent
 //   refused(error)                         the nickname was not accepted
 //   doubt(words)                           it may not have been
@@ -15,6 +15,7 @@ import { sentence } from '/shared/page.js';
 
 const ANSWER_MS = 10000;
 const POLL_MS = 1000;
+const TOKEN = 'jobcast.chat.token';
 
 /** The room of those who have no name. It is one and the same under all transports. */
 export const ANONYMOUS = '';
@@ -23,17 +24,40 @@ export const LOBBY = 'lobby';
 
 const UNSURE = 'The server did not answer, so it is not sure that this was sent.';
 
-/** Socket.IO, over either transport: all that the chat can do. token() proves the nickname again. */
-export function overSocketIO(transport, nickname, token, on, onState) {
+/**
+ * What makes this browser the same person again: only who has it gets the nickname back while words wait
+ * for it. Without a store the other tabs, and this one after a reload, are somebody else.
+ */
+const token = (() => {
+  const fresh = name();
+  try {
+    const kept = localStorage.getItem(TOKEN) ?? fresh;
+    localStorage.setItem(TOKEN, kept);
+    return kept;
+  } catch {
+    return fresh;
+  }
+})();
+
+/** 128 random bits. */
+function name() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
+}
+
+/** Socket.IO, over either transport: all that the chat can do. */
+export function overSocketIO(transport, nickname, on, onState) {
   const link = socketLink({
-    namespace: '/chat', transport, onState, auth: (give) => give(nickname ? { nickname, token: token() } : {}), onRefused: on.refused,
+    namespace: '/chat', transport, onState, auth: nickname ? { nickname, token } : {}, onRefused: on.refused,
   });
   const { socket } = link;
   const message = (one) => ({ id: one.id, room: one.room, from: one.from_user, to: one.to_user, text: one.chat, at: one.at });
   socket.on('chat:welcome', on.welcome);
   socket.on('chat:history', ({ messages }) => messages.forEach((one) => on.message(message(one))));
   socket.on('chat:message', (one) => on.message(message(one)));
-  socket.on('chat:private', (one) => on.private(message(one)));
+  socket.on('chat:private', (one, ack) => {
+    on.private(message(one));
+    ack(); // the server need not keep it any more
+  });
   socket.on('chat:people', ({ room, people }) => on.people(room, people));
   socket.on('chat:joined', ({ room, user }) => on.joined(room, user));
   socket.on('chat:left', ({ room, user }) => on.left(room, user));
@@ -51,43 +75,44 @@ export function overSocketIO(transport, nickname, token, on, onState) {
   };
 }
 
-/** A raw WebSocket: text for those without a name, JSON for the others, and one more for private words. */
+/**
+ * A raw WebSocket for a room, and one more for private words. It says how far it has come each time that
+ * it connects: a break costs nothing, and what is not sure to have come once does not come twice.
+ */
 export function raw(nickname, on, onState) {
-  if (!nickname) {
-    const link = rawLink({ path: '/ws/chat', onState, onMessage: (text) => on.message({ room: ANONYMOUS, text }) });
-    return { ...link, say: (room, text, done) => done(link.send(text) ? '' : 'Not connected: this was not sent.') };
-  }
-  const name = encodeURIComponent(nickname);
-  const group = rawLink({
-    path: `/ws/chat/${name}`,
+  const room = nickname ? LOBBY : ANONYMOUS;
+  const owner = nickname ? `/${encodeURIComponent(nickname)}?token=${token}&` : '?';
+  const connect = (path, call, more) => {
+    let at = 0;
+    return rawLink({
+      path: () => `${path}${owner}index=${at}`,
+      onMessage(data) {
+        const { id, from_user: from, to_user: to, chat: text, error } = JSON.parse(data);
+        if (error) return on.notice(text);
+        at = id;
+        call({ id, from, to, text });
+      },
+      ...more,
+    });
+  };
+  const group = connect('/ws/chat', (message) => on.message({ ...message, room }), {
     onState,
     // A browser does not tell why a WebSocket was refused.
-    onRefused: () => on.doubt('The server does not answer, or does not let this nickname in: it may be taken.'),
-    onMessage(data) {
-      const { from_user: from, chat: text } = JSON.parse(data);
-      on.message({ room: LOBBY, from, text });
-    },
+    onRefused: () => nickname && on.doubt('The server does not answer, or does not let this nickname in: it may be taken.'),
   });
-  const one = rawLink({
-    path: `/ws/private/${name}`,
-    onState() {},
-    onMessage(data) {
-      const { from_user: from, to_user: to, chat: text, error } = JSON.parse(data);
-      if (error) on.notice(error);
-      else on.private({ from, to, text });
-    },
-  });
+  const one = nickname && connect('/ws/private', on.private, { onState() {} });
+  const send = (link, data) => (link.send(data) ? '' : 'Not connected: this was not sent.');
   return {
     close() {
       group.close();
-      one.close();
+      if (one) one.close();
     },
-    say: (room, text, done) => done(group.send(text) ? '' : 'Not connected: this was not sent.'),
-    private(to, text, done) {
-      const sent = one.send(JSON.stringify({ to_user: to, chat: text }));
-      if (sent) on.private({ from: nickname, to, text }); // it comes to the other alone
-      done(sent ? '' : 'Not connected: this was not sent.');
-    },
+    say: (to, text, done) => done(send(group, text)),
+    private: one && ((to, text, done) => {
+      const wrong = send(one, JSON.stringify({ to_user: to, chat: text }));
+      if (!wrong) on.private({ from: nickname, to, text }); // it comes to the other alone
+      done(wrong);
+    }),
   };
 }
 
@@ -103,11 +128,11 @@ const send = (path, init, done) => json(path, init).then(() => done(''), (error)
 
 /** Long polling with a queue for each reader, who is known by a name that it makes up. */
 export function queue(on, onState) {
-  const name = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, '0')).join('');
+  const reader = name();
   const link = pollLink({
     onState,
     async ask(signal) {
-      const { status, msg } = await json(`/get_msg/?name=${name}`, { signal });
+      const { status, msg } = await json(`/get_msg/?name=${reader}`, { signal });
       if (status) on.message({ room: ANONYMOUS, text: msg });
     },
   });
@@ -131,7 +156,7 @@ export function index(on, onState) {
 
 /** Long polling where the server remembers how far this reader has read. */
 export function reader(on, onState) {
-  const uid = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, '0')).join('');
+  const uid = name();
   const link = pollLink({
     onState,
     async ask(signal) {

@@ -46,9 +46,9 @@ export function socketLink({ namespace, auth, transport, onState, onRefused }) {
 }
 
 /**
- * A raw WebSocket. onMessage gets text, or an ArrayBuffer; send returns false where nothing is connected.
- * onRefused is called, once, when the first connection was not made; it is tried again all the same. onClose
- * gets each end of one that was.
+ * A raw WebSocket. path is one, or a function that returns one each time that it connects. onMessage gets
+ * text, or an ArrayBuffer; send returns false where nothing is connected. onRefused is called, once, when
+ * the first connection was not made; it is tried again all the same. onClose gets each end of one that was.
  */
 export function rawLink({ path, onState, onOpen, onMessage, onRefused, onClose }) {
   let socket = null;
@@ -58,7 +58,7 @@ export function rawLink({ path, onState, onOpen, onMessage, onRefused, onClose }
   let tried = false;
 
   function open() {
-    socket = new WebSocket(new URL(path, location.href.replace(/^http/, 'ws')));
+    socket = new WebSocket(new URL(typeof path === 'function' ? path() : path, location.href.replace(/^http/, 'ws')));
     socket.binaryType = 'arraybuffer';
     let opened = false;
     socket.onopen = () => {
