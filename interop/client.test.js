@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import { join, resolve } from "node:path";
 import { before, test } from "node:test";
 import { Server } from "socket.io";
+import * as msgpack from "socket.io-msgpack-parser";
 import { sleep } from "./lib/server.js";
 
 const ROOT = resolve(import.meta.dirname, "..");
@@ -17,11 +18,12 @@ before(() => {
 });
 
 /** Listens on the port, 0 for any, and hands the end of it to stop. */
-async function listen(port, serve) {
+async function listen(port, parser, serve) {
   const http = createServer();
   const io = new Server(http, {
     pingInterval: 200,
     pingTimeout: 300,
+    parser,
     connectionStateRecovery: { maxDisconnectionDuration: 60_000 },
   });
   serve(io);
@@ -30,8 +32,12 @@ async function listen(port, serve) {
   return { port: http.address().port, stop: () => new Promise((done) => io.close(done)) };
 }
 
-for (const transport of ["websocket", "polling"]) {
-  test(`the client in Go, over ${transport}, and socket.io of Node`, { timeout: 60_000 }, async () => {
+for (const [name, transport, parser] of [
+  ["websocket", "websocket"],
+  ["polling", "polling"],
+  ["websocket in MessagePack", "websocket", msgpack],
+]) {
+  test(`the client in Go, over ${name}, and socket.io of Node`, { timeout: 60_000 }, async () => {
     const auths = [];
     const left = [];
     let server;
@@ -53,7 +59,7 @@ for (const transport of ["websocket", "polling"]) {
           const { port, stop } = server;
           await stop();
           await sleep(300);
-          server = await listen(port, serve);
+          server = await listen(port, parser, serve);
         });
         socket.on("leave", () => socket.disconnect());
         socket.on("disconnect", (reason) => left.push(reason));
@@ -63,10 +69,11 @@ for (const transport of ["websocket", "polling"]) {
         next(token === "secret" ? undefined : Object.assign(new Error("not authorized"), { data: { token } }));
       });
     };
-    server = await listen(0, serve);
+    server = await listen(0, parser, serve);
     try {
       const env = { ...process.env, GORACE: "halt_on_error=1" };
       const args = ["-url", `http://127.0.0.1:${server.port}`, "-transport", transport];
+      if (parser) args.push("-msgpack");
       const program = spawn(BINARY, args, { env, stdio: ["ignore", "pipe", "pipe"] });
       let out = "";
       let err = "";

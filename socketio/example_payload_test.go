@@ -124,6 +124,19 @@ func ExampleNamespace_AllowMsgpack() {
 	// hello you <nil>
 }
 
+// What is compressed already is not compressed again on its way.
+func ExampleNamespace_Compress() {
+	picture := socketio.NewEvent[[]byte]("picture")
+	server := socketio.New(socketio.Config{})
+	page := connect(server, "/")
+	defer end(server, page)
+	pictures := receive(page, picture)
+
+	picture.Emit(server.Of("/").Compress(false), []byte("\x89PNG"))
+	fmt.Printf("%q\n", <-pictures)
+	// Output: "\x89PNG"
+}
+
 // A handler for everything that has none.
 func ExampleNamespace_HandleAny() {
 	server := socketio.New(socketio.Config{})

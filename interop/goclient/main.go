@@ -34,22 +34,24 @@ var (
 func main() {
 	url := flag.String("url", "", "`URL` of the server")
 	transport := flag.String("transport", "websocket", "`transport`, websocket or polling")
+	msgpack := flag.Bool("msgpack", false, "write packets as MessagePack")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := run(ctx, *url, client.Transport(*transport)); err != nil {
+	if err := run(ctx, *url, client.Transport(*transport), *msgpack); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, url string, transport client.Transport) error {
+func run(ctx context.Context, url string, transport client.Transport, msgpack bool) error {
 	out := json.NewEncoder(os.Stdout)
 	say := func(name string, value any) { _ = out.Encode([]any{name, value}) }
 
 	c := client.New(client.Config{
 		URL:            url,
 		Transport:      transport,
+		MessagePack:    msgpack,
 		ReconnectDelay: 50 * time.Millisecond,
 		Logger:         slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Auth: func(_ context.Context, namespace string) (any, error) {

@@ -73,7 +73,7 @@ func Call[Req, Res any](ctx context.Context, s *Socket, call socketio.Call[Req, 
 // came over. What does not decode is logged. Handlers may be registered at any time, but an event that
 // comes before its handler is gone. On panics if the event has a handler.
 func On[T any](s *Socket, event socketio.Event[T], h func(ctx context.Context, payload T)) {
-	s.handle1(event.Name(), func(in *incoming) (socketio.Args, error) {
+	s.onEvent(event.Name(), func(in *incoming) (socketio.Args, error) {
 		payload, err := socketio.DecodeArgs[T](in.name, in.args)
 		if err == nil {
 			h(in.ctx, payload)
@@ -86,7 +86,7 @@ func On[T any](s *Socket, event socketio.Event[T], h func(ctx context.Context, p
 // or an acknowledgement that says what went wrong (see CallError): what is in a *socketio.EventError, the text
 // of what is wrong with the request as "bad_request", and of any other error only that there was one.
 func Answer[Req, Res any](s *Socket, call socketio.Call[Req, Res], h func(ctx context.Context, req Req) (Res, error)) {
-	s.handle1(call.Name(), func(in *incoming) (socketio.Args, error) {
+	s.onEvent(call.Name(), func(in *incoming) (socketio.Args, error) {
 		req, err := socketio.DecodeArgs[Req](in.name, in.args)
 		if err != nil {
 			return socketio.Args{}, err
@@ -99,7 +99,7 @@ func Answer[Req, Res any](s *Socket, call socketio.Call[Req, Res], h func(ctx co
 	})
 }
 
-func (s *Socket) handle1(event string, h handler) {
+func (s *Socket) onEvent(event string, h handler) {
 	s.register(func() {
 		if _, ok := s.handlers[event]; ok {
 			panic("client: namespace " + s.name + ": event " + event + " is handled twice")
