@@ -107,8 +107,15 @@ async function connect(path, auth) {
   sockets.push(socket);
   const heard = [];
   socket.onAny((event, ...args) => {
+    const ack = typeof args.at(-1) === "function" ? args.pop() : null;
     heard.push([event, ...args]);
     note("send", path, event, args);
+    try {
+      assert.equal(operation("send", path, event).answers.length, ack ? 1 : 0, "an acknowledgement is asked for, or is not");
+    } catch (error) {
+      wrong.push(`send ${path} ${event}: ${error.message}`);
+    }
+    ack?.();
   });
   await new Promise((ok, bad) => socket.on("connect", ok).on("connect_error", bad));
   return {
@@ -170,9 +177,10 @@ test("namespace /chat", async () => {
   const anonymous = await connect("/chat");
   await anonymous.ask("chat:message", { chat: "to all" });
   await anonymous.hears("chat:message");
-  const ada = await connect("/chat", { nickname: "Ada" });
-  const [, { token }] = await ada.hears("chat:welcome");
-  const tab = await connect("/chat", { nickname: "Ada", token });
+  const auth = { nickname: "Ada", token: "a random secret of Ada's own" };
+  const ada = await connect("/chat", auth);
+  await ada.hears("chat:welcome", ({ nickname }) => nickname === "Ada");
+  const tab = await connect("/chat", auth);
   await ada.hears("chat:history");
   await ada.hears("chat:people", ({ people }) => people.includes("Ada"));
   const bob = await connect("/chat", { nickname: "Bob" });
