@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 
+	"jobcast/engineio"
 	"jobcast/socketio/parser"
 	"jobcast/socketio/work"
 )
@@ -131,7 +132,7 @@ func (c *call) fail(err error) {
 	srv.log.Debug("event failed", "nsp", c.socket.ns.name, "socket", c.socket.label(), "event", string(c.name), "err", err)
 	value := c.encodeError(err)
 	switch err := c.answer(&value); {
-	case err == nil, errors.Is(err, ErrAnswered), errors.Is(err, ErrDisconnected):
+	case err == nil, errors.Is(err, ErrAnswered), c.isOfLeaving(err):
 	default:
 		srv.log.Error("event's error cannot be encoded", "nsp", c.socket.ns.name, "event", string(c.name), "err", err)
 		value = internalFailure
@@ -163,7 +164,7 @@ func (c *call) encodeError(err error) (value any) {
 
 // isOfLeaving reports whether err is but the news that a client has left meanwhile.
 func (c *call) isOfLeaving(err error) bool {
-	if errors.Is(err, ErrDisconnected) {
+	if errors.Is(err, ErrDisconnected) || errors.Is(err, engineio.ErrClosed) {
 		return true
 	}
 	_, ok := errors.AsType[Reason](err)

@@ -171,7 +171,18 @@ func TestLeavingIsNoFailure(t *testing.T) {
 				return context.Cause(ctx)
 			}),
 			NewEvent[struct{}]("other").On(func(context.Context, *Socket, struct{}) error { return context.Canceled }),
+			NewEvent[struct{}]("quick").On(func(context.Context, *Socket, struct{}) error { return nil }),
 		)
+		// The session has ended, and nobody has told the socket yet.
+		gone, _ := join(t, srv, "/")
+		gone.mu.Lock()
+		gone.err = engineio.ErrClosed
+		gone.mu.Unlock()
+		gone.send(`20["quick"]`)
+		synctest.Wait()
+		if log.Len() > 0 {
+			t.Errorf("a client whose session has just ended was logged: %s", log.String())
+		}
 		for _, event := range []string{"ask", "work", "cause"} {
 			p, _ := join(t, srv, "/")
 			p.send(`20["` + event + `"]`)
