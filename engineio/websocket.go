@@ -70,18 +70,35 @@ func (c *wsConn) serve(s *Session, ahead []byte) {
 	if len(ahead) > 0 {
 		c.receive(s, ahead)
 	}
+	// What a client does first, joining a namespace, makes the stack grow, and most clients then wait. They
+	// do it on a new one.
+	if c.conn.Watched() || c.readOnce(s, r) {
+		s.server.wg.Go(func() { c.read(s, r) })
+	}
+}
+
+// read goes on where serve stops.
+func (c *wsConn) read(s *Session, r *netconn.Reader) {
 	for !c.conn.Watched() {
-		p, err := r.Read()
-		if len(p) > 0 {
-			c.receive(s, p)
-		}
-		r.Release()
-		if err != nil {
-			c.ended(s)
+		if !c.readOnce(s, r) {
 			return
 		}
 	}
 	c.watch(s)
+}
+
+// readOnce waits for bytes and acts on them. It returns false when the connection has ended.
+func (c *wsConn) readOnce(s *Session, r *netconn.Reader) bool {
+	p, err := r.Read()
+	if len(p) > 0 {
+		c.receive(s, p)
+	}
+	r.Release()
+	if err != nil {
+		c.ended(s)
+		return false
+	}
+	return true
 }
 
 // ended is called when nothing can be read any more.
