@@ -9,8 +9,11 @@ import (
 func TestABurstAndThenTheRate(t *testing.T) {
 	r := Rate{PerSecond: 10, Burst: 5}
 	for name, take := range map[string]func(time.Time) bool{
-		"client":  func() func(time.Time) bool { c := new(Client); return func(at time.Time) bool { return c.Take(r, at) } }(),
-		"address": func() func(time.Time) bool { a := new(Addresses); return func(at time.Time) bool { return a.Take("a", r, at) } }(),
+		"client": func() func(time.Time) bool { c := new(Client); return func(at time.Time) bool { return c.Take(r, at) } }(),
+		"address": func() func(time.Time) bool {
+			a := new(Addresses)
+			return func(at time.Time) bool { return a.Take("a", r, at) }
+		}(),
 	} {
 		begin := time.Now()
 		count := func(from, to time.Duration) (allowed int) {
