@@ -25,6 +25,7 @@ import (
 	"jobcast/engineio"
 	"jobcast/engineio/cors"
 	"jobcast/jobs"
+	"jobcast/jobs/files"
 	"jobcast/namespaces"
 	"jobcast/natsio"
 	"jobcast/socketio"
@@ -114,7 +115,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		return startFailure(ctx, s.Data, err)
 	}
 	// After the store, which holds the lock of the data directory.
-	files, err := jobs.OpenFiles(filepath.Join(s.Data, "files"))
+	files, err := files.Open(filepath.Join(s.Data, "files"))
 	if err != nil {
 		_ = store.Close() // the first error is the one to tell
 		return dataFailure(s.Data, err)

@@ -2,13 +2,14 @@ package jobs
 
 import (
 	"net/url"
-	"path"
+
+	"jobcast/jobs/files"
 )
 
 // ArtifactWriter writes one artifact. It belongs to one goroutine.
 type ArtifactWriter struct {
 	run         *Run
-	tmp         *tempFile
+	tmp         *files.Temp
 	name        string
 	contentType string
 	size        int64
@@ -20,15 +21,15 @@ type ArtifactWriter struct {
 // replaces it. contentType may be empty. The name is a plain one of at most 200 bytes. Create and the
 // writer use the disk: they may block. Watchers learn of the artifact with the job's next event.
 func (r *Run) Create(name, contentType string) (*ArtifactWriter, error) {
-	if p := checkName(name); p != nil {
+	if p := files.CheckName(name); p != nil {
 		return nil, p
 	}
 	if err := r.alive(); err != nil {
 		return nil, err
 	}
-	tmp, err := r.files.create()
+	tmp, err := r.files.Create()
 	if err != nil {
-		return nil, diskProblem("create artifact", err)
+		return nil, files.DiskProblem("create artifact", err)
 	}
 	return &ArtifactWriter{run: r, tmp: tmp, name: name, contentType: contentType}, nil
 }
@@ -40,7 +41,7 @@ func (w *ArtifactWriter) Write(p []byte) (int, error) {
 	n, err := w.tmp.Write(p)
 	w.size += int64(n)
 	if err != nil {
-		w.err = diskProblem("write artifact", err)
+		w.err = files.DiskProblem("write artifact", err)
 	}
 	return n, w.err
 }
@@ -52,15 +53,15 @@ func (w *ArtifactWriter) Close() error {
 		return w.err
 	}
 	w.closed = true
-	defer w.tmp.discard()
+	defer w.tmp.Discard()
 	if w.err == nil {
 		w.err = w.run.alive()
 	}
 	if w.err != nil {
 		return w.err
 	}
-	if err := w.tmp.commit(path.Join("artifacts", string(w.run.id)), w.name); err != nil {
-		w.err = diskProblem("close artifact", err)
+	if err := w.tmp.CommitArtifact(w.run.id, w.name); err != nil {
+		w.err = files.DiskProblem("close artifact", err)
 		return w.err
 	}
 	w.run.addArtifact(Artifact{
@@ -77,6 +78,6 @@ func (w *ArtifactWriter) Abort() {
 	if !w.closed {
 		w.closed = true
 		w.err = ErrClosed
-		w.tmp.discard()
+		w.tmp.Discard()
 	}
 }

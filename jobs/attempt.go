@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"time"
+
+	"jobcast/jobs/job"
 )
 
 const (
@@ -81,7 +83,7 @@ func call(worker Worker, run *Run, args json.RawMessage) (out outcome) {
 	returned := false
 	defer func() {
 		if v := recover(); v != nil {
-			out.panic = &Error{Type: "panic", Message: cut(fmt.Sprint(v), maxErrorBytes), Stack: cut(string(debug.Stack()), maxStackBytes)}
+			out.panic = &Error{Type: "panic", Message: job.Cut(fmt.Sprint(v), maxErrorBytes), Stack: job.Cut(string(debug.Stack()), maxStackBytes)}
 		} else if !returned {
 			out.panic = &Error{Type: "panic", Message: "the worker ended its goroutine without returning"}
 		}
@@ -136,7 +138,7 @@ func (a *attempt) supervise() {
 func (a *attempt) arm(until time.Time, failed bool) time.Time {
 	a.run.mu.Lock()
 	defer a.run.mu.Unlock()
-	times := []time.Time{until, a.run.progress.due(), a.run.log.due()}
+	times := []time.Time{until, a.run.progress.due(), a.run.log.Due()}
 	if failed {
 		times = []time.Time{until, time.Now().Add(time.Second)}
 	}
@@ -258,16 +260,16 @@ func cancelledData(reason string) any {
 func errorOf(err error) *Error {
 	if known, ok := errors.AsType[*Error](err); ok {
 		e := *known
-		e.Message, e.Stack = cut(e.Message, maxErrorBytes), cut(e.Stack, maxStackBytes)
+		e.Message, e.Stack = job.Cut(e.Message, maxErrorBytes), job.Cut(e.Stack, maxStackBytes)
 		if e.Type == "" {
 			e.Type = "error"
 		}
 		return &e
 	}
 	if p, ok := errors.AsType[*Problem](err); ok {
-		return &Error{Type: p.Code, Message: cut(p.Error(), maxErrorBytes)}
+		return &Error{Type: p.Code, Message: job.Cut(p.Error(), maxErrorBytes)}
 	}
-	return &Error{Type: "error", Message: cut(err.Error(), maxErrorBytes)}
+	return &Error{Type: "error", Message: job.Cut(err.Error(), maxErrorBytes)}
 }
 
 func (a *attempt) fail(e *Error) {

@@ -5,10 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
-)
 
-// defaultGrace is how long a worker may take to return after a cancel.
-const defaultGrace = 10 * time.Second
+	"jobcast/jobs/job"
+)
 
 // cancelling is the data of a job.cancelling event: another node reads it there.
 type cancelling struct {
@@ -19,19 +18,9 @@ type cancelling struct {
 func decodeCancelling(e Event) (reason string, grace time.Duration) {
 	var c cancelling
 	if json.Unmarshal(e.Data, &c) != nil {
-		return "", defaultGrace
+		return "", job.DefaultGrace
 	}
 	return c.Reason, time.Duration(c.GraceMs) * time.Millisecond
-}
-
-func (r *CancelRequest) grace() time.Duration {
-	switch {
-	case r.Force:
-		return 0
-	case r.GraceMs == nil:
-		return defaultGrace
-	}
-	return time.Duration(*r.GraceMs) * time.Millisecond
 }
 
 // Cancel asks a job to stop and returns without waiting for its worker. A job that waits is cancelled
@@ -39,21 +28,21 @@ func (r *CancelRequest) grace() time.Duration {
 // grace, is cancelled without it; with Force, or a grace of 0, that is at once. A second cancel can
 // only shorten the grace. The error is a *Problem.
 func (e *Engine) Cancel(ctx context.Context, req CancelRequest) (Outcome, Job, error) {
-	if err := req.check(); err != nil {
+	if err := req.Check(); err != nil {
 		return "", Job{}, err
 	}
-	outcome, job, err := e.cancel(ctx, req)
+	outcome, now, err := e.cancel(ctx, req)
 	if errors.Is(err, ErrNotFound) {
-		return "", Job{}, noJob(req.ID)
+		return "", Job{}, job.NoJob(req.ID)
 	}
 	if err != nil {
 		return "", Job{}, ProblemOf(err)
 	}
-	return outcome, job, nil
+	return outcome, now, nil
 }
 
 func (e *Engine) cancel(ctx context.Context, req CancelRequest) (Outcome, Job, error) {
-	grace := req.grace()
+	grace := req.Grace()
 	for {
 		last, pos, err := e.last(ctx, req.ID)
 		if err != nil {

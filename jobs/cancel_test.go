@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"jobcast/jobs/memory"
 )
 
 func cancelJob(t *testing.T, e *Engine, req CancelRequest, want Outcome) Job {
@@ -20,7 +22,7 @@ func cancelJob(t *testing.T, e *Engine, req CancelRequest, want Outcome) Job {
 
 func TestCancelQueued(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := openEngine(t, NewMemoryStore(), "n1")
+		e := openEngine(t, memory.New(), "n1")
 		defer closeEngine(t, e)
 		for range defaultConcurrency {
 			startCount(t, e, countArgs{N: 10, Gap: time.Second})
@@ -41,7 +43,7 @@ func TestCancelQueued(t *testing.T) {
 
 func TestCancelStopsTheWorkerWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := openEngine(t, NewMemoryStore(), "n1")
+		e := openEngine(t, memory.New(), "n1")
 		defer closeEngine(t, e)
 		id := startCount(t, e, countArgs{N: 1000, Gap: time.Second})
 		time.Sleep(2500 * time.Millisecond)
@@ -66,7 +68,7 @@ func TestCancelStopsTheWorkerWithinASecond(t *testing.T) {
 
 func TestCompletedWinsOverCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := openEngine(t, NewMemoryStore(), "n1")
+		e := openEngine(t, memory.New(), "n1")
 		defer closeEngine(t, e)
 		id := startCount(t, e, countArgs{Do: "finish"})
 		synctest.Wait()
@@ -91,7 +93,7 @@ func TestCancelOfDeafWorker(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				e := openEngine(t, NewMemoryStore(), "n1")
+				e := openEngine(t, memory.New(), "n1")
 				id := startCount(t, e, countArgs{N: 2, Do: "deaf"})
 				time.Sleep(time.Second)
 				began := time.Now()
@@ -119,7 +121,7 @@ func TestCancelOfDeafWorker(t *testing.T) {
 
 func TestSecondCancelShortensGrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := openEngine(t, NewMemoryStore(), "n1")
+		e := openEngine(t, memory.New(), "n1")
 		id := startCount(t, e, countArgs{Do: "deaf"})
 		synctest.Wait()
 		began := time.Now()
@@ -141,7 +143,7 @@ func TestSecondCancelShortensGrace(t *testing.T) {
 
 func TestCancelReachesTheOtherNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := NewMemoryStore()
+		store := memory.New()
 		runs := openEngine(t, store, "n1")
 		defer closeEngine(t, runs)
 		hang, deaf := startCount(t, runs, countArgs{Do: "hang"}), startCount(t, runs, countArgs{Do: "deaf"})
@@ -173,7 +175,7 @@ func TestCancelReachesTheOtherNode(t *testing.T) {
 
 func TestCancelledJobIsNotRunAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := NewMemoryStore()
+		store := memory.New()
 		dying := newMortalStore(store, -1, false)
 		first := openEngine(t, dying, "n1")
 		id := startCount(t, first, countArgs{N: 1000, Gap: time.Second, Do: "deaf"})
@@ -192,7 +194,7 @@ func TestCancelledJobIsNotRunAgain(t *testing.T) {
 
 func TestCancelRefusesNonsense(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := openEngine(t, NewMemoryStore(), "n1")
+		e := openEngine(t, memory.New(), "n1")
 		defer closeEngine(t, e)
 		for _, c := range []struct {
 			req  CancelRequest

@@ -15,6 +15,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"jobcast/jobs"
+	"jobcast/jobs/files"
+	"jobcast/jobs/memory"
 )
 
 // contract compiles the parts of the contract by name.
@@ -119,12 +121,12 @@ func TestEngineKeepsTheContract(t *testing.T) {
 			}
 			return []string{"a"}, nil
 		})
-		files, err := jobs.OpenFiles(t.TempDir())
+		files, err := files.Open(t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer files.Close()
-		cfg := jobs.Config{Store: jobs.NewMemoryStore(), Files: files, Workers: []jobs.Worker{worker}, Node: "n1", Logger: slog.New(slog.DiscardHandler)}
+		cfg := jobs.Config{Store: memory.New(), Files: files, Workers: []jobs.Worker{worker}, Node: "n1", Logger: slog.New(slog.DiscardHandler)}
 		e, err := jobs.Open(t.Context(), cfg)
 		if err != nil {
 			t.Fatal(err)

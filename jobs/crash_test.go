@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"jobcast/jobs/memory"
 )
 
 // checkLines checks that a job's text is whole: line numbers without a hole, and no attempt's lines
@@ -32,7 +34,7 @@ func checkLines(t *testing.T, e *Engine, id ID) []string {
 
 func TestLostWorkerLeadsToANewAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := NewMemoryStore()
+		store := memory.New()
 		dying := newMortalStore(store, -1, false)
 		first := openEngine(t, dying, "n1")
 		id := startCount(t, first, countArgs{N: 20, Gap: time.Second})
@@ -61,7 +63,7 @@ func TestLostWorkerLeadsToANewAttempt(t *testing.T) {
 
 func TestWorkerLostTooOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := NewMemoryStore()
+		store := memory.New()
 		var id ID
 		for n := range 2 {
 			dying := newMortalStore(store, -1, false)
@@ -97,7 +99,7 @@ func TestEveryCrashLeavesOneStory(t *testing.T) {
 		for writes := 1; writes < 25; writes++ {
 			t.Run(fmt.Sprintf("writes=%d/before=%t", writes, before), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					store := NewMemoryStore()
+					store := memory.New()
 					dying := newMortalStore(store, writes, before)
 					first := openEngine(t, dying, "n1")
 					req := StartRequest{Kind: "count", Args: encode(args), IdempotencyKey: "once"}
@@ -121,10 +123,8 @@ func TestEveryCrashLeavesOneStory(t *testing.T) {
 					// Nothing is left in the queue.
 					time.Sleep(2 * LeaseTime)
 					synctest.Wait()
-					store.mu.Lock()
-					defer store.mu.Unlock()
-					if len(store.queue) != 0 {
-						t.Errorf("the queue still has %s", store.queue[0].id)
+					if n := store.Queued(); n != 0 {
+						t.Errorf("the queue still has %d", n)
 					}
 				})
 			})
@@ -139,7 +139,7 @@ func TestRandomKills(t *testing.T) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				rng := rand.New(rand.NewPCG(seed, 1))
-				store := NewMemoryStore()
+				store := memory.New()
 				var ids []ID
 				var group sync.WaitGroup
 				for round := range 6 {
@@ -198,7 +198,7 @@ func TestRandomKills(t *testing.T) {
 
 func TestLateWorkerIsFenced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := NewMemoryStore()
+		store := memory.New()
 		first := openEngine(t, &noExtendStore{Store: store}, "n1") // it is alive, but its lease runs out
 		defer closeEngine(t, first)
 		id := startCount(t, first, countArgs{N: 40, Gap: time.Second})

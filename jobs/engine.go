@@ -2,7 +2,8 @@
 // appended there with compare-and-set, and watching a job means reading its log from any point on.
 //
 // It knows neither sockets nor HTTP, nor what stores the logs: it takes a Store. A client's view of a job
-// is fixed by the contract, contract/jobs.schema.json.
+// is fixed by the contract, contract/jobs.schema.json. What a job is, and what is said of it, is in package
+// job; the names here are the same.
 //
 // # Goroutines
 //
@@ -23,10 +24,10 @@ import (
 	"slices"
 	"sync"
 	"time"
-)
 
-// LeaseTime is how long a worker may be silent before its job is given to another.
-const LeaseTime = 15 * time.Second
+	"jobcast/jobs/files"
+	"jobcast/jobs/index"
+)
 
 const (
 	defaultConcurrency = 4
@@ -39,7 +40,7 @@ const (
 // Config configures an Engine. Store and Files must be set.
 type Config struct {
 	Store       Store
-	Files       *Files
+	Files       *files.Dir
 	Workers     []Worker     // the kinds of job that this node runs
 	Concurrency int          // jobs run at once; zero means 4
 	Node        string       // the name of this node in events; empty means the host's name
@@ -50,11 +51,11 @@ type Config struct {
 // any goroutine. The package comment lists its goroutines.
 type Engine struct {
 	store   Store
-	files   *Files
+	files   *files.Dir
 	workers map[string]Worker
 	node    string
 	log     *slog.Logger
-	index   *index
+	index   *index.Index
 
 	work     context.Context // ends when Close begins: with it end the runs, the tails and the index
 	stopWork context.CancelCauseFunc
@@ -78,7 +79,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, errors.New("jobs: Config.Store and Config.Files must be set")
 	}
 	e := &Engine{
-		store: cfg.Store, files: cfg.Files, workers: make(map[string]Worker), index: newIndex(),
+		store: cfg.Store, files: cfg.Files, workers: make(map[string]Worker), index: index.New(),
 		node: cfg.Node, log: cfg.Logger,
 		abandon: make(chan struct{}), ended: make(chan struct{}),
 		runs: make(map[ID]*Run), tails: make(map[ID]*tail),
@@ -195,7 +196,7 @@ func (e *Engine) run(id ID) *Run {
 
 // learn takes in a record that is known to be stored.
 func (e *Engine) learn(rec Record) {
-	e.index.apply(rec)
+	e.index.Apply(rec)
 	if r := e.run(rec.Event.JobID); r != nil {
 		r.notice(&rec.Job)
 	}
@@ -214,7 +215,7 @@ func (e *Engine) upkeep() {
 		case <-sweep.C:
 			e.sweep(sweepEvery)
 		case <-clean.C:
-			if err := e.files.expireUploads(); err != nil {
+			if err := e.files.ExpireUploads(); err != nil {
 				e.log.Warn("cannot remove old uploads", "err", err)
 			}
 		}
@@ -225,7 +226,7 @@ func (e *Engine) upkeep() {
 // are there already, waiting or leased, are left alone; the others are where someone stored the job and
 // did not come to put it into the queue.
 func (e *Engine) sweep(quiet time.Duration) {
-	for _, id := range e.index.unfinished(time.Now().Add(-quiet)) {
+	for _, id := range e.index.Unfinished(time.Now().Add(-quiet)) {
 		ctx, cancel := context.WithTimeout(e.work, storeTimeout)
 		err := e.store.Enqueue(ctx, id)
 		cancel()
@@ -276,7 +277,7 @@ func (e *Engine) readIndexOnce(loaded func()) error {
 			e.learn(rec)
 		case rec.Event.JobID == "":
 			live = true
-			e.index.load(all)
+			e.index.Load(all)
 			all = nil
 			loaded()
 		default:

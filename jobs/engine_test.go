@@ -12,6 +12,10 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"jobcast/jobs/files"
+	jobpkg "jobcast/jobs/job"
+	"jobcast/jobs/memory"
 )
 
 // countArgs are those of the kind that most tests run: it reports N times, Gap apart.
@@ -61,7 +65,7 @@ func runCount(ctx context.Context, r *Run, args countArgs) (countResult, error) 
 // openEngine opens an engine over a store; the test closes it.
 func openEngine(t *testing.T, store Store, node string, workers ...Worker) *Engine {
 	t.Helper()
-	files, err := OpenFiles(t.TempDir())
+	files, err := files.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +146,7 @@ func last(recs []Record) Record { return recs[len(recs)-1] }
 
 func TestJobCompletes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := openEngine(t, NewMemoryStore(), "n1")
+		e := openEngine(t, memory.New(), "n1")
 		defer closeEngine(t, e)
 		id := startCount(t, e, countArgs{N: 10, Gap: 100 * time.Millisecond})
 		recs := story(t, e, id)
@@ -164,7 +168,7 @@ func TestJobCompletes(t *testing.T) {
 			t.Errorf("the last report was not stored: got %s", before.Event.Data)
 		}
 		job, err := e.Get(t.Context(), id)
-		if err != nil || !sameJSON(job.Args, encode(countArgs{N: 10, Gap: 100 * time.Millisecond})) || job.State != Completed {
+		if err != nil || !jobpkg.SameJSON(job.Args, encode(countArgs{N: 10, Gap: 100 * time.Millisecond})) || job.State != Completed {
 			t.Errorf("get: got %s, %s, %v", job.State, job.Args, err)
 		}
 	})
@@ -172,7 +176,7 @@ func TestJobCompletes(t *testing.T) {
 
 func TestFailureIsFinal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := openEngine(t, NewMemoryStore(), "n1")
+		e := openEngine(t, memory.New(), "n1")
 		defer closeEngine(t, e)
 		recs := story(t, e, startCount(t, e, countArgs{N: 1, Do: "fail"}))
 		if got, want := types(recs), "queued started progress failed"; got != want {
@@ -187,7 +191,7 @@ func TestFailureIsFinal(t *testing.T) {
 
 func TestPanicCostsOnlyItsJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := openEngine(t, NewMemoryStore(), "n1")
+		e := openEngine(t, memory.New(), "n1")
 		defer closeEngine(t, e)
 		bad := startCount(t, e, countArgs{N: 3, Gap: time.Second, Do: "panic"})
 		good := startCount(t, e, countArgs{N: 10, Gap: time.Second})
@@ -208,7 +212,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var now, most atomic.Int32
 		kind := NewKind[struct{}, int]("busy")
-		e := openEngine(t, NewMemoryStore(), "n1", kind.Worker(nil, func(context.Context, *Run, struct{}) (int, error) {
+		e := openEngine(t, memory.New(), "n1", kind.Worker(nil, func(context.Context, *Run, struct{}) (int, error) {
 			n := now.Add(1)
 			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 			}
@@ -232,7 +236,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 
 func TestCloseHandsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := NewMemoryStore()
+		store := memory.New()
 		first := openEngine(t, store, "n1")
 		polite := startCount(t, first, countArgs{N: 100, Gap: time.Second})
 		deaf := startCount(t, first, countArgs{N: 1, Do: "deaf"})
@@ -272,7 +276,7 @@ func TestCloseHandsBack(t *testing.T) {
 
 func TestUnknownKindFailsTheJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := NewMemoryStore()
+		store := memory.New()
 		other := NewKind[struct{}, int]("other")
 		first := openEngine(t, store, "n1", other.Worker(nil, func(ctx context.Context, _ *Run, _ struct{}) (int, error) {
 			<-ctx.Done()
@@ -294,7 +298,7 @@ func TestUnknownKindFailsTheJob(t *testing.T) {
 
 func TestOpenAndCloseLeaveNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := openEngine(t, NewMemoryStore(), "n1")
+		e := openEngine(t, memory.New(), "n1")
 		closeEngine(t, e)
 		closeEngine(t, e)
 		if _, _, err := e.Start(t.Context(), StartRequest{Kind: "count"}); ProblemOf(err).Code != CodeUnavailable {
@@ -310,7 +314,7 @@ func TestOpenAndCloseLeaveNothing(t *testing.T) {
 // parts, is the job's.
 func TestWatchersSeeTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := openEngine(t, NewMemoryStore(), "n1")
+		e := openEngine(t, memory.New(), "n1")
 		defer closeEngine(t, e)
 		id := startCount(t, e, countArgs{N: 1500, Gap: 60 * time.Millisecond})
 		var group sync.WaitGroup
@@ -361,7 +365,7 @@ type followCounter struct {
 
 func TestReadersShareOneTail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &followCounter{Store: NewMemoryStore()}
+		store := &followCounter{Store: memory.New()}
 		e := openEngine(t, store, "n1")
 		defer closeEngine(t, e)
 		id := startCount(t, e, countArgs{N: 50, Gap: 100 * time.Millisecond})

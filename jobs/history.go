@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+
+	"jobcast/jobs/job"
 )
 
 const (
@@ -41,7 +43,7 @@ func (e *Engine) snapshot(ctx context.Context, id ID) (Job, error) {
 	}
 	last, _, err := e.last(ctx, id)
 	if errors.Is(err, ErrNotFound) {
-		return Job{}, noJob(id)
+		return Job{}, job.NoJob(id)
 	}
 	if err != nil {
 		return Job{}, ProblemOf(err)
@@ -73,7 +75,7 @@ func (e *Engine) History(ctx context.Context, id ID, after uint64, limit int) (e
 		_, _, err = e.last(ctx, id)
 	}
 	if errors.Is(err, ErrNotFound) {
-		return nil, false, noJob(id)
+		return nil, false, job.NoJob(id)
 	}
 	if err != nil {
 		return nil, false, ProblemOf(err)

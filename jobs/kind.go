@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+
+	"jobcast/jobs/job"
 )
 
 // maxResultBytes bounds a result. What is bigger belongs into an artifact.
@@ -40,14 +42,14 @@ func (k Kind[A, R]) Worker(check func(ctx context.Context, args A) error, run fu
 		kind: k.name,
 		check: func(ctx context.Context, raw json.RawMessage) error {
 			var args A
-			if err := decodeArgs(raw, &args); err != nil || check == nil {
+			if err := job.DecodeArgs(raw, &args); err != nil || check == nil {
 				return err
 			}
 			return check(ctx, args)
 		},
 		run: func(ctx context.Context, r *Run, raw json.RawMessage) (json.RawMessage, error) {
 			var args A
-			if err := decodeArgs(raw, &args); err != nil {
+			if err := job.DecodeArgs(raw, &args); err != nil {
 				return nil, err
 			}
 			result, err := run(ctx, r, args)

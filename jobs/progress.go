@@ -92,14 +92,6 @@ func cutRunes(s string, n int) string {
 	return s
 }
 
-// cut returns at most n bytes of s, as UTF-8.
-func cut(s string, n int) string {
-	if len(s) > n {
-		s = s[:n]
-	}
-	return strings.ToValidUTF8(s, "")
-}
-
 const (
 	rateWindow = 30 * time.Second
 	etaAfter   = 3 * time.Second // and etaSamples: before, an estimate would jump about

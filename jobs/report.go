@@ -46,7 +46,7 @@ func (a *attempt) storeAll() error {
 // storeSome reports whether there was anything to store.
 func (a *attempt) storeSome(due func(time.Time) bool) (bool, error) {
 	a.run.mu.Lock()
-	progress, log := due(a.run.progress.due()), due(a.run.log.due())
+	progress, log := due(a.run.progress.due()), due(a.run.log.Due())
 	a.run.mu.Unlock()
 	if log {
 		if err := a.storeLines(); err != nil {
@@ -154,7 +154,7 @@ func (a *attempt) reread() error {
 // storeLines stores one chunk of the job's text.
 func (a *attempt) storeLines() error {
 	a.run.mu.Lock()
-	lines, size := a.run.log.take(time.Now())
+	lines, size := a.run.log.Take(time.Now())
 	a.run.mu.Unlock()
 	chunk := LogChunk{JobID: a.run.id, Attempt: a.run.attempt, Line: a.lines + 1, Lines: lines}
 	// Lines that were taken cannot be put back behind those that came since: they are tried until they

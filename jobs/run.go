@@ -7,6 +7,9 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"jobcast/jobs/files"
+	"jobcast/jobs/lines"
 )
 
 // Why a run's context ends.
@@ -25,7 +28,7 @@ type Run struct {
 	node       string
 	startedAt  time.Time // with node and attempt, tells this attempt from every other
 	startedSeq uint64
-	files      *Files
+	files      *files.Dir
 	ctx        context.Context
 	cancel     context.CancelCauseFunc
 	wake       chan struct{} // holds one: there is something for the attempt's goroutine
@@ -34,7 +37,7 @@ type Run struct {
 	mu        sync.Mutex // guards everything below
 	over      bool
 	progress  throttle
-	log       logBuffer
+	log       lines.Buffer
 	artifacts []Artifact
 	armed     time.Time    // when the attempt's goroutine looks again by itself
 	order     *cancelOrder // nil: nobody wants the job cancelled
@@ -96,14 +99,14 @@ func (r *Run) Step(index, count int, name string) {
 // stored yet, the oldest lines are dropped, and a line of the system's says how many.
 func (r *Run) Log(level slog.Level, text string, attrs ...slog.Attr) {
 	now := time.Now()
-	line, size := newLine(now, level, text, attrs)
+	line, size := lines.New(now, level, text, attrs)
 	r.mu.Lock()
 	if r.over {
 		r.mu.Unlock()
 		return
 	}
-	r.log.add(now, line, size)
-	early := r.early(r.log.due())
+	r.log.Add(now, line, size)
+	early := r.early(r.log.Due())
 	r.mu.Unlock()
 	if early {
 		r.poke()
@@ -111,7 +114,7 @@ func (r *Run) Log(level slog.Level, text string, attrs ...slog.Attr) {
 }
 
 // Upload opens a file that a client uploaded.
-func (r *Run) Upload(name string) (*Upload, error) { return r.files.OpenUpload(name) }
+func (r *Run) Upload(name string) (*files.Upload, error) { return r.files.OpenUpload(name) }
 
 // early reports whether something is due before the attempt's goroutine looks by itself. mu is held.
 func (r *Run) early(due time.Time) bool { return due.Before(r.armed) }

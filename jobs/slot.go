@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"jobcast/jobs/job"
 )
 
 // slot runs one job after the other.
@@ -102,7 +104,7 @@ func (e *Engine) cancelDetails(last Record) (reason string, grace time.Duration)
 		from := after - min(after, page)
 		recs, err := e.store.Read(ctx, last.Event.JobID, from, page)
 		if err != nil {
-			return "", defaultGrace
+			return "", job.DefaultGrace
 		}
 		for i := len(recs) - 1; i >= 0; i-- {
 			if recs[i].Event.Type == EventCancelling {
@@ -110,7 +112,7 @@ func (e *Engine) cancelDetails(last Record) (reason string, grace time.Duration)
 			}
 		}
 		if after = from; after == 0 {
-			return "", defaultGrace
+			return "", job.DefaultGrace
 		}
 	}
 }

@@ -3,28 +3,26 @@ package jobs
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/oklog/ulid/v2"
+	"jobcast/jobs/job"
 )
 
 // Start makes a new job, or returns the one that the same id or idempotency key made before; created
 // says which. The job comes without Args. The error is a *Problem.
 func (e *Engine) Start(ctx context.Context, req StartRequest) (job Job, created bool, err error) {
-	if err := req.check(); err != nil {
+	if err := req.Check(); err != nil {
 		return Job{}, false, err
 	}
 	worker, ok := e.workers[req.Kind]
 	if !ok {
-		return Job{}, false, BadRequest("/kind", fmt.Sprintf("there is no kind %q; there are: %s", cut(req.Kind, 64), strings.Join(e.Kinds(), ", ")))
+		return Job{}, false, e.noKind(req.Kind)
 	}
-	id := req.id()
+	id := req.JobID()
 	if req.ID != "" || req.IdempotencyKey != "" {
 		// Before the worker's check: what it looks at, such as an upload, may be gone by now.
 		if job, err = e.same(ctx, id, req); !errors.Is(err, ErrNotFound) {
@@ -38,25 +36,17 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (job Job, created 
 	return job, created, problemOrNil(err)
 }
 
+// noKind is the Problem of a kind that no worker has.
+func (e *Engine) noKind(kind string) *Problem {
+	return BadRequest("/kind", fmt.Sprintf("there is no kind %q; there are: %s", job.Cut(kind, 64), strings.Join(e.Kinds(), ", ")))
+}
+
 // problemOrNil keeps a nil *Problem out of an error.
 func problemOrNil(err error) error {
 	if err == nil {
 		return nil
 	}
 	return ProblemOf(err)
-}
-
-// id is the job's: the client's, or one that its key always leads to, so that two requests with one key
-// meet in the store, or a new one.
-func (r *StartRequest) id() ID {
-	switch {
-	case r.ID != "":
-		return r.ID
-	case r.IdempotencyKey != "":
-		sum := sha256.Sum256([]byte("jobs: idempotency key\x00" + r.IdempotencyKey))
-		return ID("k" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:20]))
-	}
-	return ID(ulid.Make().String())
 }
 
 // same returns the job that has the id, if it was made by the same request, or ErrNotFound if there is
@@ -67,7 +57,7 @@ func (e *Engine) same(ctx context.Context, id ID, req StartRequest) (Job, error)
 		return Job{}, err
 	}
 	if last.Job.Kind != req.Kind {
-		return Job{}, req.mismatch()
+		return Job{}, req.Mismatch()
 	}
 	return last.Job, e.sameArgs(ctx, id, req)
 }
@@ -77,17 +67,10 @@ func (e *Engine) sameArgs(ctx context.Context, id ID, req StartRequest) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	if !sameJSON(args, req.Args) {
-		return req.mismatch()
+	if !job.SameJSON(args, req.Args) {
+		return req.Mismatch()
 	}
 	return nil
-}
-
-func (r *StartRequest) mismatch() *Problem {
-	if r.ID != "" {
-		return NewProblem(CodeConflict, fmt.Sprintf("the id %q was used with another kind or other args", r.ID))
-	}
-	return NewProblem(CodeIdempotencyMismatch, "the key was used with another kind or other args")
 }
 
 // create writes a new job. The order counts: whatever a crash leaves behind, a job whose first event is

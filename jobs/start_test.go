@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"jobcast/jobs/memory"
 )
 
 func TestStartRequestIsStrict(t *testing.T) {
@@ -60,7 +62,7 @@ func TestStartRequestIsStrict(t *testing.T) {
 
 func TestStartRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := openEngine(t, NewMemoryStore(), "n1")
+		e := openEngine(t, memory.New(), "n1")
 		defer closeEngine(t, e)
 		many := make([]string, 17)
 		for i := range many {
@@ -104,7 +106,7 @@ func TestStartRefuses(t *testing.T) {
 
 func TestStartIsIdempotent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := NewMemoryStore()
+		store := memory.New()
 		e, other := openEngine(t, store, "n1"), openEngine(t, store, "n2")
 		defer closeEngine(t, e)
 		defer closeEngine(t, other)
@@ -144,7 +146,7 @@ func TestStartIsIdempotent(t *testing.T) {
 		if _, _, code := start(e, byID); code != CodeConflict {
 			t.Errorf("an id with other args: got %q, want conflict", code)
 		}
-		if got := ProblemOf(byKey.mismatch()).Status; got != 422 {
+		if got := ProblemOf(byKey.Mismatch()).Status; got != 422 {
 			t.Errorf("idempotency_mismatch: got status %d, want 422", got)
 		}
 	})
@@ -152,7 +154,7 @@ func TestStartIsIdempotent(t *testing.T) {
 
 func TestConcurrentStartsMakeOneJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := NewMemoryStore()
+		store := memory.New()
 		engines := []*Engine{openEngine(t, store, "n1"), openEngine(t, store, "n2")}
 		var created, same, refused atomic.Int32
 		var group sync.WaitGroup
@@ -195,7 +197,7 @@ func TestConcurrentStartsMakeOneJob(t *testing.T) {
 
 func TestStartOutlivesItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := openEngine(t, &slowStore{Store: NewMemoryStore(), delay: time.Second}, "n1")
+		e := openEngine(t, &slowStore{Store: memory.New(), delay: time.Second}, "n1")
 		defer closeEngine(t, e)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
@@ -222,7 +224,7 @@ func TestKinds(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		b, a := NewKind[struct{}, string]("b.x"), NewKind[struct{}, func()]("a:y")
-		e := openEngine(t, NewMemoryStore(), "n1",
+		e := openEngine(t, memory.New(), "n1",
 			b.Worker(nil, func(context.Context, *Run, struct{}) (string, error) { return strings.Repeat("x", 300<<10), nil }),
 			a.Worker(nil, func(context.Context, *Run, struct{}) (func(), error) { return func() {}, nil }))
 		defer closeEngine(t, e)
@@ -239,7 +241,7 @@ func TestKinds(t *testing.T) {
 			}
 		}
 		files := e.files
-		if _, err := Open(t.Context(), Config{Store: NewMemoryStore(), Files: files, Workers: []Worker{b.Worker(nil, nil), b.Worker(nil, nil)}}); err == nil {
+		if _, err := Open(t.Context(), Config{Store: memory.New(), Files: files, Workers: []Worker{b.Worker(nil, nil), b.Worker(nil, nil)}}); err == nil {
 			t.Error("two workers of one kind: got no error")
 		}
 	})

@@ -12,6 +12,8 @@ import (
 
 	"jobcast/events"
 	"jobcast/jobs"
+	"jobcast/jobs/files"
+	"jobcast/jobs/memory"
 	"jobcast/socketio"
 )
 
@@ -37,13 +39,13 @@ func count(ctx context.Context, r *jobs.Run, args countArgs) (int, error) {
 // bubble runs a test with the namespace /jobs over a memory store, in fake time.
 func bubble(t *testing.T, test func(t *testing.T, l *pipeListener)) {
 	synctest.Test(t, func(t *testing.T) {
-		files, err := jobs.OpenFiles(t.TempDir())
+		files, err := files.Open(t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
 		kind := jobs.NewKind[countArgs, int]("count")
 		engine, err := jobs.Open(t.Context(), jobs.Config{
-			Store:       jobs.NewMemoryStore(),
+			Store:       memory.New(),
 			Files:       files,
 			Workers:     []jobs.Worker{kind.Worker(nil, count)},
 			Concurrency: 50,

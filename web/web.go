@@ -25,6 +25,7 @@ import (
 	"jobcast/chat"
 	"jobcast/compare"
 	"jobcast/jobs"
+	"jobcast/jobs/files"
 	"jobcast/vote"
 	"jobcast/websocket"
 )
@@ -55,7 +56,7 @@ type Config struct {
 	// nil means none.
 	Source fs.FS
 	Jobs   *jobs.Engine
-	Files  *jobs.Files
+	Files  *files.Dir
 	// Runs are the streams that are compared over all transports. Nil means that there are none.
 	Runs *compare.Runs
 	// Vote is what /api/vote and /ws/vote count. Nil means that neither is there.

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"jobcast/jobs"
+	"jobcast/jobs/files"
+	"jobcast/jobs/memory"
 )
 
 type countArgs struct {
@@ -85,7 +87,7 @@ type world struct {
 	http.Handler
 	t      *testing.T
 	engine *jobs.Engine
-	files  *jobs.Files
+	files  *files.Dir
 	log    *lockedBuffer
 }
 
@@ -100,13 +102,13 @@ var publicFiles = fstest.MapFS{
 func newWorld(t *testing.T, change ...func(*Config)) *world {
 	w := &world{t: t, log: new(lockedBuffer)}
 	logger := slog.New(slog.NewTextHandler(w.log, nil))
-	files, err := jobs.OpenFiles(t.TempDir())
+	files, err := files.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.files = files
 	w.engine, err = jobs.Open(t.Context(), jobs.Config{
-		Store: jobs.NewMemoryStore(), Files: files, Workers: workers(), Concurrency: 4, Logger: logger,
+		Store: memory.New(), Files: files, Workers: workers(), Concurrency: 4, Logger: logger,
 	})
 	if err != nil {
 		t.Fatal(err)

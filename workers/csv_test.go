@@ -12,22 +12,24 @@ import (
 	"time"
 
 	"jobcast/jobs"
+	"jobcast/jobs/files"
+	"jobcast/jobs/memory"
 )
 
 // testServer runs this package's jobs on a store in memory, with one root.
 type testServer struct {
 	*jobs.Engine
-	files *jobs.Files
+	files *files.Dir
 	root  string
 }
 
-func newTestServer(t *testing.T, files map[string]string) testServer {
+func newTestServer(t *testing.T, tree map[string]string) testServer {
 	t.Helper()
-	root := makeTree(t, files)
-	f, err := jobs.OpenFiles(t.TempDir())
+	root := makeTree(t, tree)
+	f, err := files.Open(t.TempDir())
 	must(t, err)
 	engine, err := jobs.Open(t.Context(), jobs.Config{
-		Store: jobs.NewMemoryStore(), Files: f, Workers: All(Config{Roots: []string{root}}), Logger: slog.New(slog.DiscardHandler),
+		Store: memory.New(), Files: f, Workers: All(Config{Roots: []string{root}}), Logger: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
 	t.Cleanup(func() {

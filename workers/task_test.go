@@ -6,16 +6,18 @@ import (
 	"time"
 
 	"jobcast/jobs"
+	"jobcast/jobs/files"
+	"jobcast/jobs/memory"
 )
 
 func TestTaskTakesFiveSecondsAndSaysHowFarItIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		files, err := jobs.OpenFiles(t.TempDir())
+		files, err := files.Open(t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer files.Close()
-		engine, err := jobs.Open(t.Context(), jobs.Config{Store: jobs.NewMemoryStore(), Files: files, Workers: []jobs.Worker{newTask()}})
+		engine, err := jobs.Open(t.Context(), jobs.Config{Store: memory.New(), Files: files, Workers: []jobs.Worker{newTask()}})
 		if err != nil {
 			t.Fatal(err)
 		}

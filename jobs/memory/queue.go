@@ -1,36 +1,38 @@
-package jobs
+package memory
 
 import (
 	"context"
 	"slices"
 	"time"
+
+	"jobcast/jobs/job"
 )
 
-// memoryLease is the right to one item of a MemoryStore's queue, until it expires.
-type memoryLease struct {
-	store *MemoryStore
-	id    ID
+// hold is the right to one item of a Store's queue, until it expires.
+type hold struct {
+	store *Store
+	id    job.ID
 }
 
-var _ Lease = (*memoryLease)(nil)
+var _ job.Lease = (*hold)(nil)
 
 // Enqueue implements Store.
-func (s *MemoryStore) Enqueue(ctx context.Context, id ID) error {
+func (s *Store) Enqueue(ctx context.Context, id job.ID) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.ContainsFunc(s.queue, func(it *memoryItem) bool { return it.id == id }) {
+	if slices.ContainsFunc(s.queue, func(it *item) bool { return it.id == id }) {
 		return nil
 	}
-	s.queue = append(s.queue, &memoryItem{id: id})
+	s.queue = append(s.queue, &item{id: id})
 	s.wake()
 	return nil
 }
 
 // Lease implements Store.
-func (s *MemoryStore) Lease(ctx context.Context) (Lease, error) {
+func (s *Store) Lease(ctx context.Context) (job.Lease, error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -49,37 +51,44 @@ func (s *MemoryStore) Lease(ctx context.Context) (Lease, error) {
 	}
 }
 
+// Queued is how many jobs the queue has, whether somebody holds them or not.
+func (s *Store) Queued() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.queue)
+}
+
 // take leases the first free item, or says how long to wait for a lease to expire.
-func (s *MemoryStore) take() (lease *memoryLease, next time.Duration, grown <-chan struct{}) {
+func (s *Store) take() (lease *hold, next time.Duration, grown <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	next = LeaseTime
+	next = job.LeaseTime
 	for _, it := range s.queue {
 		if it.lease != nil && now.Before(it.expires) {
 			next = min(next, it.expires.Sub(now))
 			continue
 		}
-		it.lease = &memoryLease{store: s, id: it.id}
-		it.expires = now.Add(LeaseTime)
+		it.lease = &hold{store: s, id: it.id}
+		it.expires = now.Add(job.LeaseTime)
 		return it.lease, 0, nil
 	}
 	return nil, next, s.grown
 }
 
-func (l *memoryLease) ID() ID { return l.id }
+func (l *hold) ID() job.ID { return l.id }
 
 // held returns the item if the lease still holds it. The store's mu is held.
-func (l *memoryLease) held() (int, error) {
-	i := slices.IndexFunc(l.store.queue, func(it *memoryItem) bool { return it.lease == l })
+func (l *hold) held() (int, error) {
+	i := slices.IndexFunc(l.store.queue, func(it *item) bool { return it.lease == l })
 	if i < 0 || !time.Now().Before(l.store.queue[i].expires) {
-		return 0, ErrConflict
+		return 0, job.ErrConflict
 	}
 	return i, nil
 }
 
 // Extend implements Lease.
-func (l *memoryLease) Extend(ctx context.Context) error {
+func (l *hold) Extend(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -89,12 +98,12 @@ func (l *memoryLease) Extend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.store.queue[i].expires = time.Now().Add(LeaseTime)
+	l.store.queue[i].expires = time.Now().Add(job.LeaseTime)
 	return nil
 }
 
 // Done implements Lease.
-func (l *memoryLease) Done(ctx context.Context) error {
+func (l *hold) Done(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -109,7 +118,7 @@ func (l *memoryLease) Done(ctx context.Context) error {
 }
 
 // Release implements Lease.
-func (l *memoryLease) Release(ctx context.Context) error {
+func (l *hold) Release(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

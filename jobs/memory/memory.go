@@ -1,4 +1,6 @@
-package jobs
+// Package memory is a store of jobs that forgets everything with the process: for tests, and for trying
+// things out. It runs no goroutine.
+package memory
 
 import (
 	"context"
@@ -8,76 +10,77 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"jobcast/jobs/job"
 )
 
-// MemoryStore is a Store that forgets everything with the process: for tests, and for trying things out.
-// It keeps every record of every job, without a bound. It runs no goroutines.
-type MemoryStore struct {
-	mu    sync.Mutex // guards everything below
-	pos   Position   // of the newest record or chunk, of any job
-	jobs  map[ID]*memoryJob
-	queue []*memoryItem // in the order of Enqueue
+// Store is a job.Store in memory. It keeps every record of every job, without a bound.
+type Store struct {
+	mu    sync.Mutex   // guards everything below
+	pos   job.Position // of the newest record or chunk, of any job
+	jobs  map[job.ID]*jobLog
+	queue []*item       // in the order of Enqueue
 	grown chan struct{} // closed and replaced whenever anything changes
 }
 
-// memoryJob holds what belongs to one job, encoded, so that no caller shares memory with the store.
-type memoryJob struct {
-	records []memoryEntry // by Seq
-	chunks  []memoryEntry // by Line
+// jobLog holds what belongs to one job, encoded, so that no caller shares memory with the store.
+type jobLog struct {
+	records []entry // by Seq
+	chunks  []entry // by Line
 	args    json.RawMessage
 }
 
-type memoryEntry struct {
-	pos  Position
+type entry struct {
+	pos  job.Position
 	key  int64 // Seq of a record, number of the last line of a chunk
 	data []byte
 }
 
-// memoryItem is one job in the queue.
-type memoryItem struct {
-	id      ID
-	lease   *memoryLease // nil: nobody holds it
+// item is one job in the queue.
+type item struct {
+	id      job.ID
+	lease   *hold // nil: nobody holds it
 	expires time.Time
 }
 
-var _ Store = (*MemoryStore)(nil)
+var _ job.Store = (*Store)(nil)
 
-// NewMemoryStore returns an empty store.
-func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{jobs: make(map[ID]*memoryJob), grown: make(chan struct{})}
+// New returns an empty store.
+func New() *Store {
+	return &Store{jobs: make(map[job.ID]*jobLog), grown: make(chan struct{})}
 }
 
 // wake lets everyone who waits look again. mu is held.
-func (s *MemoryStore) wake() {
+func (s *Store) wake() {
 	close(s.grown)
 	s.grown = make(chan struct{})
 }
 
-func (s *MemoryStore) job(id ID) *memoryJob {
+func (s *Store) job(id job.ID) *jobLog {
 	j := s.jobs[id]
 	if j == nil {
-		j = new(memoryJob)
+		j = new(jobLog)
 		s.jobs[id] = j
 	}
 	return j
 }
 
-func (s *MemoryStore) put(log *[]memoryEntry, key int64, data []byte, after Position) (Position, error) {
-	var newest Position
+func (s *Store) put(log *[]entry, key int64, data []byte, after job.Position) (job.Position, error) {
+	var newest job.Position
 	if n := len(*log); n > 0 {
 		newest = (*log)[n-1].pos
 	}
 	if newest != after {
-		return 0, ErrConflict
+		return 0, job.ErrConflict
 	}
 	s.pos++
-	*log = append(*log, memoryEntry{pos: s.pos, key: key, data: data})
+	*log = append(*log, entry{pos: s.pos, key: key, data: data})
 	s.wake()
 	return s.pos, nil
 }
 
 // Append implements Store.
-func (s *MemoryStore) Append(ctx context.Context, rec Record, after Position) (Position, error) {
+func (s *Store) Append(ctx context.Context, rec job.Record, after job.Position) (job.Position, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -91,31 +94,31 @@ func (s *MemoryStore) Append(ctx context.Context, rec Record, after Position) (P
 }
 
 // Last implements Store.
-func (s *MemoryStore) Last(ctx context.Context, id ID) (Record, Position, error) {
-	return lastEntry[Record](ctx, s, id, recordsOf)
+func (s *Store) Last(ctx context.Context, id job.ID) (job.Record, job.Position, error) {
+	return lastEntry[job.Record](ctx, s, id, recordsOf)
 }
 
 // Read implements Store.
-func (s *MemoryStore) Read(ctx context.Context, id ID, after uint64, limit int) ([]Record, error) {
+func (s *Store) Read(ctx context.Context, id job.ID, after uint64, limit int) ([]job.Record, error) {
 	entries, _, err := s.above(ctx, id, recordsOf, int64(after), limit)
 	if err != nil {
 		return nil, err
 	}
-	return decodeEntries[Record](entries)
+	return decodeEntries[job.Record](entries)
 }
 
 // Follow implements Store.
-func (s *MemoryStore) Follow(ctx context.Context, id ID, after uint64) iter.Seq2[Record, error] {
-	return followEntries[Record](ctx, s, id, recordsOf, int64(after))
+func (s *Store) Follow(ctx context.Context, id job.ID, after uint64) iter.Seq2[job.Record, error] {
+	return followEntries[job.Record](ctx, s, id, recordsOf, int64(after))
 }
 
 // Index implements Store.
-func (s *MemoryStore) Index(ctx context.Context) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		var seen Position
+func (s *Store) Index(ctx context.Context) iter.Seq2[job.Record, error] {
+	return func(yield func(job.Record, error) bool) {
+		var seen job.Position
 		for first := true; ; first = false {
 			s.mu.Lock()
-			var newest []memoryEntry
+			var newest []entry
 			for _, j := range s.jobs {
 				if n := len(j.records); n > 0 && j.records[n-1].pos > seen {
 					newest = append(newest, j.records[n-1])
@@ -123,16 +126,16 @@ func (s *MemoryStore) Index(ctx context.Context) iter.Seq2[Record, error] {
 			}
 			grown := s.grown
 			s.mu.Unlock()
-			slices.SortFunc(newest, func(a, b memoryEntry) int { return int(a.pos) - int(b.pos) })
+			slices.SortFunc(newest, func(a, b entry) int { return int(a.pos) - int(b.pos) })
 			for _, e := range newest {
-				var rec Record
+				var rec job.Record
 				err := json.Unmarshal(e.data, &rec)
 				if !yield(rec, err) || err != nil {
 					return
 				}
 				seen = e.pos
 			}
-			if first && !yield(Record{}, nil) {
+			if first && !yield(job.Record{}, nil) {
 				return
 			}
 			select {
@@ -145,7 +148,7 @@ func (s *MemoryStore) Index(ctx context.Context) iter.Seq2[Record, error] {
 }
 
 // PutArgs implements Store.
-func (s *MemoryStore) PutArgs(ctx context.Context, id ID, args json.RawMessage) error {
+func (s *Store) PutArgs(ctx context.Context, id job.ID, args json.RawMessage) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -153,14 +156,14 @@ func (s *MemoryStore) PutArgs(ctx context.Context, id ID, args json.RawMessage) 
 	defer s.mu.Unlock()
 	j := s.job(id)
 	if j.args != nil {
-		return ErrConflict
+		return job.ErrConflict
 	}
 	j.args = append(json.RawMessage{}, args...)
 	return nil
 }
 
 // Args implements Store.
-func (s *MemoryStore) Args(ctx context.Context, id ID) (json.RawMessage, error) {
+func (s *Store) Args(ctx context.Context, id job.ID) (json.RawMessage, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -168,13 +171,13 @@ func (s *MemoryStore) Args(ctx context.Context, id ID) (json.RawMessage, error) 
 	defer s.mu.Unlock()
 	j := s.jobs[id]
 	if j == nil || j.args == nil {
-		return nil, ErrNotFound
+		return nil, job.ErrNotFound
 	}
 	return slices.Clone(j.args), nil
 }
 
 // AppendLog implements Store.
-func (s *MemoryStore) AppendLog(ctx context.Context, chunk LogChunk, after Position) (Position, error) {
+func (s *Store) AppendLog(ctx context.Context, chunk job.LogChunk, after job.Position) (job.Position, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -188,43 +191,43 @@ func (s *MemoryStore) AppendLog(ctx context.Context, chunk LogChunk, after Posit
 }
 
 // LastLog implements Store.
-func (s *MemoryStore) LastLog(ctx context.Context, id ID) (LogChunk, Position, error) {
-	return lastEntry[LogChunk](ctx, s, id, chunksOf)
+func (s *Store) LastLog(ctx context.Context, id job.ID) (job.LogChunk, job.Position, error) {
+	return lastEntry[job.LogChunk](ctx, s, id, chunksOf)
 }
 
 // ReadLog implements Store.
-func (s *MemoryStore) ReadLog(ctx context.Context, id ID, after int64, limit int) ([]LogChunk, error) {
+func (s *Store) ReadLog(ctx context.Context, id job.ID, after int64, limit int) ([]job.LogChunk, error) {
 	entries, _, err := s.above(ctx, id, chunksOf, after, limit)
 	if err != nil {
 		return nil, err
 	}
-	return decodeEntries[LogChunk](entries)
+	return decodeEntries[job.LogChunk](entries)
 }
 
 // FollowLog implements Store.
-func (s *MemoryStore) FollowLog(ctx context.Context, id ID, after int64) iter.Seq2[LogChunk, error] {
-	return followEntries[LogChunk](ctx, s, id, chunksOf, after)
+func (s *Store) FollowLog(ctx context.Context, id job.ID, after int64) iter.Seq2[job.LogChunk, error] {
+	return followEntries[job.LogChunk](ctx, s, id, chunksOf, after)
 }
 
 // Remove implements Store.
-func (s *MemoryStore) Remove(ctx context.Context, id ID) error {
+func (s *Store) Remove(ctx context.Context, id job.ID) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.jobs, id)
-	s.queue = slices.DeleteFunc(s.queue, func(it *memoryItem) bool { return it.id == id })
+	s.queue = slices.DeleteFunc(s.queue, func(it *item) bool { return it.id == id })
 	s.wake()
 	return nil
 }
 
-func recordsOf(j *memoryJob) []memoryEntry { return j.records }
-func chunksOf(j *memoryJob) []memoryEntry  { return j.chunks }
+func recordsOf(j *jobLog) []entry { return j.records }
+func chunksOf(j *jobLog) []entry  { return j.chunks }
 
 // above returns up to limit entries whose key is above after, and a channel that is closed at the next
 // change.
-func (s *MemoryStore) above(ctx context.Context, id ID, log func(*memoryJob) []memoryEntry, after int64, limit int) ([]memoryEntry, <-chan struct{}, error) {
+func (s *Store) above(ctx context.Context, id job.ID, log func(*jobLog) []entry, after int64, limit int) ([]entry, <-chan struct{}, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
@@ -235,12 +238,12 @@ func (s *MemoryStore) above(ctx context.Context, id ID, log func(*memoryJob) []m
 		return nil, s.grown, nil
 	}
 	entries := log(j)
-	i, _ := slices.BinarySearchFunc(entries, after+1, func(e memoryEntry, key int64) int { return int(e.key - key) })
+	i, _ := slices.BinarySearchFunc(entries, after+1, func(e entry, key int64) int { return int(e.key - key) })
 	entries = entries[i:]
 	return slices.Clone(entries[:min(limit, len(entries))]), s.grown, nil
 }
 
-func lastEntry[T any](ctx context.Context, s *MemoryStore, id ID, log func(*memoryJob) []memoryEntry) (v T, pos Position, err error) {
+func lastEntry[T any](ctx context.Context, s *Store, id job.ID, log func(*jobLog) []entry) (v T, pos job.Position, err error) {
 	if err := ctx.Err(); err != nil {
 		return v, 0, err
 	}
@@ -248,14 +251,14 @@ func lastEntry[T any](ctx context.Context, s *MemoryStore, id ID, log func(*memo
 	defer s.mu.Unlock()
 	j := s.jobs[id]
 	if j == nil || len(log(j)) == 0 {
-		return v, 0, ErrNotFound
+		return v, 0, job.ErrNotFound
 	}
 	entries := log(j)
 	e := entries[len(entries)-1]
 	return v, e.pos, json.Unmarshal(e.data, &v)
 }
 
-func decodeEntries[T any](entries []memoryEntry) ([]T, error) {
+func decodeEntries[T any](entries []entry) ([]T, error) {
 	values := make([]T, len(entries))
 	for i, e := range entries {
 		if err := json.Unmarshal(e.data, &values[i]); err != nil {
@@ -265,7 +268,7 @@ func decodeEntries[T any](entries []memoryEntry) ([]T, error) {
 	return values, nil
 }
 
-func followEntries[T any](ctx context.Context, s *MemoryStore, id ID, log func(*memoryJob) []memoryEntry, after int64) iter.Seq2[T, error] {
+func followEntries[T any](ctx context.Context, s *Store, id job.ID, log func(*jobLog) []entry, after int64) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for {
 			entries, grown, err := s.above(ctx, id, log, after, 100)

@@ -1,15 +1,28 @@
-package jobs
+package job
 
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
+
+	"github.com/oklog/ulid/v2"
 )
+
+// DefaultGrace is how long a worker may take to return after a cancel.
+const DefaultGrace = 10 * time.Second
+
+// MaxListed bounds the jobs in a page, and in one Changes.
+const MaxListed = 200
 
 // Limits of a StartRequest (the contract's StartRequest).
 const (
@@ -86,7 +99,7 @@ func (r *StartRequest) UnmarshalJSON(data []byte) error {
 
 // pointerToken escapes a field's name for a JSON pointer (RFC 6901) and keeps it short.
 func pointerToken(name string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(cut(name, 64))
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(Cut(name, 64))
 }
 
 // badFields is a Problem with all wrong fields, or nil if there are none.
@@ -106,8 +119,8 @@ func badFields(wrong []ProblemField) error {
 	return p
 }
 
-// check holds the request against the contract's limits.
-func (r *StartRequest) check() error {
+// Check holds the request against the contract's limits. The error is a *Problem.
+func (r *StartRequest) Check() error {
 	var wrong []ProblemField
 	refuse := func(pointer, detail string) {
 		wrong = append(wrong, ProblemField{Pointer: pointer, Detail: detail})
@@ -147,9 +160,9 @@ func (r *StartRequest) check() error {
 	return badFields(wrong)
 }
 
-// decodeArgs decodes the arguments of a kind and refuses fields that the kind does not have. Missing
+// DecodeArgs decodes the arguments of a kind and refuses fields that the kind does not have. Missing
 // arguments are those with every field at its zero value.
-func decodeArgs(raw json.RawMessage, args any) error {
+func DecodeArgs(raw json.RawMessage, args any) error {
 	if len(raw) == 0 || string(raw) == "null" {
 		raw = json.RawMessage("{}")
 	}
@@ -186,8 +199,8 @@ func jsonName(kind string) string {
 	return "an object"
 }
 
-// sameJSON reports whether two texts are the same value, whatever their blanks and order of fields.
-func sameJSON(a, b json.RawMessage) bool {
+// SameJSON reports whether two texts are the same value, whatever their blanks and order of fields.
+func SameJSON(a, b json.RawMessage) bool {
 	return bytes.Equal(canonical(a), canonical(b))
 }
 
@@ -216,7 +229,8 @@ type CancelRequest struct {
 	Force   bool   `json:"force,omitempty"`   // do not wait for the worker at all
 }
 
-func (r *CancelRequest) check() error {
+// Check holds the request against the contract's limits. The error is a *Problem.
+func (r *CancelRequest) Check() error {
 	var wrong []ProblemField
 	if !r.ID.Valid() {
 		wrong = append(wrong, ProblemField{"/id", "must be 1 to 64 of 0-9 A-Z a-z _ -"})
@@ -270,4 +284,69 @@ type Changes struct {
 	Jobs    []Job         `json:"jobs"` // at most 200, without Args and Result
 	Removed []ID          `json:"removed,omitempty"`
 	Counts  map[State]int `json:"counts"` // of all jobs, by state; every state is there
+}
+
+// JobID is the id of the job: the client's, or one that its key always leads to, so that two requests with one key
+// meet in the store, or a new one.
+func (r *StartRequest) JobID() ID {
+	switch {
+	case r.ID != "":
+		return r.ID
+	case r.IdempotencyKey != "":
+		sum := sha256.Sum256([]byte("jobs: idempotency key\x00" + r.IdempotencyKey))
+		return ID("k" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:20]))
+	}
+	return ID(ulid.Make().String())
+}
+
+// Mismatch is the Problem of an id or a key that another request has used.
+func (r *StartRequest) Mismatch() *Problem {
+	if r.ID != "" {
+		return NewProblem(CodeConflict, fmt.Sprintf("the id %q was used with another kind or other args", r.ID))
+	}
+	return NewProblem(CodeIdempotencyMismatch, "the key was used with another kind or other args")
+}
+
+// Grace is how long the worker may take.
+func (r *CancelRequest) Grace() time.Duration {
+	switch {
+	case r.Force:
+		return 0
+	case r.GraceMs == nil:
+		return DefaultGrace
+	}
+	return time.Duration(*r.GraceMs) * time.Millisecond
+}
+
+// Before returns the job that the page comes before, in the order of creation; nil means the newest. The error
+// is a *Problem.
+func (q *ListQuery) Before() (*Job, error) {
+	switch {
+	case q.Limit < 0 || q.Limit > MaxListed:
+		return nil, BadRequest("/limit", fmt.Sprintf("must be 1 to %d", MaxListed))
+	case q.State != "" && !slices.Contains([]State{Scheduled, Queued, Running, Completed, Failed, Cancelled}, q.State):
+		return nil, BadRequest("/state", "must be one of scheduled, queued, running, completed, failed, cancelled")
+	case q.Cursor == "":
+		return nil, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(q.Cursor)
+	at, id, ok := strings.Cut(string(raw), " ")
+	micros, numErr := strconv.ParseInt(at, 10, 64)
+	if err != nil || !ok || numErr != nil {
+		return nil, BadRequest("/cursor", "is not a cursor that this server gave out")
+	}
+	return &Job{ID: ID(id), CreatedAt: time.UnixMicro(micros)}, nil
+}
+
+// CursorAfter is the cursor of the page that goes on after a job.
+func CursorAfter(job *Job) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", job.CreatedAt.UnixMicro(), job.ID))
+}
+
+// Cut returns at most n bytes of s, as UTF-8.
+func Cut(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, "")
 }

@@ -1,10 +1,11 @@
-package jobs
+package job
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"iter"
+	"time"
 )
 
 // Errors that a Store returns.
@@ -68,6 +69,9 @@ type Store interface {
 	// Remove erases every trace of a job.
 	Remove(ctx context.Context, id ID) error
 }
+
+// LeaseTime is how long a worker may be silent before its job is given to another.
+const LeaseTime = 15 * time.Second
 
 // A Lease is the right to run one job.
 type Lease interface {

@@ -1,4 +1,6 @@
-package jobs
+// Package files keeps what is too big for a job's log in a directory: what clients upload and what jobs
+// make. It knows neither HTTP nor how jobs run. It runs no goroutine.
+package files
 
 import (
 	"crypto/rand"
@@ -14,6 +16,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"jobcast/jobs/job"
 )
 
 const (
@@ -22,15 +26,15 @@ const (
 	tokenLength  = 26                 // of the unguessable start of an upload's name
 )
 
-// Files keeps what is too big for the log, in a directory: artifacts by job, and uploads. Its methods
+// A Dir is such a directory: artifacts by job, and uploads. Its methods
 // may be called from any goroutine. Nothing outside the directory is ever touched, whatever a name says.
-type Files struct {
+type Dir struct {
 	root *os.Root // has tmp/, uploads/ and artifacts/<id>/
 }
 
-// OpenFiles opens or makes the directory. It removes what a crash left half written, and uploads older
+// Open opens or makes the directory. It removes what a crash left half written, and uploads older
 // than seven days; only one process at a time may have the directory open.
-func OpenFiles(dir string) (*Files, error) {
+func Open(dir string) (*Dir, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make directory for files: %w", err)
 	}
@@ -38,7 +42,7 @@ func OpenFiles(dir string) (*Files, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open directory for files: %w", err)
 	}
-	f := &Files{root: root}
+	f := &Dir{root: root}
 	if err := f.prepare(); err != nil {
 		root.Close()
 		return nil, fmt.Errorf("prepare directory for files: %w", err)
@@ -46,7 +50,7 @@ func OpenFiles(dir string) (*Files, error) {
 	return f, nil
 }
 
-func (f *Files) prepare() error {
+func (f *Dir) prepare() error {
 	if err := f.root.RemoveAll("tmp"); err != nil {
 		return err
 	}
@@ -55,14 +59,14 @@ func (f *Files) prepare() error {
 			return err
 		}
 	}
-	return f.expireUploads()
+	return f.ExpireUploads()
 }
 
 // Close lets go of the directory. Files that were opened stay open.
-func (f *Files) Close() error { return f.root.Close() }
+func (f *Dir) Close() error { return f.root.Close() }
 
-// expireUploads removes uploads that are older than uploadKept. A job that has one open reads on.
-func (f *Files) expireUploads() error {
+// ExpireUploads removes uploads that are older than uploadKept, seven days. A job that has one open reads on.
+func (f *Dir) ExpireUploads() error {
 	entries, err := fs.ReadDir(f.root.FS(), "uploads")
 	if err != nil {
 		return err
@@ -79,69 +83,69 @@ func (f *Files) expireUploads() error {
 	return nil
 }
 
-// checkName refuses what cannot be a file's name on every system.
-func checkName(name string) *Problem {
+// CheckName refuses what cannot be a file's name on every system.
+func CheckName(name string) *job.Problem {
 	switch {
 	case name == "" || len(name) > maxNameBytes:
-		return BadRequest("", fmt.Sprintf("a file's name must have 1 to %d bytes", maxNameBytes))
+		return job.BadRequest("", fmt.Sprintf("a file's name must have 1 to %d bytes", maxNameBytes))
 	case !utf8.ValidString(name):
-		return BadRequest("", "a file's name must be UTF-8")
+		return job.BadRequest("", "a file's name must be UTF-8")
 	case strings.ContainsAny(name, `/\`):
-		return BadRequest("", "a file's name must not have a separator in it")
+		return job.BadRequest("", "a file's name must not have a separator in it")
 	case strings.ContainsFunc(name, unicode.IsControl):
-		return BadRequest("", "a file's name must not have a control character in it")
+		return job.BadRequest("", "a file's name must not have a control character in it")
 	case strings.Trim(name, ".") == "":
-		return BadRequest("", "a file's name must not be only dots")
+		return job.BadRequest("", "a file's name must not be only dots")
 	}
 	return nil
 }
 
 // SaveUpload streams r to disk under a new unguessable name that ends with the given one, and refuses
-// more than max bytes with a *Problem of code too_large; nothing is left behind then. A full disk is a
-// *Problem of code unavailable. A wrong name is refused before r is read.
-func (f *Files) SaveUpload(name string, r io.Reader, max int64) (upload string, bytes int64, err error) {
-	if p := checkName(name); p != nil {
+// more than max bytes with a *job.Problem of code too_large; nothing is left behind then. A full disk is a
+// *job.Problem of code unavailable. A wrong name is refused before r is read.
+func (f *Dir) SaveUpload(name string, r io.Reader, max int64) (upload string, bytes int64, err error) {
+	if p := CheckName(name); p != nil {
 		return "", 0, p
 	}
-	tmp, err := f.create()
+	tmp, err := f.Create()
 	if err != nil {
-		return "", 0, diskProblem("save upload", err)
+		return "", 0, DiskProblem("save upload", err)
 	}
-	defer tmp.discard()
+	defer tmp.Discard()
 	n, err := io.Copy(tmp, io.LimitReader(r, max))
 	if err == nil && n == max {
 		// One byte more tells the end of the upload from the end of the limit.
 		var more int64
 		if more, err = io.CopyN(io.Discard, r, 1); more > 0 {
-			return "", 0, NewProblem(CodeTooLarge, fmt.Sprintf("an upload may have at most %d bytes", max))
+			return "", 0, job.NewProblem(job.CodeTooLarge, fmt.Sprintf("an upload may have at most %d bytes", max))
 		}
 		if err == io.EOF {
 			err = nil
 		}
 	}
 	if err != nil {
-		return "", 0, diskProblem("save upload", err)
+		return "", 0, DiskProblem("save upload", err)
 	}
 	upload = rand.Text() + "-" + name
 	if err := tmp.commit("uploads", upload); err != nil {
-		return "", 0, diskProblem("save upload", err)
+		return "", 0, DiskProblem("save upload", err)
 	}
 	return upload, n, nil
 }
 
-// diskProblem says that a full disk is to blame, if it is.
-func diskProblem(doing string, err error) error {
+// DiskProblem says that a full disk is to blame, if it is.
+func DiskProblem(doing string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return ProblemOf(err)
+		return job.ProblemOf(err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// OpenUpload opens an upload for reading. The error is a *Problem of code not_found or bad_request.
-func (f *Files) OpenUpload(upload string) (*Upload, error) {
+// OpenUpload opens an upload for reading. The error is a *job.Problem of code not_found or bad_request.
+func (f *Dir) OpenUpload(upload string) (*Upload, error) {
 	token, name, ok := strings.Cut(upload, "-")
-	if !ok || len(token) != tokenLength || checkName(upload[len(token)+1:]) != nil || checkName(token) != nil {
-		return nil, BadRequest("", "this is not the name of an upload")
+	if !ok || len(token) != tokenLength || CheckName(upload[len(token)+1:]) != nil || CheckName(token) != nil {
+		return nil, job.BadRequest("", "this is not the name of an upload")
 	}
 	file, size, err := f.open(path.Join("uploads", upload), "there is no such upload; uploads are kept for seven days")
 	if err != nil {
@@ -158,55 +162,62 @@ type Upload struct {
 }
 
 // OpenArtifact opens a job's artifact for reading. The error is a *Problem.
-func (f *Files) OpenArtifact(id ID, name string) (*os.File, error) {
+func (f *Dir) OpenArtifact(id job.ID, name string) (*os.File, error) {
 	if !id.Valid() {
-		return nil, BadRequest("", "this is not the id of a job")
+		return nil, job.BadRequest("", "this is not the id of a job")
 	}
-	if p := checkName(name); p != nil {
+	if p := CheckName(name); p != nil {
 		return nil, p
 	}
 	file, _, err := f.open(path.Join("artifacts", string(id), name), "the job has no such artifact")
 	return file, err
 }
 
-func (f *Files) open(name, missing string) (*os.File, int64, error) {
+func (f *Dir) open(name, missing string) (*os.File, int64, error) {
 	file, err := f.root.Open(filepath.FromSlash(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		p := NewProblem(CodeNotFound, missing)
+		p := job.NewProblem(job.CodeNotFound, missing)
 		p.Title = "No such file"
 		return nil, 0, p
 	}
 	if err != nil {
-		return nil, 0, ProblemOf(fmt.Errorf("open %s: %w", name, err))
+		return nil, 0, job.ProblemOf(fmt.Errorf("open %s: %w", name, err))
 	}
 	info, err := file.Stat()
 	if err != nil {
 		file.Close()
-		return nil, 0, ProblemOf(fmt.Errorf("open %s: %w", name, err))
+		return nil, 0, job.ProblemOf(fmt.Errorf("open %s: %w", name, err))
 	}
 	return file, info.Size(), nil
 }
 
-// tempFile is a file that is not there yet: it appears under its name, whole, when it is committed.
-type tempFile struct {
+// A Temp is a file that is not there yet: it appears under its name, whole, when it is committed.
+type Temp struct {
 	*os.File
 	root *os.Root
 	name string
 	gone bool
 }
 
-func (f *Files) create() (*tempFile, error) {
+// Create makes a file without a name, to be written.
+func (f *Dir) Create() (*Temp, error) {
 	name := path.Join("tmp", rand.Text())
 	file, err := f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	return &tempFile{File: file, root: f.root, name: name}, nil
+	return &Temp{File: file, root: f.root, name: name}, nil
+}
+
+// CommitArtifact makes the file an artifact of a job, as whole and safe as an upload; an older one of that
+// name is replaced.
+func (t *Temp) CommitArtifact(id job.ID, name string) error {
+	return t.commit(path.Join("artifacts", string(id)), name)
 }
 
 // commit syncs the file to disk and gives it its name; an older file of that name is replaced.
-func (t *tempFile) commit(dir, name string) error {
-	defer t.discard()
+func (t *Temp) commit(dir, name string) error {
+	defer t.Discard()
 	if err := t.Sync(); err != nil {
 		return err
 	}
@@ -231,8 +242,8 @@ func (t *tempFile) commit(dir, name string) error {
 	return nil
 }
 
-// discard removes the file unless it was committed.
-func (t *tempFile) discard() {
+// Discard removes the file unless it was committed.
+func (t *Temp) Discard() {
 	if t.gone {
 		return
 	}

@@ -1,4 +1,10 @@
-package jobs
+// Package job says what a job is: its snapshot, the events of its log, the lines of its text, the requests
+// about it with their limits, the problems that a client is told, and what a Store of jobs must do. It holds
+// no state and runs nothing. A client's view of all this is fixed by the contract,
+// contract/jobs.schema.json.
+//
+// Package jobs, which runs jobs, has the same names; who uses that needs nothing of this.
+package job
 
 import (
 	"encoding/json"

@@ -8,11 +8,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"jobcast/jobs/memory"
 )
 
 func TestListPagesAndFilters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := NewMemoryStore()
+		store := memory.New()
 		e := openEngine(t, store, "n1")
 		var ids []ID
 		for i := range 25 {
@@ -79,7 +81,7 @@ func TestListPagesAndFilters(t *testing.T) {
 
 func TestWatchYieldsTheNewestState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := NewMemoryStore()
+		store := memory.New()
 		e, other := openEngine(t, store, "n1"), openEngine(t, store, "n2")
 		defer closeEngine(t, e)
 		startCount(t, e, countArgs{N: 1})
@@ -128,11 +130,11 @@ func TestWatchYieldsTheNewestState(t *testing.T) {
 
 func TestWatchBoundsAChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := openEngine(t, NewMemoryStore(), "n1")
+		e := openEngine(t, memory.New(), "n1")
 		defer closeEngine(t, e)
 		changes := e.Watch(t.Context(), time.Second)
 		for i := range 450 {
-			e.index.apply(Record{Event: Event{JobID: ID(fmt.Sprint(i))}, Job: Job{ID: ID(fmt.Sprint(i)), State: Completed, Seq: 1}})
+			e.index.Apply(Record{Event: Event{JobID: ID(fmt.Sprint(i))}, Job: Job{ID: ID(fmt.Sprint(i)), State: Completed, Seq: 1}})
 		}
 		seen, sizes := make(map[ID]bool), []int{}
 		for c := range changes {
@@ -158,7 +160,7 @@ type brokenIndex struct {
 
 func TestIndexIsReadAnewAfterAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &brokenIndex{Store: NewMemoryStore()}
+		store := &brokenIndex{Store: memory.New()}
 		e := openEngine(t, store, "n1")
 		defer closeEngine(t, e)
 		other := openEngine(t, store.Store, "n2")
@@ -169,19 +171,4 @@ func TestIndexIsReadAnewAfterAFailure(t *testing.T) {
 			t.Errorf("got %d jobs after reading the index %d times", len(page.Jobs), store.opened)
 		}
 	})
-}
-
-func BenchmarkIndexApply(b *testing.B) {
-	x := newIndex()
-	var recs []Record
-	for i := range 10_000 {
-		recs = append(recs, Record{Job: Job{ID: ID(fmt.Sprintf("%026d", i)), Seq: 1, State: Queued, CreatedAt: time.Unix(int64(i), 0)}})
-	}
-	x.load(recs)
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		rec := recs[i%len(recs)]
-		rec.Job.Seq = uint64(i/len(recs) + 2)
-		x.apply(rec)
-	}
 }

@@ -1,4 +1,4 @@
-package jobs
+package job
 
 import (
 	"context"
@@ -122,8 +122,8 @@ func ProblemOf(err error) *Problem {
 	return p
 }
 
-// noJob is the Problem of an id that no job has.
-func noJob(id ID) *Problem {
+// NoJob is the Problem of an id that no job has.
+func NoJob(id ID) *Problem {
 	p := ProblemOf(ErrNotFound)
 	p.Detail = fmt.Sprintf("there is no job %q", id)
 	return p

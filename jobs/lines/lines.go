@@ -1,4 +1,6 @@
-package jobs
+// Package lines makes the lines of a job's text out of what its worker logs, and holds those that are not stored
+// yet. It knows neither workers nor stores. It runs no goroutine.
+package lines
 
 import (
 	"encoding/json"
@@ -6,6 +8,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"jobcast/jobs/job"
 )
 
 // Bounds of a job's text. A worker that writes faster than the store takes loses its oldest lines, and
@@ -20,8 +24,8 @@ const (
 	logGap         = 200 * time.Millisecond
 )
 
-// logBuffer holds the lines that are not stored yet.
-type logBuffer struct {
+// A Buffer holds the lines that are not stored yet. It belongs to one goroutine at a time.
+type Buffer struct {
 	lines   []bufferedLine
 	bytes   int
 	dropped int64
@@ -29,11 +33,12 @@ type logBuffer struct {
 }
 
 type bufferedLine struct {
-	line LogLine
+	line job.LogLine
 	size int
 }
 
-func (b *logBuffer) add(now time.Time, line LogLine, size int) {
+// Add takes a line of about so many bytes. Where too many wait, the oldest are dropped.
+func (b *Buffer) Add(now time.Time, line job.LogLine, size int) {
 	if len(b.lines) == 0 {
 		b.since = now
 	}
@@ -47,8 +52,8 @@ func (b *logBuffer) add(now time.Time, line LogLine, size int) {
 	}
 }
 
-// due returns when the buffer must be stored; zero means that it is empty.
-func (b *logBuffer) due() time.Time {
+// Due returns when the buffer must be stored; zero means that it is empty.
+func (b *Buffer) Due() time.Time {
 	switch {
 	case len(b.lines) == 0:
 		return time.Time{}
@@ -58,10 +63,10 @@ func (b *logBuffer) due() time.Time {
 	return b.since.Add(logGap)
 }
 
-// take removes up to one chunk of lines. Where lines were dropped, one of the system's says so.
-func (b *logBuffer) take(now time.Time) (lines []LogLine, bytes int) {
+// Take removes up to one chunk of lines. Where lines were dropped, one of the system's says so.
+func (b *Buffer) Take(now time.Time) (lines []job.LogLine, bytes int) {
 	if b.dropped > 0 {
-		lines = append(lines, LogLine{
+		lines = append(lines, job.LogLine{
 			T: now.UnixMilli(), Stream: "sys", Level: "warn",
 			Text: fmt.Sprintf("%d lines left out: they came faster than they could be stored", b.dropped),
 		})
@@ -83,13 +88,13 @@ func (b *logBuffer) take(now time.Time) (lines []LogLine, bytes int) {
 	return lines, bytes
 }
 
-// newLine makes a line out of what a worker logs, and says about how many bytes it has.
-func newLine(now time.Time, level slog.Level, text string, attrs []slog.Attr) (LogLine, int) {
-	line := LogLine{T: now.UnixMilli(), Stream: "out", Level: levelName(level)}
+// New makes a line out of what a worker logs, and says about how many bytes it has.
+func New(now time.Time, level slog.Level, text string, attrs []slog.Attr) (job.LogLine, int) {
+	line := job.LogLine{T: now.UnixMilli(), Stream: "out", Level: levelName(level)}
 	text = strings.ToValidUTF8(strings.TrimRight(text, "\r\n"), "\uFFFD")
 	if len(text) > maxLineBytes {
 		marker := fmt.Sprintf(" … (cut: %d bytes)", len(text))
-		text = cut(text, maxLineBytes-len(marker)) + marker
+		text = job.Cut(text, maxLineBytes-len(marker)) + marker
 	}
 	line.Text = text
 	size := len(text) + 32

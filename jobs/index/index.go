@@ -1,0 +1,174 @@
+// Package index holds the newest snapshot of every job in memory: for lists of jobs, and for who watches
+// them. It knows neither where the records come from nor who asks. It runs no goroutine.
+package index
+
+import (
+	"cmp"
+	"container/list"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"jobcast/jobs/job"
+)
+
+// listed is how many jobs a page has if the query does not say.
+const listed = 50
+
+// An Index holds the snapshots without arguments and result. Its methods may be called from any goroutine.
+type Index struct {
+	mu      sync.RWMutex // guards everything below
+	jobs    map[job.ID]*indexed
+	order   []*indexed // oldest first, by CreatedAt and ID
+	counts  map[job.State]int
+	recent  *list.List // of *indexed, the one that changed last at the back
+	version uint64     // of the newest change
+	changed chan struct{}
+	waited  bool // someone waits for changed to be closed
+}
+
+type indexed struct {
+	job     job.Job
+	at      time.Time // of the newest event
+	version uint64
+	recent  *list.Element
+}
+
+// New returns an index without jobs.
+func New() *Index {
+	counts := make(map[job.State]int)
+	for _, s := range []job.State{job.Scheduled, job.Queued, job.Running, job.Completed, job.Failed, job.Cancelled} {
+		counts[s] = 0
+	}
+	return &Index{jobs: make(map[job.ID]*indexed), counts: counts, recent: list.New(), changed: make(chan struct{})}
+}
+
+func compareJobs(a, b *job.Job) int {
+	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+}
+
+// Load takes in many records at once, in any order.
+func (x *Index) Load(recs []job.Record) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, rec := range recs {
+		if entry := x.put(rec); entry != nil {
+			x.order = append(x.order, entry)
+		}
+	}
+	slices.SortFunc(x.order, func(a, b *indexed) int { return compareJobs(&a.job, &b.job) })
+}
+
+// Apply takes in a record, unless it knows a newer one of the job.
+func (x *Index) Apply(rec job.Record) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if entry := x.put(rec); entry != nil {
+		i, _ := slices.BinarySearchFunc(x.order, &entry.job, func(e *indexed, j *job.Job) int { return compareJobs(&e.job, j) })
+		x.order = slices.Insert(x.order, i, entry)
+	}
+}
+
+// put returns the entry if it is a new one, which the caller puts in order. mu is held.
+func (x *Index) put(rec job.Record) *indexed {
+	rec.Job.Args, rec.Job.Result = nil, nil
+	entry := x.jobs[rec.Job.ID]
+	isNew := entry == nil
+	switch {
+	case isNew:
+		entry = new(indexed)
+		x.jobs[rec.Job.ID] = entry
+		entry.recent = x.recent.PushBack(entry)
+	case rec.Job.Seq <= entry.job.Seq:
+		return nil
+	default:
+		x.counts[entry.job.State]--
+		x.recent.MoveToBack(entry.recent)
+	}
+	entry.job, entry.at = rec.Job, rec.Event.Time
+	x.counts[rec.Job.State]++
+	x.version++
+	entry.version = x.version
+	if x.waited {
+		close(x.changed)
+		x.changed, x.waited = make(chan struct{}), false
+	}
+	if !isNew {
+		return nil
+	}
+	return entry
+}
+
+// Unfinished are the jobs that have not ended and that nothing has happened to since a time.
+func (x *Index) Unfinished(since time.Time) []job.ID {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var ids []job.ID
+	for _, entry := range x.order {
+		if !entry.job.State.Terminal() && !entry.at.After(since) {
+			ids = append(ids, entry.job.ID)
+		}
+	}
+	return ids
+}
+
+// Since returns at most job.MaxListed jobs that have changed after a version, the first to change first,
+// and the version to ask for next. If there are none, wait is closed when there are.
+func (x *Index) Since(version uint64) (c job.Changes, next uint64, wait <-chan struct{}) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	from := x.recent.Back()
+	if from == nil || from.Value.(*indexed).version <= version {
+		x.waited = true
+		return c, version, x.changed
+	}
+	for p := from.Prev(); p != nil && p.Value.(*indexed).version > version; p = p.Prev() {
+		from = p
+	}
+	for ; from != nil && len(c.Jobs) < job.MaxListed; from = from.Next() {
+		entry := from.Value.(*indexed)
+		c.Jobs = append(c.Jobs, entry.job)
+		version = entry.version
+	}
+	c.Counts = maps.Clone(x.counts)
+	return c, version, nil
+}
+
+// Version is that of the newest change.
+func (x *Index) Version() uint64 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.version
+}
+
+// List returns a page of jobs, newest first. The error is a *Problem.
+func (x *Index) List(q job.ListQuery) (job.ListPage, error) {
+	before, err := q.Before()
+	if err != nil {
+		return job.ListPage{}, err
+	}
+	limit, text := cmp.Or(q.Limit, listed), strings.ToLower(q.Query)
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	page := job.ListPage{Jobs: []job.Job{}, Counts: maps.Clone(x.counts)}
+	end := len(x.order)
+	if before != nil {
+		end, _ = slices.BinarySearchFunc(x.order, before, func(e *indexed, j *job.Job) int { return compareJobs(&e.job, j) })
+	}
+	for i := end - 1; i >= 0; i-- {
+		j := &x.order[i].job
+		if q.State != "" && j.State != q.State || q.Kind != "" && j.Kind != q.Kind ||
+			q.Tag != "" && !slices.Contains(j.Tags, q.Tag) ||
+			text != "" && !strings.Contains(strings.ToLower(string(j.ID)), text) && !strings.Contains(j.Kind, text) {
+			continue
+		}
+		if len(page.Jobs) == limit {
+			page.Next = job.CursorAfter(&page.Jobs[limit-1])
+			break
+		}
+		page.Jobs = append(page.Jobs, *j)
+	}
+	return page, nil
+}
