@@ -115,11 +115,12 @@ func (p *Poller) Adopt(c Conn) (adopted Conn, ok bool) {
 	return Conn{raw: &watched{loop: l, fd: int32(fd), slot: -1}}, true
 }
 
-// Watch begins to read c, which comes from Adopt and is not watched yet, for h. If it returns an error, h
+// Watch begins to read c, which comes from Adopt and is not watched yet, for h. After it returns an error, h
 // is not called.
 func (p *Poller) Watch(c Conn, h Handler) error {
 	w := c.raw.(*watched)
 	w.handler = h
+	w.watching.Store(true)
 	return w.loop.add(w)
 }
 
@@ -236,13 +237,14 @@ func (l *loop) serve(w *watched) {
 
 // A watched is the socket of a connection that belongs to a loop. As a syscall.RawConn it never waits.
 type watched struct {
-	loop    *loop
-	handler Handler // set by Watch
-	fd      int32
-	slot    int32        // guarded by loop.mu; -1 if none
-	refs    atomic.Int32 // calls that use fd, and closedRef
-	stalled atomic.Bool  // Handler.Writable is to be called
-	events  uint32       // that are to be handled; only the loop's goroutine uses it
+	loop     *loop
+	handler  Handler // set by Watch, before watching
+	fd       int32
+	slot     int32        // guarded by loop.mu; -1 if none
+	refs     atomic.Int32 // calls that use fd, and closedRef
+	stalled  atomic.Bool  // Handler.Writable is to be called
+	watching atomic.Bool  // there is a handler
+	events   uint32       // that are to be handled; only the loop's goroutine uses it
 }
 
 // closedRef says that a connection is closed. Its descriptor lives until nobody uses it.
@@ -311,7 +313,8 @@ func (w *watched) Write(f func(fd uintptr) bool) error {
 // notifyWritable makes the handler's Writable be called when the peer takes something.
 func (w *watched) notifyWritable() {
 	w.stalled.Store(true)
-	if !w.acquire() {
+	// One that is not watched yet gets an event for what is so when it is.
+	if !w.watching.Load() || !w.acquire() {
 		return
 	}
 	defer w.release()
@@ -336,8 +339,9 @@ func (c Conn) Watchable() bool {
 // Watched reports whether c comes from Adopt.
 func (c Conn) Watched() bool { return c.watched() != nil }
 
-// NotifyWritable makes the handler of c, which is watched, be told once when its peer takes something, at
-// once perhaps. It is called after a Writer could not write all, by the same goroutine, without a lock.
+// NotifyWritable makes the handler of c, which comes from Adopt, be told once when its peer takes something, at
+// once perhaps, but not before Watch. It is called after a Writer could not write all, by the same goroutine,
+// without a lock.
 func (c Conn) NotifyWritable() { c.watched().notifyWritable() }
 
 func (c Conn) closeWatched() error { return c.watched().close() }

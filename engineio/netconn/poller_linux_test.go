@@ -217,6 +217,35 @@ func TestPollerTellsThatItCanBeWritten(t *testing.T) {
 	}
 }
 
+// Who writes before the connection is watched may ask too, and is told once it is.
+func TestPollerTellsThatItCanBeWrittenOnceItWatches(t *testing.T) {
+	p := newPoller(t)
+	c, peer := adopt(t, p)
+	defer c.Close()
+	var w Writer
+	block := bytes.Repeat([]byte("x"), 64<<10)
+	total := 0
+	for {
+		n, err := w.Write(c, block, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if total += n; n < len(block) {
+			break
+		}
+	}
+	if n, err := io.CopyN(io.Discard, peer, int64(total)); err != nil {
+		t.Fatalf("the peer got %d bytes of %d: %v", n, total, err)
+	}
+	time.Sleep(10 * time.Millisecond) // the peer is there before who waits for it
+	c.NotifyWritable()
+	h := newCollector()
+	if err := p.Watch(c, h); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "Writable", h.writable)
+}
+
 // Connections are closed from either side and by anyone while they are read and written, and descriptors
 // are used again: nobody gets what is another's.
 func TestPollerCloses(t *testing.T) {
