@@ -346,6 +346,30 @@ func TestServerCloseInTime(t *testing.T) {
 	})
 }
 
+// A session that Close has given up on during its handshake leaves no connection behind, and has no handler.
+func TestServerCloseInTimeDuringAHandshake(t *testing.T) {
+	var server *Server
+	cfg := Config{
+		InitialHeaders: func(http.Header, *http.Request) {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			_ = server.Close(ctx)
+		},
+		Accept: func(s *Session) Handler {
+			t.Error("got a session after its end")
+			return echoHandler{s}
+		},
+	}
+	during := func(e *env) {
+		server = e.server
+		c := e.webSocket(webSocketQuery)
+		c.conn.SetDeadline(time.Now().Add(5 * time.Second))
+		c.waitClosed()
+	}
+	inBubble(t, cfg, during)
+	onLoopback(t, cfg, during)
+}
+
 // A frame that is sent costs no allocation on the way to the socket.
 func TestSendDoesNotAllocate(t *testing.T) {
 	cfg, sessions := accepting(Config{})

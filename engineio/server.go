@@ -185,13 +185,20 @@ func (s *Session) hello(upgrades []string) *Frame {
 	}))
 }
 
-// start begins a session on c, of which ahead has been read.
+// start begins a session on c, of which ahead has been read. If the session is over already, c is closed.
 func (s *Session) start(c *wsConn, ahead []byte) {
 	if adopted, ok := s.server.adopt(c); ok {
 		c.conn.Close()
 		c.conn = adopted
 	}
 	s.mu.Lock()
+	if s.state.Load() == stateClosed { // the server's Close did not wait for it
+		s.mu.Unlock()
+		c.ended(s)
+		return
+	}
+	s.server.wg.Add(1) // while the session counts: it may end during what follows
+	defer s.server.wg.Done()
 	s.ws, c.transport = c, true
 	s.deflates.Store(c.deflate)
 	s.pushLocked(s.hello(nil))
