@@ -8,23 +8,31 @@ import "time"
 type heartbeat struct {
 	deadline time.Duration // zero until it is set
 	last     time.Duration // when the last ping was due (revision 4), or the client was last heard (revision 3)
-	entry    int           // in timers.heap, from 1 on; guarded by timers.mu
+	slot     int           // of Server.timers
 	pongDue  bool
 	heard    bool // since the ping, the client has sent something else
 }
 
 // armLocked sets the deadline to d from now.
 func (h *heartbeat) armLocked(s *Session, d time.Duration) {
-	h.armAtLocked(s, s.server.timers.now()+d)
+	h.armAtLocked(s, s.server.timers.Now()+d)
 }
 
 // armAtLocked sets the deadline.
 func (h *heartbeat) armAtLocked(s *Session, at time.Duration) {
 	h.deadline = at
-	s.server.timers.set(s, at)
+	s.server.timers.Set((*sleeper)(s), at)
 }
 
-// tick is called when the session's deadline has come, or before.
+// A sleeper is a session that waits for its deadline.
+type sleeper Session
+
+// Slot is where the queue notes its place.
+func (s *sleeper) Slot() *int { return &s.heartbeat.slot }
+
+// Wake is called when the deadline has come, or before.
+func (s *sleeper) Wake() { (*Session)(s).tick() }
+
 func (s *Session) tick() {
 	s.mu.Lock()
 	end := s.tickLocked()
@@ -35,13 +43,13 @@ func (s *Session) tick() {
 // tickLocked does what is due, if anything is. Requests call it too, so that a session ends on time even if
 // the timer is late.
 func (s *Session) tickLocked() ending {
-	h, now := &s.heartbeat, s.server.timers.now()
+	h, now := &s.heartbeat, s.server.timers.Now()
 	state := s.state.Load()
 	switch {
 	case h.deadline == 0, state == stateClosed:
 		return ending{}
 	case now < h.deadline:
-		s.server.timers.set(s, h.deadline)
+		s.server.timers.Set((*sleeper)(s), h.deadline)
 		return ending{}
 	case state == stateClosing:
 		return s.overLocked(ending{})

@@ -144,12 +144,12 @@ func (r *revision3) frame(f *Frame) *Frame {
 func silence(s *Session) time.Duration { return s.server.cfg.PingInterval + s.server.cfg.PingTimeout }
 
 func (*revision3) startLocked(s *Session) {
-	s.heartbeat.last = s.server.timers.now()
+	s.heartbeat.last = s.server.timers.Now()
 	s.heartbeat.armAtLocked(s, s.heartbeat.last+silence(s))
 }
 
 // heardLocked leaves the deadline alone: when it comes, dueLocked sees to what has come since.
-func (*revision3) heardLocked(s *Session) { s.heartbeat.last = s.server.timers.now() }
+func (*revision3) heardLocked(s *Session) { s.heartbeat.last = s.server.timers.Now() }
 
 func (*revision3) dueLocked(s *Session, now time.Duration) ending {
 	deadline := s.heartbeat.last + silence(s)

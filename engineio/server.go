@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"jobcast/engineio/deadline"
 	"jobcast/engineio/gate"
 	"jobcast/engineio/netconn"
 	"jobcast/engineio/outbox"
@@ -30,7 +31,7 @@ type Server struct {
 	upgrades []string // what a client that polls is told
 
 	flushers flushers
-	timers   timers
+	timers   deadline.Queue[sleeper, *sleeper]
 
 	pollerOnce sync.Once
 	poller     *netconn.Poller // nil if it is not needed, or there is none
@@ -92,7 +93,7 @@ func NewServer(cfg Config) *Server {
 		}
 	}
 	s.flushers.max, s.flushers.wg = runtime.GOMAXPROCS(0), &s.wg
-	s.timers.wg, s.timers.start = &s.wg, time.Now()
+	s.timers.Init(&s.wg)
 	return s
 }
 

@@ -300,7 +300,7 @@ func (s *Session) overLocked(end ending) ending {
 		return end
 	}
 	s.state.Store(stateClosed)
-	s.server.timers.remove(s)
+	s.server.timers.Remove((*sleeper)(s))
 	s.answerLocked(farewell(s.reason))
 	end.conn = s.ws
 	end.gone = true
