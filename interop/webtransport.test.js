@@ -41,7 +41,7 @@ async function withPage(run) {
 }
 
 // The client leaves rejected promises of a WebTransport that has ended, or does not open, to the page.
-const unexpected = (problem) => !/^(WebTransportError: |InvalidStateError: The WebTransport connection)/.test(problem);
+const unexpected = (problem) => !/^(WebTransportError: |NetworkError: The stream was aborted|InvalidStateError: The WebTransport connection)/.test(problem);
 
 for (const [name, options] of Object.entries(ways)) {
   test(`the scenario of every client over ${name}`, () =>
