@@ -47,8 +47,10 @@ type loop struct {
 // What is waited for, once for all: on an edge, so that a connection costs no call to the kernel for each
 // read. That it can be written again is reported only after it could not.
 const (
-	watchedEvents = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
+	watchedEvents = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLPRI | unix.EPOLLET
 	endEvents     = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	// After these, a read that fills no buffer may have left something: an end, or what is behind urgent data.
+	moreEvents = endEvents | unix.EPOLLPRI
 )
 
 // NewPoller returns a Poller, or an error if the system grants it no resources.
@@ -228,7 +230,7 @@ func (l *loop) serve(w *watched) {
 		w.handler.Ended()
 		w.close()
 	case again:
-	case n == len(l.buf) || events&endEvents != 0:
+	case n == len(l.buf) || events&moreEvents != 0:
 		// Behind the others, lest one that floods holds them up.
 		w.events = events
 		l.later = append(l.later, w)

@@ -137,6 +137,37 @@ func TestPollerReads(t *testing.T) {
 	all.Wait()
 }
 
+// Urgent data, which is not read, ends one read and not the reading.
+func TestPollerReadsBehindUrgentData(t *testing.T) {
+	p := newPoller(t)
+	c, peer := adopt(t, p)
+	io.WriteString(peer, "before")
+	raw, err := peer.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sent error
+	if err := raw.Control(func(fd uintptr) { sent = unix.Sendto(int(fd), []byte("!"), unix.MSG_OOB, nil) }); err != nil || sent != nil {
+		t.Fatal(err, sent)
+	}
+	io.WriteString(peer, "behind")
+	h := newCollector()
+	all := make(chan struct{})
+	h.onBytes = func([]byte) {
+		if len(h.bytes()) == len("beforebehind") {
+			close(all)
+		}
+	}
+	if err := p.Watch(c, h); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	wait(t, "what is behind", all)
+	if got, want := string(h.bytes()), "beforebehind"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // A peer that floods does not keep the others of its goroutine waiting.
 func TestPollerIsFair(t *testing.T) {
 	p := newPoller(t)
