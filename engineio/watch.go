@@ -5,6 +5,8 @@ import "jobcast/engineio/netconn"
 // adopt returns the connection that the server's poller reads instead of c's. ok is false if c is of a kind
 // that a goroutine reads. It leaves c's connection to be closed.
 func (s *Server) adopt(c *wsConn) (adopted netconn.Conn, ok bool) {
+	request := c.request
+	c.request = nil // it is not kept for those that stay as they are, either
 	if s.cfg.DisablePoller || !c.conn.Watchable() {
 		return c.conn, false
 	}
@@ -12,9 +14,8 @@ func (s *Server) adopt(c *wsConn) (adopted netconn.Conn, ok bool) {
 	if s.poller == nil {
 		return c.conn, false
 	}
-	if adopted, ok = s.poller.Adopt(c.conn); ok && c.request != nil {
-		s.cfg.OnAdopt(c.request, adopted.Raw())
-		c.request = nil
+	if adopted, ok = s.poller.Adopt(c.conn); ok && request != nil {
+		s.cfg.OnAdopt(request, adopted.Raw())
 	}
 	return adopted, ok
 }
