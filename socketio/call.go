@@ -126,8 +126,14 @@ func (c *call) answer(res any) error {
 	return c.socket.send(out)
 }
 
-// fail makes the acknowledgement out of an error.
+// fail makes the acknowledgement out of an error, which may panic.
 func (c *call) fail(err error) {
+	if c.socket.guard(string(c.name), func() error { c.answerError(err); return nil }) != nil {
+		c.answer(&internalFailure)
+	}
+}
+
+func (c *call) answerError(err error) {
 	srv := c.socket.conn.srv
 	srv.log.Debug("event failed", "nsp", c.socket.ns.name, "socket", c.socket.label(), "event", string(c.name), "err", err)
 	value := c.encodeError(err)

@@ -192,3 +192,25 @@ func TestCloseWaits(t *testing.T) {
 		s.Go(func(context.Context) { t.Error("runs after Close") })
 	})
 }
+
+// panicking is data that cannot be encoded, in the worst way.
+type panicking struct{}
+
+func (panicking) MarshalJSON() ([]byte, error) { panic("in MarshalJSON") }
+
+// What the error of a handler or a middleware does when it is encoded costs that call only, too.
+func TestPanicOfAnErrorCostsOneCall(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, srv *Server) {
+		ns := srv.Of("/ns")
+		ns.HandleAny(func(context.Context, *Socket, string, Args) (Args, error) {
+			return Args{}, &EventError{Code: "bad", Message: "bad", Data: panicking{}}
+		})
+		p, _ := join(t, srv, "/ns")
+		p.send(`2/ns,1["bad"]`)
+		p.want(`3/ns,1[{"ok":false,"error":{"code":"internal","message":"internal error"}}]`)
+
+		srv.Of("/closed").Use(func(context.Context, *Socket) error { return &ConnectError{"no", panicking{}} })
+		p.send(`0/closed,`)
+		p.wantRefusal("/closed", "internal error", ``)
+	})
+}

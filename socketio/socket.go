@@ -134,7 +134,7 @@ func (s *Socket) begin(name string) {
 		s.conn.forget(s, false)
 		s.end()
 		if err != ClientNamespaceDisconnect { // the name may be another socket's by now
-			s.conn.refuse(name, err)
+			s.refuse(name, err)
 		}
 		return
 	}
@@ -147,6 +147,13 @@ func (s *Socket) begin(name string) {
 	}
 	for _, f := range s.ns.onConnect {
 		s.guard("connect", func() error { f(s.ctx, s); return nil })
+	}
+}
+
+// refuse answers the CONNECT with an error, which may panic.
+func (s *Socket) refuse(name string, err error) {
+	if s.guard("connect_error", func() error { s.conn.refuse(name, err); return nil }) != nil {
+		s.conn.refuse(name, errPanic)
 	}
 }
 

@@ -158,6 +158,11 @@ func TestCallsAndLostConnection(t *testing.T) {
 	})
 }
 
+// panicking is data that cannot be encoded, in the worst way.
+type panicking struct{}
+
+func (panicking) MarshalJSON() ([]byte, error) { panic("a secret") }
+
 // The server asks its client, while the client's own call waits for that.
 func TestAnswer(t *testing.T) {
 	inBubble(t, withCalls, func(t *testing.T, w *world) {
@@ -169,6 +174,8 @@ func TestAnswer(t *testing.T) {
 				return "", &socketio.EventError{Code: "no", Message: "not now", Data: 7}
 			case "bad data":
 				return "", &socketio.EventError{Code: "no", Message: "not now", Data: func() {}}
+			case "panicking data":
+				return "", &socketio.EventError{Code: "no", Message: "not now", Data: panicking{}}
 			case "fail":
 				return "", errors.New("a secret")
 			case "panic":
@@ -186,11 +193,12 @@ func TestAnswer(t *testing.T) {
 		}
 		for s := range w.server.Of("/").Sockets() {
 			for text, want := range map[string]string{
-				"call":     `"hello handler"`,
-				"refuse":   `{"ok":false,"error":{"code":"no","message":"not now","data":7}}`,
-				"bad data": `{"ok":false,"error":{"code":"no","message":"not now"}}`,
-				"fail":     `{"ok":false,"error":{"code":"internal","message":"internal error"}}`,
-				"panic":    `{"ok":false,"error":{"code":"internal","message":"internal error"}}`,
+				"call":           `"hello handler"`,
+				"refuse":         `{"ok":false,"error":{"code":"no","message":"not now","data":7}}`,
+				"bad data":       `{"ok":false,"error":{"code":"no","message":"not now"}}`,
+				"fail":           `{"ok":false,"error":{"code":"internal","message":"internal error"}}`,
+				"panic":          `{"ok":false,"error":{"code":"internal","message":"internal error"}}`,
+				"panicking data": `{"ok":false,"error":{"code":"internal","message":"internal error"}}`,
 			} {
 				got, err := socketio.NewCall[string, json.RawMessage](confirm.Name()).Ask(t.Context(), s, text)
 				if string(got) != want || err != nil {

@@ -160,7 +160,9 @@ func (s *Socket) handleEvent(in *incoming, h handler) {
 			s.client.log.Warn("event failed", "nsp", s.name, "event", in.name, "err", err)
 		}
 		var broken error
-		if ack, broken = encodeError(err); broken != nil {
+		if ack, broken = s.encodeError(in.name, err); broken == errPanic {
+			ack, _ = encodeError(errPanic)
+		} else if broken != nil {
 			s.client.log.Error("data of an error cannot be encoded", "nsp", s.name, "event", in.name, "err", broken)
 		}
 	}
@@ -181,6 +183,12 @@ func (s *Socket) handleEvent(in *incoming, h handler) {
 func (s *Socket) serve(in *incoming, h handler) (ack socketio.Args, err error) {
 	defer s.caught(in.name, &err)
 	return h(in)
+}
+
+// encodeError is encodeError of an error that may panic.
+func (s *Socket) encodeError(event string, err error) (ack socketio.Args, broken error) {
+	defer s.caught(event, &broken)
+	return encodeError(err)
 }
 
 func (s *Socket) guard(what string, f func()) {
