@@ -320,3 +320,23 @@ func TestConnectFlood(t *testing.T) {
 		p.wantClosed("")
 	})
 }
+
+// A middleware that fails because its client has left refuses nobody: the client may be joining again.
+func TestRefusalOfWhoLeft(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, srv *Server) {
+		ns, first := srv.Of("/ns"), true
+		ns.Use(func(ctx context.Context, s *Socket) error {
+			if !first {
+				return nil
+			}
+			first = false
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		p := dial(t, srv)
+		p.send(`0/ns,`, `1/ns,`)
+		p.want()
+		p.send(`0/ns,`)
+		p.want(`0/ns,{"sid":"SID"}`)
+	})
+}

@@ -133,7 +133,7 @@ func (s *Socket) begin(name string) {
 		s.ns.remove(s) // a middleware may have joined rooms
 		s.conn.forget(s, false)
 		s.end()
-		if err != ClientNamespaceDisconnect { // the name may be another socket's by now
+		if context.Cause(s.ctx) != ClientNamespaceDisconnect { // the name may be another socket's by now
 			s.refuse(name, err)
 		}
 		return
