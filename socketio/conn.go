@@ -58,8 +58,12 @@ type conn struct {
 // faster than that is handled.
 const maxSockets = 256
 
+// maxNames is enough for as many sockets, and as many names of sockets that the server has disconnected.
+const maxNames = 2 * maxSockets
+
 // joined is a socket under the name of its namespace. There is no socket if the server has disconnected
-// it: what the client sent before it knew is no violation.
+// it: what the client sent before it knew is no violation. Of those without a socket only the newest are
+// kept, so that there are not more than maxNames in all.
 type joined struct {
 	namespace string
 	socket    *Socket
@@ -190,6 +194,12 @@ func (c *conn) connect(p *parser.Packet) error {
 	s := newSocket(ns, name, c, p.Data)
 	c.mu.Lock()
 	c.sockets = slices.DeleteFunc(c.sockets, func(j joined) bool { return j.namespace == name })
+	if len(c.sockets) >= maxNames {
+		oldest := slices.IndexFunc(c.sockets, func(j joined) bool { return j.socket == nil })
+		if oldest >= 0 {
+			c.sockets = slices.Delete(c.sockets, oldest, oldest+1)
+		}
+	}
 	c.sockets = append(c.sockets, joined{name, s})
 	c.unfinished++
 	tooMany := c.unfinished > maxSockets

@@ -3,6 +3,8 @@ package socketio
 import (
 	"context"
 	"errors"
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -338,5 +340,22 @@ func TestRefusalOfWhoLeft(t *testing.T) {
 		p.want()
 		p.send(`0/ns,`)
 		p.want(`0/ns,{"sid":"SID"}`)
+	})
+}
+
+// A session does not remember for ever from which namespaces its client was sent away.
+func TestNamesOfWhoWasSentAwayAreBounded(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, srv *Server) {
+		srv.OfPattern(regexp.MustCompile(`^/n[0-9]+$`)).OnConnect(func(_ context.Context, s *Socket) { s.Disconnect(false) })
+		p := dial(t, srv)
+		for i := range 4 * maxSockets {
+			p.send(fmt.Sprintf(`0/n%d,`, i))
+			synctest.Wait()
+		}
+		if n := len(p.conn.sockets); n > maxNames {
+			t.Errorf("got %d names, want at most %d", n, maxNames)
+		}
+		p.send(fmt.Sprintf(`2/n%d,["late"]`, 4*maxSockets-1))
+		p.wantClosed("")
 	})
 }
