@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -133,5 +134,40 @@ func TestRoomOfBothDialects(t *testing.T) {
 		for _, p := range []*pipe{old, young} {
 			p.wantRaw(`51-["bytes"]`, "b0102")
 		}
+	})
+}
+
+// slowSession returns from the first Send when it is told to.
+type slowSession struct {
+	session
+	gate <-chan struct{}
+	sent atomic.Bool
+}
+
+func (s *slowSession) Send(frames ...*engineio.Frame) error {
+	err := s.session.Send(frames...)
+	if !s.sent.Swap(true) {
+		<-s.gate
+	}
+	return err
+}
+
+// The socket of an old client that left as soon as it had joined does not take the id away from the next.
+func TestOldClientComesBackAtOnce(t *testing.T) {
+	bubbleWith(t, true, Config{}, func(t *testing.T, srv *Server) {
+		ns := srv.Of("/ns")
+		p := dial(t, srv)
+		synctest.Wait()
+		gate := make(chan struct{})
+		p.conn.sess = &slowSession{session: p, gate: gate}
+		p.send(`0/ns,`)
+		p.want(`0/ns,{"sid":"SID"}`)
+		p.send(`1/ns,`, `0/ns,`)
+		p.want(`0/ns,{"sid":"SID"}`)
+		close(gate)
+		synctest.Wait()
+		s, _ := p.conn.find("/ns")
+		note.Emit(ns.To(s.ID()), "here")
+		p.want(`2/ns,["note","here"]`)
 	})
 }
