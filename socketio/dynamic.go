@@ -153,7 +153,7 @@ func (s *Socket) enter(name string) error {
 	for _, parent := range parents {
 		err := s.guard("namespace", func() error { return parent.family.accept(s.ctx, name, s.Handshake(), s.auth) })
 		if err == nil {
-			return srv.join(s, name, parent)
+			err = srv.join(s, name, parent)
 		}
 		if !errors.Is(err, ErrInvalidNamespace) {
 			return err
@@ -162,7 +162,8 @@ func (s *Socket) enter(name string) error {
 	return ErrInvalidNamespace
 }
 
-// join gives the socket a child of parent, which stays as long as the socket does.
+// join gives the socket a child of parent, which stays as long as the socket does. The error is
+// ErrInvalidNamespace if parent is gone, or another has made the namespace meanwhile.
 func (s *Server) join(socket *Socket, name string, parent *Namespace) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,6 +176,9 @@ func (s *Server) join(socket *Socket, name string, parent *Namespace) error {
 			return ErrTooManyNamespaces
 		}
 		n = s.makeLocked(name, parent)
+	}
+	if n.parent != nil && n.parent != parent {
+		return ErrInvalidNamespace
 	}
 	n.users++
 	socket.ns = n

@@ -397,3 +397,28 @@ func TestChildHasItsParentsRules(t *testing.T) {
 		}()
 	}
 }
+
+// A client that one parent has refused does not get into that parent's child because another has accepted it.
+func TestChildOfAnotherParentMeanwhile(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, srv *Server) {
+		gate := make(chan struct{})
+		members := srv.OfFunc(func(_ context.Context, _ string, _ *engineio.Handshake, auth json.RawMessage) error {
+			if !strings.Contains(string(auth), "member") {
+				return ErrInvalidNamespace
+			}
+			return nil
+		})
+		srv.OfFunc(func(context.Context, string, *engineio.Handshake, json.RawMessage) error { <-gate; return nil })
+		stranger := dial(t, srv)
+		stranger.send(`0/c,`)
+		stranger.want()
+		member := dial(t, srv)
+		member.send(`0/c,{"as":"member"}`)
+		member.want(`0/c,{"sid":"SID"}`)
+		close(gate)
+		stranger.wantRefusal("/c", "Invalid namespace", ``)
+		if n := count(members.Sockets()); n != 1 {
+			t.Errorf("got %d sockets, want the member", n)
+		}
+	})
+}
