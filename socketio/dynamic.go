@@ -82,8 +82,9 @@ func (n *Namespace) Child(name string) *Namespace {
 }
 
 // Remove takes the namespace, and all its children, off the server. Their sockets are disconnected, and
-// who asks for the name from then on is refused with ErrInvalidNamespace until Of makes another. Handlers
-// that run are not waited for.
+// who asks for the name from then on is refused with ErrInvalidNamespace until Of makes another, or its parent
+// does: a child whose parent stays is made again by the next client that the parent accepts. Handlers that
+// run are not waited for.
 func (n *Namespace) Remove() {
 	n.srv.mu.Lock()
 	n.srv.parents = slices.DeleteFunc(slices.Clone(n.srv.parents), func(p *Namespace) bool { return p == n })
