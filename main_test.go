@@ -309,8 +309,11 @@ func TestDrainEndsWhatWaits(t *testing.T) {
 		poll <- err
 	}()
 	<-connected
-	// The next answer comes after the poll was taken in: requests on loopback are not that late.
-	get(t, p.url+"/healthz")
+	// Nothing tells when the poll was taken in. Others are answered meanwhile, so that it has had time.
+	for range 20 {
+		get(t, p.url+"/healthz")
+		time.Sleep(10 * time.Millisecond)
+	}
 	began := time.Now()
 	p.signal(syscall.SIGINT)
 	if err := p.wait(15 * time.Second); err != nil {
