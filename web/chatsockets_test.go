@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
-	"github.com/gobwas/ws/wsutil"
 
 	"jobcast/chat"
 	"jobcast/journal"
@@ -54,7 +53,7 @@ func (l *rawListener) talk(t *testing.T, path string) *talker {
 				c.got = append(c.got, string(f.Payload))
 			case ws.OpPing:
 				if !c.deaf {
-					ws.WriteFrame(c.conn, ws.MaskFrameInPlace(ws.NewPongFrame(f.Payload)))
+					c.conn.Write(ws.MustCompileFrame(ws.MaskFrame(ws.NewPongFrame(f.Payload))))
 				}
 			case ws.OpClose:
 				c.got = append(c.got, "closed")
@@ -68,7 +67,7 @@ func (l *rawListener) talk(t *testing.T, path string) *talker {
 func (c *talker) say(texts ...string) {
 	c.t.Helper()
 	for _, text := range texts {
-		if err := wsutil.WriteClientText(c.conn, []byte(text)); err != nil {
+		if err := writeText(c.conn, []byte(text)); err != nil {
 			c.t.Fatal(err)
 		}
 	}
@@ -190,8 +189,10 @@ func TestAPrivateMessageIsDeliveredWhenTheWebSocketHasIt(t *testing.T) {
 		notHere := `{"from_user":"","to_user":"Bob","chat":"Bob is not here. The message waits for them.","error":"not_here"}`
 		ada.want(notHere)
 		bob.leave()
-		ada.say(`{"to_user":"Bob","chat":"three"}`, `no JSON`)
-		ada.want(notHere, `{"from_user":"","to_user":"","chat":"Not sent: a message is JSON like {\"to_user\":\"Bob\",\"chat\":\"hello\"}","error":"bad_request"}`)
+		ada.say(`{"to_user":"Bob","chat":"three"}`)
+		ada.want(notHere)
+		ada.say(`no JSON`)
+		ada.want(`{"from_user":"","to_user":"","chat":"Not sent: a message is JSON like {\"to_user\":\"Bob\",\"chat\":\"hello\"}","error":"bad_request"}`)
 		eve.want()
 
 		// Somebody else does not get the nickname while words wait there.
@@ -223,8 +224,8 @@ func TestTwoWhoWhisperAtOnceDoNotWaitForEachOther(t *testing.T) {
 	inChat(t, func(t *testing.T, l *rawListener, all *chat.Chat) {
 		ada, bob := l.talk(t, "/ws/private/Ada"), l.talk(t, "/ws/private/Bob")
 		for range 10 {
-			wsutil.WriteClientText(ada.conn, []byte(`{"to_user":"Bob","chat":"x"}`))
-			wsutil.WriteClientText(bob.conn, []byte(`{"to_user":"Ada","chat":"y"}`))
+			writeText(ada.conn, []byte(`{"to_user":"Bob","chat":"x"}`))
+			writeText(bob.conn, []byte(`{"to_user":"Ada","chat":"y"}`))
 		}
 		time.Sleep(10 * time.Second)
 		synctest.Wait()

@@ -154,7 +154,7 @@ func TestComparedWebSocketGetsEveryEventAndAPong(t *testing.T) {
 		said := make(chan error, 1)
 		go func() { // both ends of a pipe wait for each other, so this one must not wait for the events
 			said <- errors.Join(
-				wsutil.WriteClientText(conn, []byte(strings.Repeat("not listened to ", 1000))),
+				writeText(conn, []byte(strings.Repeat("not listened to ", 1000))),
 				wsutil.WriteClientMessage(conn, ws.OpPing, []byte("still there?")))
 		}()
 		pongs := 0
