@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
-	"go/importer"
 	"go/parser"
 	"go/token"
 	"go/types"
@@ -13,11 +12,24 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
+// A library is what has been read of packages outside the module, kept from one source to the next. It is
+// for one goroutine.
+type library struct {
+	fset    *token.FileSet
+	checked map[string]*types.Package
+}
+
+func newLibrary() *library {
+	return &library{fset: token.NewFileSet(), checked: map[string]*types.Package{}}
+}
+
 // A source is a package, type-checked, with the comments of what it and the packages below it declare.
-// Packages of its module are read from their source, all others from what the compiler exports.
+// Every package is read from its source, the standard library's too, without the bodies of its functions:
+// that takes about a second, while what the compiler exports has to be compiled first.
 type source struct {
 	root     string // the module's directory
 	module   string
@@ -26,10 +38,10 @@ type source struct {
 	info     *types.Info // of every package of the module that was read
 	comments map[types.Object]comment
 
-	fset     *token.FileSet
-	listed   map[string]listed
-	checked  map[string]*types.Package
-	exported types.Importer
+	fset    *token.FileSet
+	library *library
+	listed  map[string]listed
+	checked map[string]*types.Package // of the module
 }
 
 // A comment is what is said about one declaration, without the comment's marks.
@@ -42,8 +54,8 @@ type comment struct {
 type listed struct {
 	ImportPath string
 	Dir        string
-	Export     string
 	GoFiles    []string
+	ImportMap  map[string]string // where an import is not of the package of that path: vendored ones
 	Module     *struct {
 		Path, Dir string
 		Main      bool
@@ -51,15 +63,18 @@ type listed struct {
 }
 
 // load reads a package, which is named by its import path or its directory.
-func load(pattern string) (*source, error) {
+func load(lib *library, pattern string) (*source, error) {
 	s := &source{
 		info:     &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}},
 		comments: map[types.Object]comment{},
-		fset:     token.NewFileSet(),
+		fset:     lib.fset,
+		library:  lib,
 		listed:   map[string]listed{},
 		checked:  map[string]*types.Package{},
 	}
-	out, err := exec.Command("go", "list", "-deps", "-export", "-json=ImportPath,Dir,Export,GoFiles,Module", "--", pattern).Output()
+	list := exec.Command("go", "list", "-deps", "-json=ImportPath,Dir,GoFiles,ImportMap,Module", "--", pattern)
+	list.Env = append(os.Environ(), "CGO_ENABLED=0") // so that all of the source is Go
+	out, err := list.Output()
 	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 		return nil, fmt.Errorf("go list %s: %s", pattern, failed.Stderr)
 	}
@@ -80,40 +95,62 @@ func load(pattern string) (*source, error) {
 		return nil, fmt.Errorf("%s is in no module", pattern)
 	}
 	s.root, s.module = last.Module.Dir, last.Module.Path
-	s.exported = importer.ForCompiler(s.fset, "gc", func(path string) (io.ReadCloser, error) {
-		return os.Open(s.listed[path].Export)
-	})
 	s.pkg, err = s.Import(last.ImportPath)
 	return s, err
 }
 
 // Import implements types.Importer.
 func (s *source) Import(path string) (*types.Package, error) {
-	if p := s.checked[path]; p != nil {
-		return p, nil
+	if path == "unsafe" {
+		return types.Unsafe, nil
 	}
 	l := s.listed[path]
-	if l.Module == nil || !l.Module.Main {
-		return s.exported.Import(path)
+	own := l.Module != nil && l.Module.Main
+	mode, info, checked := parser.SkipObjectResolution, (*types.Info)(nil), s.library.checked
+	if own {
+		mode, info, checked = mode|parser.ParseComments, s.info, s.checked
+	}
+	if p := checked[path]; p != nil {
+		return p, nil
 	}
 	var files []*ast.File
 	for _, name := range l.GoFiles {
-		f, err := parser.ParseFile(s.fset, filepath.Join(l.Dir, name), nil, parser.ParseComments|parser.SkipObjectResolution)
+		f, err := parser.ParseFile(s.fset, filepath.Join(l.Dir, name), nil, mode)
 		if err != nil {
 			return nil, err
 		}
 		files = append(files, f)
 	}
-	conf := types.Config{Importer: s, IgnoreFuncBodies: true}
-	p, err := conf.Check(path, s.fset, files, s.info)
+	conf := types.Config{
+		Importer:         importedBy{s, l.ImportMap},
+		IgnoreFuncBodies: true,
+		Sizes:            types.SizesFor("gc", runtime.GOARCH),
+	}
+	p, err := conf.Check(path, s.fset, files, info)
 	if err != nil {
 		return nil, err
 	}
-	s.checked[path], s.files = p, files // the package that was asked for is the last one
-	for _, f := range files {
-		s.readComments(f)
+	checked[path] = p
+	if own {
+		s.files = files // the package that was asked for is the last one
+		for _, f := range files {
+			s.readComments(f)
+		}
 	}
 	return p, nil
+}
+
+// importedBy resolves the imports of one package.
+type importedBy struct {
+	source *source
+	names  map[string]string // as in listed.ImportMap
+}
+
+func (i importedBy) Import(path string) (*types.Package, error) {
+	if mapped, ok := i.names[path]; ok {
+		path = mapped
+	}
+	return i.source.Import(path)
 }
 
 // readComments notes what is said about each variable, constant, type and field that a file declares.

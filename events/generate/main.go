@@ -26,7 +26,7 @@ func main() {
 }
 
 func run() error {
-	root, files, err := generate("jobcast/events")
+	root, files, err := generate(newLibrary(), "jobcast/events")
 	if err != nil {
 		return err
 	}
@@ -61,8 +61,8 @@ func (f file) content(old []byte) []byte {
 }
 
 // generate makes all files for the package, and returns them with the root of the module.
-func generate(pkg string) (root string, files []file, err error) {
-	src, err := load(pkg)
+func generate(lib *library, pkg string) (root string, files []file, err error) {
+	src, err := load(lib, pkg)
 	if err != nil {
 		return "", nil, err
 	}
