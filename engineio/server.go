@@ -13,6 +13,7 @@ import (
 	"jobcast/engineio/deadline"
 	"jobcast/engineio/gate"
 	"jobcast/engineio/netconn"
+	"jobcast/engineio/opening"
 	"jobcast/engineio/outbox"
 	"jobcast/engineio/parser"
 )
@@ -125,7 +126,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serveSession serves a request that names a session.
 func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid string, query url.Values) {
 	session := s.lookup(sid)
-	upgrade := gate.IsUpgrade(r)
+	upgrade := opening.Asked(r)
+	var bad error
+	if upgrade {
+		bad = opening.Check(r)
+	}
 	switch {
 	case session == nil:
 		s.gate.Refuse(w, r, gate.UnknownSession)
@@ -133,8 +138,8 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid string
 		s.gate.Refuse(w, r, gate.TransportMismatch)
 	case revisionNumber(query) != session.rev.number():
 		s.gate.Refuse(w, r, gate.ProtocolMismatch)
-	case upgrade && !gate.CheckUpgrade(r):
-		s.gate.Refuse(w, r, gate.BadHandshake)
+	case bad != nil:
+		s.gate.Refuse(w, r, gate.BadOpening(bad))
 	case upgrade && !slices.Contains(s.upgrades, gate.WebSocket):
 		s.gate.Refuse(w, r, gate.UpgradeNotAllowed)
 	case upgrade:
@@ -150,12 +155,20 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid string
 
 // serveHandshake opens a session.
 func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query url.Values, rev revision) {
+	polls := query.Get("transport") == gate.Polling
+	extensions := ""
+	if !polls {
+		var ok bool
+		if extensions, ok = s.negotiate(w, r); !ok {
+			return
+		}
+	}
 	session, e := s.open(r, rev)
 	if session == nil {
 		s.gate.Refuse(w, r, e)
 		return
 	}
-	if query.Get("transport") == gate.Polling {
+	if polls {
 		if !session.accept() {
 			s.gate.Refuse(w, r, gate.Internal)
 			return
@@ -166,9 +179,8 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query ur
 		return
 	}
 	s.gate.SetInitialHeaders(w.Header(), r, session.id)
-	c, ahead, err := s.upgradeConn(w, r)
-	if err != nil {
-		s.log.Debug("websocket handshake failed", "err", err)
+	c, ahead, ok := s.upgradeConn(w, r, extensions)
+	if !ok {
 		session.fail(TransportError, 0)
 		return
 	}
@@ -221,14 +233,17 @@ func (s *Session) start(c *wsConn, ahead []byte) {
 
 // serveUpgrade takes a WebSocket that may become the session's transport.
 func (s *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, session *Session) {
+	extensions, ok := s.negotiate(w, r)
+	if !ok {
+		return
+	}
 	if !s.enter() {
 		s.gate.Refuse(w, r, gate.Closing)
 		return
 	}
 	defer s.wg.Done()
-	c, ahead, err := s.upgradeConn(w, r)
-	if err != nil {
-		s.log.Debug("websocket handshake failed", "sid", session.shortID(), "err", err)
+	c, ahead, ok := s.upgradeConn(w, r, extensions)
+	if !ok {
 		return
 	}
 	_ = c.conn.SetReadDeadline(time.Now().Add(s.cfg.UpgradeTimeout))

@@ -9,7 +9,9 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"jobcast/engineio/gate"
 	"jobcast/engineio/netconn"
+	"jobcast/engineio/opening"
 	"jobcast/engineio/outbox"
 	"jobcast/engineio/wsframe"
 	"jobcast/engineio/wtframe"
@@ -35,33 +37,50 @@ type wsConn struct {
 // handshakeTimeout bounds the writing of the small answers on a new connection.
 const handshakeTimeout = 5 * time.Second
 
-// upgradeConn takes the connection over from net/http and answers the WebSocket handshake, with the fields
-// that are set on w. It returns the bytes that net/http has read ahead.
-func (s *Server) upgradeConn(w http.ResponseWriter, r *http.Request) (*wsConn, []byte, error) {
-	s.gate.SetHeaders(w.Header(), r)
-	deflate := false
-	upgrader := ws.HTTPUpgrader{Timeout: handshakeTimeout, Header: w.Header()}
-	if s.cfg.PerMessageDeflate.Enabled {
-		upgrader.Negotiate = wsframe.Negotiate(&deflate)
+// negotiate returns the extensions that a WebSocket will have. If the client's offer cannot be read, it has been
+// refused.
+func (s *Server) negotiate(w http.ResponseWriter, r *http.Request) (extensions string, ok bool) {
+	if !s.cfg.PerMessageDeflate.Enabled {
+		return "", true
 	}
-	nc, rw, _, err := upgrader.Upgrade(r, w)
+	extensions, err := wsframe.Negotiate(r.Header.Values("Sec-WebSocket-Extensions"))
 	if err != nil {
-		if nc != nil {
-			nc.Close()
-		}
-		return nil, nil, err
+		s.gate.Refuse(w, r, gate.BadOpening(err))
+		return "", false
+	}
+	return extensions, true
+}
+
+// upgradeConn takes the connection over from net/http and answers the WebSocket handshake, with the fields
+// that are set on w. It returns the bytes that net/http has read ahead. If there is no connection, whoever can
+// be told has been.
+func (s *Server) upgradeConn(w http.ResponseWriter, r *http.Request, extensions string) (*wsConn, []byte, bool) {
+	h := w.Header()
+	s.gate.SetHeaders(h, r)
+	if p := opening.Protocol(r); p != "" && h.Get("Sec-WebSocket-Protocol") == "" {
+		h.Set("Sec-WebSocket-Protocol", p) // as the reference does
+	}
+	nc, reader, err := opening.Accept(w, r, extensions, handshakeTimeout)
+	switch {
+	case errors.Is(err, opening.ErrTaken):
+		s.log.Error("no websocket", "err", err)
+		s.gate.Refuse(w, r, gate.Internal)
+		return nil, nil, false
+	case err != nil:
+		s.log.Debug("websocket handshake broke off", "remote", r.RemoteAddr, "err", err)
+		return nil, nil, false
 	}
 	// A copy: the buffers go when the request's goroutine ends.
-	ahead, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	ahead, _ := reader.Peek(reader.Buffered())
 	c := &wsConn{
 		conn:    netconn.New(nc),
 		frames:  wsframe.Reader{Limit: s.cfg.MaxPayloadBytes},
-		deflate: deflate,
+		deflate: extensions != "",
 	}
 	if s.cfg.OnAdopt != nil {
 		c.request = r.Context()
 	}
-	return c, append([]byte(nil), ahead...), nil
+	return c, append([]byte(nil), ahead...), true
 }
 
 // serve reads until the connection ends or is the poller's. ahead has been read already.

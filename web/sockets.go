@@ -18,6 +18,9 @@ func (s *server) raw(c echo.Context, opts websocket.Options, handle func(context
 
 // socketProblem is what a client is told of an error of package websocket.
 func socketProblem(err error) error {
+	if e, ok := errors.AsType[*websocket.HandshakeError](err); ok {
+		return jobs.BadRequest("", e.Reason)
+	}
 	switch {
 	case errors.Is(err, websocket.ErrOrigin):
 		return jobs.NewProblem(jobs.CodeForbidden, "a page of another origin may not connect here")

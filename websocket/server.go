@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -19,6 +20,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"jobcast/engineio/opening"
 )
 
 // The errors of a request that does not become a socket, beside ErrClosed.
@@ -28,6 +31,13 @@ var (
 	// ErrNoUpgrade refuses a request that asks for no WebSocket.
 	ErrNoUpgrade = errors.New("websocket: this path is for WebSockets")
 )
+
+// A HandshakeError refuses a request that asks for a WebSocket in a way that there is not.
+type HandshakeError struct {
+	Reason string // for the client
+}
+
+func (e *HandshakeError) Error() string { return "websocket: " + e.Reason }
 
 const (
 	// pingInterval is the time between two pings, and silence how long a client may send nothing at all,
@@ -89,16 +99,23 @@ func (s *Server) CheckOrigin(r *http.Request) error {
 // Serve makes a socket out of a request, and runs handle with it. When handle returns, what it has sent is
 // delivered and the socket closed. Its context ends when the client is gone. When the request's context
 // ends or the server is closed, Receive ends instead, so that what was received until then is answered
-// before the client is told with 1001. The error is ErrOrigin, ErrNoUpgrade or ErrClosed, and nothing was
-// written then; that of handle goes to nobody.
+// before the client is told with 1001. After ErrOrigin, ErrNoUpgrade, a *HandshakeError, ErrClosed, or the error
+// of a connection that cannot be taken over, nothing was written, and the caller owes an answer; the error of
+// handle goes to nobody.
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request, opts Options, handle func(context.Context, *Socket) error) error {
 	opts.MaxMessageBytes = cmp.Or(opts.MaxMessageBytes, 64<<10)
 	opts.MaxQueueBytes = cmp.Or(opts.MaxQueueBytes, 1<<20)
 	if err := s.CheckOrigin(r); err != nil {
 		return err
 	}
-	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+	if !opening.Asked(r) {
 		return ErrNoUpgrade
+	}
+	if err := opening.Check(r); err != nil {
+		if errors.Is(err, opening.ErrVersion) {
+			w.Header().Set("Sec-WebSocket-Version", opening.Version)
+		}
+		return &HandshakeError{err.Error()}
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer cancel()
@@ -107,11 +124,14 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, opts Options, han
 		return ErrClosed
 	}
 	defer s.remove(socket)
-	conn, rw, _, err := ws.UpgradeHTTP(r, w)
-	if err != nil {
-		return nil // the client has been told
+	conn, in, err := opening.Accept(w, r, "", writeTimeout)
+	if errors.Is(err, opening.ErrTaken) {
+		return fmt.Errorf("websocket: %w", err)
 	}
-	socket.begin(conn, rw.Reader)
+	if err != nil {
+		return nil // nobody is left to be told
+	}
+	socket.begin(conn, in)
 	defer socket.end() // also where handle panics
 	defer context.AfterFunc(r.Context(), func() { socket.Finish(lastTime, leaving) })()
 	if handle(ctx, socket) == nil {

@@ -360,11 +360,58 @@ func TestCloseCutsOffWhoTakesTooLongAndLetsNobodyIn(t *testing.T) {
 		ours, theirs := net.Pipe()
 		defer ours.Close()
 		s.pipes.conns <- theirs
-		go io.WriteString(ours, "GET / HTTP/1.1\r\nHost: server\r\nUpgrade: websocket\r\nConnection: close\r\n\r\n")
-		if resp, err := http.ReadResponse(bufio.NewReader(ours), nil); err != nil || resp.StatusCode != http.StatusTeapot {
-			t.Errorf("got %v, %v, want a refusal after Close", resp, err)
+		go io.WriteString(ours, "GET / HTTP/1.1\r\nHost: server\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		resp, err := http.ReadResponse(bufio.NewReader(ours), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		why := make([]byte, len(ErrClosed.Error()))
+		io.ReadFull(resp.Body, why)
+		if resp.StatusCode != http.StatusTeapot || string(why) != ErrClosed.Error() {
+			t.Errorf("got %d %s, want %v after Close", resp.StatusCode, why, ErrClosed)
 		}
 	})
+}
+
+// What is refused has not been answered, so that its answer is of the same kind as others of the caller's.
+func TestRefusalsAreTheCallers(t *testing.T) {
+	closed := New(Config{})
+	if err := closed.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	handshake := func(change func(http.Header)) *http.Request {
+		r := httptest.NewRequest("GET", "http://server/", nil)
+		r.Header = http.Header{"Connection": {"keep-alive", "Upgrade"}, "Upgrade": {"websocket"},
+			"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
+		if change != nil {
+			change(r.Header)
+		}
+		return r
+	}
+	for _, tt := range []struct {
+		name    string
+		sockets *Server
+		r       *http.Request
+		want    string
+		version string
+	}{
+		{"another origin", New(Config{}), handshake(func(h http.Header) { h.Set("Origin", "https://a.test") }), ErrOrigin.Error(), ""},
+		{"no upgrade", New(Config{}), handshake(func(h http.Header) { h.Set("Connection", "close") }), ErrNoUpgrade.Error(), ""},
+		{"two keys", New(Config{}), handshake(func(h http.Header) { h.Add("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==") }),
+			"websocket: the field Sec-WebSocket-Key must be there once, with 16 bytes in base64", ""},
+		{"another version", New(Config{}), handshake(func(h http.Header) { h.Set("Sec-WebSocket-Version", "12") }),
+			"websocket: the field Sec-WebSocket-Version must be there once, with the value 13", "13"},
+		{"a server that is closed", closed, handshake(nil), ErrClosed.Error(), ""},
+		{"no connection", New(Config{}), handshake(nil), "websocket: the connection cannot be taken over: feature not supported", ""},
+	} {
+		w := httptest.NewRecorder()
+		w.Code = 0
+		err := tt.sockets.Serve(w, tt.r, Options{}, func(context.Context, *Socket) error { return errors.New("handled") })
+		if err == nil || err.Error() != tt.want || w.Code != 0 || w.Body.Len() > 0 || w.Header().Get("Sec-WebSocket-Version") != tt.version {
+			t.Errorf("%s: got %v, %d %s %v, want %s and no answer", tt.name, err, w.Code, w.Body, w.Header(), tt.want)
+		}
+	}
 }
 
 func TestOrigins(t *testing.T) {

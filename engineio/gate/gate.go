@@ -14,6 +14,7 @@ import (
 
 	"jobcast/engineio/coding"
 	"jobcast/engineio/cors"
+	"jobcast/engineio/opening"
 )
 
 // The transports, by their names on the wire.
@@ -91,12 +92,18 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, origin, transport s
 func (g *Gate) AdmitHandshake(w http.ResponseWriter, r *http.Request, transport string, spoken bool) bool {
 	var e Refusal
 	ok := false
-	upgrade := IsUpgrade(r)
+	upgrade := opening.Asked(r)
+	var bad error
+	if upgrade {
+		bad = opening.Check(r)
+	}
 	switch {
 	case r.Method != http.MethodGet:
 		e = BadMethod
-	case upgrade != (transport == WebSocket), upgrade && !CheckUpgrade(r):
+	case upgrade != (transport == WebSocket):
 		e = BadHandshake
+	case bad != nil:
+		e = BadOpening(bad)
 	case !spoken:
 		e = UnknownRevision
 	default:
@@ -154,27 +161,4 @@ func (g *Gate) checkTransport(r *http.Request, transport string) (Refusal, bool)
 		return e, false
 	}
 	return UnknownTransport, false
-}
-
-// IsUpgrade reports whether the request asks for a WebSocket.
-func IsUpgrade(r *http.Request) bool {
-	return hasToken(r.Header, "Connection", "upgrade") && hasToken(r.Header, "Upgrade", "websocket")
-}
-
-func hasToken(h http.Header, field, token string) bool {
-	for _, v := range h.Values(field) {
-		for t := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(t), token) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// CheckUpgrade checks a WebSocket handshake before the connection is taken over, so that a refusal is a
-// proper answer (RFC 6455, section 4.2.1).
-func CheckUpgrade(r *http.Request) bool {
-	return r.Method == http.MethodGet && r.ProtoMajor == 1 && r.ProtoMinor >= 1 &&
-		len(r.Header.Get("Sec-WebSocket-Key")) == 24 && r.Header.Get("Sec-WebSocket-Version") == "13"
 }

@@ -17,38 +17,6 @@ func newGate(cfg Config) *Gate {
 	return New(cfg)
 }
 
-func TestCheckUpgrade(t *testing.T) {
-	good := http.Header{
-		"Connection": {"keep-alive, Upgrade"}, "Upgrade": {"WebSocket"},
-		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="},
-	}
-	tests := []struct {
-		name         string
-		change       func(*http.Request)
-		asked, right bool
-	}{
-		{"as it should be", func(*http.Request) {}, true, true},
-		{"in two fields", func(r *http.Request) { r.Header["Connection"] = []string{"keep-alive", "upgrade"} }, true, true},
-		{"no upgrade", func(r *http.Request) { r.Header.Del("Upgrade") }, false, true},
-		{"another upgrade", func(r *http.Request) { r.Header.Set("Upgrade", "h2c") }, false, true},
-		{"a connection that stays", func(r *http.Request) { r.Header.Set("Connection", "keep-alive") }, false, true},
-		{"a word that begins so", func(r *http.Request) { r.Header.Set("Connection", "upgrades") }, false, true},
-		{"another method", func(r *http.Request) { r.Method = "POST" }, true, false},
-		{"another version", func(r *http.Request) { r.Header.Set("Sec-WebSocket-Version", "8") }, true, false},
-		{"a short key", func(r *http.Request) { r.Header.Set("Sec-WebSocket-Key", "c2hvcnQ=") }, true, false},
-		{"HTTP/1.0", func(r *http.Request) { r.ProtoMinor = 0 }, true, false},
-		{"HTTP/2", func(r *http.Request) { r.ProtoMajor = 2 }, true, false},
-	}
-	for _, tt := range tests {
-		r := httptest.NewRequest("GET", "http://engine.test/", nil)
-		r.Header = good.Clone()
-		tt.change(r)
-		if asked, right := IsUpgrade(r), CheckUpgrade(r); asked != tt.asked || right != tt.right {
-			t.Errorf("%s: got %v, %v, want %v, %v", tt.name, asked, right, tt.asked, tt.right)
-		}
-	}
-}
-
 // A refusal wins that is of less use to whoever looks for weak places.
 func TestOrderOfRefusals(t *testing.T) {
 	g := newGate(Config{AllowRequest: func(*http.Request) error { return errors.New("nobody may") }})

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"jobcast/engineio/opening"
 )
 
 // A RequestError is an error of AllowRequest that says how the request is refused.
@@ -46,7 +48,7 @@ type ErrorContext struct {
 	SID       string // the first six characters of the id asked for: the whole of it is a credential
 	Origin    string
 	Revision  string // EIO as asked for, "" if it is missing
-	Err       error  // that of AllowRequest or GenerateID, nil if neither refused
+	Err       error  // of AllowRequest, of GenerateID, or what is wrong with a WebSocket's handshake; else nil
 }
 
 // A Refusal is what a request that is not served is answered with, in the reference server's words.
@@ -83,6 +85,14 @@ func badRequest(name string) Refusal {
 	return Refusal{status: http.StatusBadRequest, code: 3, message: "Bad request", name: name}
 }
 
+// BadOpening refuses a WebSocket whose handshake has that error, which its client is told.
+func BadOpening(err error) Refusal {
+	e := BadHandshake
+	e.message += ": " + err.Error()
+	e.err = err
+	return e
+}
+
 func foreign(origin string) Refusal {
 	return Refusal{status: http.StatusForbidden, code: 4, name: "ORIGIN_NOT_ALLOWED",
 		message: fmt.Sprintf("origin %q is not allowed: add it to the server's list of allowed origins", origin)}
@@ -104,8 +114,11 @@ func forbidden(err error) Refusal {
 func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, e Refusal) {
 	g.Report(r, e)
 	h := w.Header()
-	if IsUpgrade(r) {
+	if opening.Asked(r) {
 		h.Set("Connection", "close")
+	}
+	if errors.Is(e.err, opening.ErrVersion) {
+		h.Set("Sec-WebSocket-Version", opening.Version)
 	}
 	if e.status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "5")

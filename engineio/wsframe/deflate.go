@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/gobwas/httphead"
@@ -22,24 +23,38 @@ const DeflateBit = 0x40
 // rsv1 is the same among the reserved bits of a ws.Header.
 const rsv1 = DeflateBit >> 4
 
-// Negotiate is for ws.HTTPUpgrader.Negotiate. It accepts the first offer of permessage-deflate that it can,
-// sets *accepted then, and declines the others: those that make no sense, and those that bound the window
-// that messages to the client may refer to, which compress/flate cannot (section 7.1).
-func Negotiate(accepted *bool) func(httphead.Option) (httphead.Option, error) {
-	return func(offer httphead.Option) (answer httphead.Option, err error) {
-		var p wsflate.Parameters
-		if *accepted || string(offer.Name) != wsflate.ExtensionName || p.Parse(offer) != nil ||
-			p.ServerMaxWindowBits != 0 && p.ServerMaxWindowBits != maxWindowBits {
-			return answer, nil
+// Negotiate returns what the answer to a handshake has in the field Sec-WebSocket-Extensions, given those of the
+// request: the first offer of permessage-deflate that can be met, or "" if there is none, and messages are not
+// compressed. It declines other offers: those that make no sense, and those that bound the window that messages
+// to the client may refer to, which compress/flate cannot (section 7.1). The error is ErrExtensions.
+func Negotiate(fields []string) (answer string, err error) {
+	var offers []httphead.Option
+	for _, field := range fields {
+		ok := false
+		if offers, ok = httphead.ParseOptions([]byte(field), offers); !ok {
+			return "", ErrExtensions
 		}
-		*accepted = true
-		return wsflate.Parameters{
+	}
+	for _, offer := range offers {
+		var p wsflate.Parameters
+		if string(offer.Name) != wsflate.ExtensionName || p.Parse(offer) != nil ||
+			p.ServerMaxWindowBits != 0 && p.ServerMaxWindowBits != maxWindowBits {
+			continue
+		}
+		var b strings.Builder
+		option := wsflate.Parameters{
 			ServerNoContextTakeover: true,
 			ClientNoContextTakeover: true,
 			ServerMaxWindowBits:     p.ServerMaxWindowBits,
-		}.Option(), nil
+		}.Option()
+		_, _ = httphead.WriteOptions(&b, []httphead.Option{option}) // into memory
+		return b.String(), nil
 	}
+	return "", nil
 }
+
+// ErrExtensions is the error of a client that offers what is no list. Its text is for that client.
+var ErrExtensions = errors.New("the field Sec-WebSocket-Extensions is no list of extensions")
 
 const maxWindowBits = 15
 

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws"
 )
 
@@ -40,28 +39,16 @@ func TestNegotiate(t *testing.T) {
 		{"permessage-bzip2", ""},
 		{"permessage-deflate, permessage-deflate", both}, // the first one
 	} {
-		accepted := false
-		negotiate := Negotiate(&accepted)
-		var got []string
-		offers, ok := httphead.ParseOptions([]byte(test.offer), nil)
-		if !ok {
-			t.Fatalf("offer %q: not a header", test.offer)
+		if got, err := Negotiate([]string{test.offer}); err != nil || got != test.want {
+			t.Errorf("offer %q: got %q, %v, want %q", test.offer, got, err, test.want)
 		}
-		for _, offer := range offers {
-			answer, err := negotiate(offer)
-			if err != nil {
-				t.Errorf("offer %q: %v", test.offer, err)
-			}
-			if answer.Size() > 0 {
-				var b bytes.Buffer
-				if _, err := httphead.WriteOptions(&b, []httphead.Option{answer}); err != nil {
-					t.Fatal(err)
-				}
-				got = append(got, b.String())
-			}
-		}
-		if joined := strings.Join(got, ", "); joined != test.want || accepted != (test.want != "") {
-			t.Errorf("offer %q: got %q, %v, want %q", test.offer, joined, accepted, test.want)
+	}
+	if got, err := Negotiate([]string{"x-other", "permessage-deflate"}); err != nil || got != both {
+		t.Errorf("in two fields: got %q, %v, want %q", got, err, both)
+	}
+	for _, offer := range []string{"permessage-deflate; =", ";;", "permessage-deflate,;"} {
+		if got, err := Negotiate([]string{"permessage-deflate", offer}); !errors.Is(err, ErrExtensions) {
+			t.Errorf("offer %q: got %q, %v, want ErrExtensions", offer, got, err)
 		}
 	}
 }
