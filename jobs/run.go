@@ -113,6 +113,10 @@ func (r *Run) Log(level slog.Level, text string, attrs ...slog.Attr) {
 	}
 }
 
+// CheckUpload refuses a name that no upload can have. Whether there is one of that name is what
+// [Run.Upload] finds out.
+func CheckUpload(name string) *Problem { return files.CheckUpload(name) }
+
 // Upload opens a file that a client uploaded.
 func (r *Run) Upload(name string) (*files.Upload, error) { return r.files.OpenUpload(name) }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
 
 	"jobcast/jobs"
 )
@@ -91,11 +90,9 @@ func newCSVProfile(rs roots) jobs.Worker {
 	return CSVProfile.Worker(check, run)
 }
 
-var uploadPattern = regexp.MustCompile(`^[0-9A-Z]{26}-.`)
-
 // checkUpload refuses what cannot be an upload's name. Whether there is one shows when the job runs.
 func checkUpload(name string) error {
-	if !uploadPattern.MatchString(name) {
+	if jobs.CheckUpload(name) != nil {
 		return jobs.BadRequest("/args/upload", fmt.Sprintf("%s is not the name of an upload. Give the one that the server answered with.", quote(name)))
 	}
 	return nil

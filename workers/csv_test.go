@@ -120,6 +120,12 @@ func TestCSVProfileRefusesArguments(t *testing.T) {
 		{`{"upload":"people.csv"}`, "/args/upload", "is not the name of an upload"},
 		{`{"upload":"../` + token + `-people.csv"}`, "/args/upload", "is not the name of an upload"},
 		{`{"upload":"` + token + `-"}`, "/args/upload", "is not the name of an upload"},
+		{`{"upload":"` + strings.Repeat("0", 26) + `-people.csv"}`, "/args/upload", "is not the name of an upload"},
+		{`{"upload":"` + token + `A-people.csv"}`, "/args/upload", "is not the name of an upload"},
+		{`{"upload":"` + token + `-a/people.csv"}`, "/args/upload", "is not the name of an upload"},
+		{`{"upload":"` + token + `-people\u0007.csv"}`, "/args/upload", "is not the name of an upload"},
+		{`{"upload":"` + token + `-.."}`, "/args/upload", "is not the name of an upload"},
+		{`{"upload":"` + token + `-` + strings.Repeat("x", 300) + `"}`, "/args/upload", "is not the name of an upload"},
 	} {
 		job, err := s.run(t, "csv.profile", tt.args)
 		p, ok := errors.AsType[*jobs.Problem](err)

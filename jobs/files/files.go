@@ -23,7 +23,8 @@ import (
 const (
 	maxNameBytes = 200                // of a file's name, as a client gives it
 	uploadKept   = 7 * 24 * time.Hour // how long an upload stays
-	tokenLength  = 26                 // of the unguessable start of an upload's name
+	tokenLength  = 26                 // of the unguessable start of an upload's name, which is rand.Text
+	tokenLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 )
 
 // A Dir is such a directory: artifacts by job, and uploads. Its methods
@@ -141,12 +142,21 @@ func DiskProblem(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
+// CheckUpload refuses what SaveUpload cannot have answered with.
+func CheckUpload(upload string) *job.Problem {
+	token, name, ok := strings.Cut(upload, "-")
+	if !ok || len(token) != tokenLength || strings.Trim(token, tokenLetters) != "" || CheckName(name) != nil {
+		return job.BadRequest("", "this is not the name of an upload")
+	}
+	return nil
+}
+
 // OpenUpload opens an upload for reading. The error is a *job.Problem of code not_found or bad_request.
 func (f *Dir) OpenUpload(upload string) (*Upload, error) {
-	token, name, ok := strings.Cut(upload, "-")
-	if !ok || len(token) != tokenLength || CheckName(upload[len(token)+1:]) != nil || CheckName(token) != nil {
-		return nil, job.BadRequest("", "this is not the name of an upload")
+	if p := CheckUpload(upload); p != nil {
+		return nil, p
 	}
+	_, name, _ := strings.Cut(upload, "-")
 	file, size, err := f.open(path.Join("uploads", upload), "there is no such upload; uploads are kept for seven days")
 	if err != nil {
 		return nil, err
