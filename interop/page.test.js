@@ -159,6 +159,24 @@ test("a CSV file that is dropped on the page is profiled", async () => {
   rmSync(csv);
 });
 
+test("figures are shown with all their digits", async () => {
+  const csv = join(big, "ids.csv");
+  writeFileSync(csv, "id,hash,delta,share\n738529527931269425,18446744073709551615,+5,1234.56789\n738529527931269427,1,-9007199254740993,0.12345678901234567891\n");
+  const { id } = await server.startJob("csv.profile", { path: csv });
+  const page = await open(browser, `${server.url}/jobs/${id}`);
+  assert.equal(await finished(page), "completed");
+  const rows = await by(page, "result").locator("tbody tr").evaluateAll((all) => all.map((row) => [...row.cells].map((cell) => cell.textContent)));
+  assert.deepEqual(rows.map(([name, type, , , min, max]) => [name, type, min, max]), [
+    ["id", "integer", "738,529,527,931,269,425", "738,529,527,931,269,427"],
+    ["hash", "integer", "1", "18,446,744,073,709,551,615"],
+    ["delta", "integer", "-9,007,199,254,740,993", "5"],
+    ["share", "number", "0.12345678901234567891", "1,234.56789"],
+  ]);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+  rmSync(csv);
+});
+
 test("a path outside of the roots is refused at its field, and no job is made", async () => {
   const page = await open(browser, server.url);
   await by(page, "kind").selectOption("checksum").catch(() => by(page, "kind").locator("[value=checksum]").check({ force: true }));

@@ -44,8 +44,9 @@ type Column struct {
 	// different values, or, in a file with many columns, more than fit in memory.
 	DistinctEstimated bool `json:"distinctEstimated,omitempty"`
 
-	// Min and Max are numbers for TypeInteger and TypeNumber, else strings, cut to 100 bytes: the earliest and
-	// the latest date and datetime, the first and the last string by bytes. TypeBoolean has none.
+	// Min and Max are numbers for TypeInteger and TypeNumber, but strings of their digits where a float64
+	// would change them, as those beyond ±2^53. Else they are strings, cut to 100 bytes: the earliest and the
+	// latest date and datetime, the first and the last string by bytes. TypeBoolean has none.
 	Min  json.RawMessage `json:"min,omitempty"`
 	Max  json.RawMessage `json:"max,omitempty"`
 	Mean *float64        `json:"mean,omitempty"` // of TypeInteger and TypeNumber

@@ -131,9 +131,9 @@ type columnState struct {
 	counts   [classes]int64
 	distinct distinct
 
-	minWhole, maxWhole int64   // of integers
-	minNum, maxNum     float64 // of numbers and integers
-	sum, lost          float64 // of the same; lost is what rounding took (Neumaier's summation)
+	minWhole, maxWhole whole   // of integers
+	minNum, maxNum     decimal // of numbers that are no integers
+	sum, lost          float64 // of both; lost is what rounding took (Neumaier's summation)
 
 	minAt, maxAt         instant // of dates and datetimes
 	minAtText, maxAtText string
@@ -168,10 +168,20 @@ func (c *columnState) add(b []byte, line int64, limits *csvLimits) {
 		if c.counts[classInteger] == 1 {
 			c.minWhole, c.maxWhole = v.whole, v.whole
 		}
-		c.minWhole, c.maxWhole = min(c.minWhole, v.whole), max(c.maxWhole, v.whole)
-		c.addNumber(v.num)
+		if v.whole.before(c.minWhole) {
+			c.minWhole = v.whole
+		} else if c.maxWhole.before(v.whole) {
+			c.maxWhole = v.whole
+		}
+		c.sumUp(v.num)
 	case classNumber:
-		c.addNumber(v.num)
+		if only := c.counts[classNumber] == 1; only || v.num < c.minNum.num {
+			c.minNum = newDecimal(v, b)
+		}
+		if only := c.counts[classNumber] == 1; only || v.num > c.maxNum.num {
+			c.maxNum = newDecimal(v, b)
+		}
+		c.sumUp(v.num)
 	case classDate, classDatetime:
 		only := c.counts[classDate]+c.counts[classDatetime] == 1
 		if only || v.at.before(c.minAt) {
@@ -196,11 +206,7 @@ func (l *csvLimits) text(b []byte) string {
 	return text
 }
 
-func (c *columnState) addNumber(v float64) {
-	if n := c.counts[classInteger] + c.counts[classNumber]; n == 1 {
-		c.minNum, c.maxNum = v, v
-	}
-	c.minNum, c.maxNum = min(c.minNum, v), max(c.maxNum, v)
+func (c *columnState) sumUp(v float64) {
 	sum := c.sum + v
 	if math.Abs(c.sum) >= math.Abs(v) {
 		c.lost += c.sum - sum + v
@@ -233,10 +239,15 @@ func (c *columnState) column(name string) (Column, [classes]bool) {
 	col.Distinct, col.DistinctEstimated = c.distinct.total()
 	switch typ {
 	case TypeInteger:
-		col.Min, col.Max = json.RawMessage(strconv.FormatInt(c.minWhole, 10)), json.RawMessage(strconv.FormatInt(c.maxWhole, 10))
-		col.Mean = c.mean()
+		col.Min, col.Max, col.Mean = c.minWhole.json(), c.maxWhole.json(), c.mean()
 	case TypeNumber:
-		col.Min, col.Max, col.Mean = jsonNumber(c.minNum), jsonNumber(c.maxNum), c.mean()
+		col.Min, col.Max, col.Mean = c.minNum.json(), c.maxNum.json(), c.mean()
+		if c.counts[classInteger] > 0 && c.minWhole.float() <= c.minNum.num {
+			col.Min = c.minWhole.json()
+		}
+		if c.counts[classInteger] > 0 && c.maxWhole.float() >= c.maxNum.num {
+			col.Max = c.maxWhole.json()
+		}
 	case TypeDate, TypeDatetime:
 		col.Min, col.Max = jsonText(c.minAtText), jsonText(c.maxAtText)
 	case TypeString:
@@ -252,14 +263,6 @@ func (c *columnState) mean() *float64 {
 		return nil
 	}
 	return &mean
-}
-
-func jsonNumber(v float64) json.RawMessage {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return nil // not finite, which parseNumber excludes
-	}
-	return b
 }
 
 func jsonText(s string) json.RawMessage {

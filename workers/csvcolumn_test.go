@@ -24,7 +24,16 @@ func TestColumn(t *testing.T) {
 		want         string
 	}{
 		{"integers", "3 -10 _ 7 7", "integer, 1 empty, 3 distinct, -10 to 7, mean 1.75"},
-		{"big integers", "999999999999999999 999999999999999998", "integer, 0 empty, 2 distinct, 999999999999999998 to 999999999999999999, mean 1e+18"},
+		{"big integers", "999999999999999999 999999999999999998", `integer, 0 empty, 2 distinct, "999999999999999998" to "999999999999999999", mean 1e+18`},
+		{"ids of 19 digits", "1610521604143693813 1610521604143693812", `integer, 0 empty, 2 distinct, "1610521604143693812" to "1610521604143693813", mean 1.6105216041436938e+18`},
+		{"integers of 64 bits", "18446744073709551615 -9223372036854775808 18446744073709551614", `integer, 0 empty, 3 distinct, "-9223372036854775808" to "18446744073709551615", mean 9.223372036854776e+18`},
+		{"integers below zero", "-9007199254740993 -9007199254740992 -5", `integer, 0 empty, 3 distinct, "-9007199254740993" to -5, mean -6.004799503160663e+15`},
+		{"2^53 is a number, and one more is not", "9007199254740992 9007199254740993", `integer, 0 empty, 2 distinct, 9007199254740992 to "9007199254740993", mean 9.007199254740992e+15`},
+		{"integers with a plus", "+5 -3 +7", "integer, 0 empty, 3 distinct, -3 to 7, mean 3"},
+		{"big integers in a column of numbers", "738529527931269425 0.5 738529527931269424", `number, 0 empty, 3 distinct, 0.5 to "738529527931269425", mean 4.923530186208463e+17`},
+		{"integers around a number", "-3 0.5 7", "number, 0 empty, 3 distinct, -3 to 7, mean 1.5"},
+		{"more decimals than a float64 has", "0.12345678901234567891 +2.50000000000000000001 0.5", `number, 0 empty, 3 distinct, "0.12345678901234567891" to "2.50000000000000000001", mean 1.0411522630041152`},
+		{"numbers that a float64 has not", "4.9e-324 0.000 -1e-999 -0.5", `number, 0 empty, 4 distinct, -0.5 to "4.9e-324", mean -0.125`},
 		{"one integer that is above 0", "5", "integer, 0 empty, 1 distinct, 5 to 5, mean 5"},
 		{"numbers", "0.5 -2 1e3", "number, 0 empty, 3 distinct, -2 to 1000, mean 332.8333333333333"},
 		{"sum that rounding would lose", "1e100 1.0 -1e100 1.0", "number, 0 empty, 3 distinct, -1e+100 to 1e+100, mean 0.5"},

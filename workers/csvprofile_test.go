@@ -288,6 +288,16 @@ func TestShortenKeepsAnyResultSmall(t *testing.T) {
 		t.Error("the full result was changed")
 	}
 
+	// A figure is whole or not there.
+	figures := CSVResult{Misfits: []Misfit{}}
+	for range maxColumns / 2 {
+		figures.Columns = append(figures.Columns, Column{Name: strings.Repeat("n", maxValue), Type: TypeInteger, Min: jsonText("-9223372036854775808"), Max: jsonText("18446744073709551615")})
+	}
+	short = shorten(figures)
+	if min, max := string(short.Columns[0].Min), string(short.Columns[0].Max); !short.Shortened || min != `"-9223372036854775808"` || max != `"18446744073709551615"` {
+		t.Errorf("got %s to %s, shortened %t", min, max, short.Shortened)
+	}
+
 	small := CSVResult{Columns: []Column{{Name: strings.Repeat("n", maxValue), Min: jsonText("a")}}, Misfits: []Misfit{}}
 	if got := shorten(small); !reflect.DeepEqual(got, small) {
 		t.Errorf("got %+v, want %+v", got, small)

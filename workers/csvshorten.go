@@ -39,7 +39,7 @@ func (c cutting) of(res CSVResult) CSVResult {
 		col.Name = cut(col.Name, c.name)
 		if c.value == 0 {
 			col.Min, col.Max, col.Mean = nil, nil, nil
-		} else {
+		} else if col.Type != TypeInteger && col.Type != TypeNumber { // a figure without its end is another one
 			col.Min, col.Max = cutValue(col.Min, c.value), cutValue(col.Max, c.value)
 		}
 	}

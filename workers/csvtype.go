@@ -12,8 +12,8 @@ import (
 type ColumnType string
 
 const (
-	TypeInteger  ColumnType = "integer"  // up to 18 digits, the first not 0 (but for 0 itself), perhaps with a minus
-	TypeNumber   ColumnType = "number"   // digits with a decimal point, perhaps with an exponent
+	TypeInteger  ColumnType = "integer"  // of 64 bits, with or without a sign; the first digit not 0 (but for 0 itself)
+	TypeNumber   ColumnType = "number"   // digits with a decimal point, perhaps with a sign and an exponent
 	TypeBoolean  ColumnType = "boolean"  // true, false, yes, no, in any case
 	TypeDate     ColumnType = "date"     // 2006-01-02, and the day must exist
 	TypeDatetime ColumnType = "datetime" // 2006-01-02T15:04:05.999Z; a space for the T; seconds and zone may be missing
@@ -78,8 +78,9 @@ func inferType(counts *[classes]int64) (ColumnType, [classes]bool) {
 // parsed is a value with what its class says of it.
 type parsed struct {
 	class class
-	whole int64   // of an integer
+	whole whole   // of an integer
 	num   float64 // of an integer or a number
+	exact bool    // num, written in digits, is the number that was read
 	at    instant // of a date or a datetime
 }
 
@@ -107,7 +108,7 @@ func parseValue(b []byte) parsed {
 			return parseMoment(b)
 		}
 		return parseNumber(b)
-	case c == '-' || c == '.':
+	case c == '-' || c == '+' || c == '.':
 		return parseNumber(b)
 	case len(b) <= 5 && isBoolean(b):
 		return parsed{class: classBoolean}
@@ -141,35 +142,36 @@ func isBoolean(b []byte) bool {
 // powers are those of ten that a float64 holds exactly.
 var powers = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
 
-// parseNumber takes [-]digits[.digits][e[+-]digits], with digits before the point or after it.
+const (
+	// exactDigits is how many digits of a number a float64 keeps, and gives back when it is written.
+	exactDigits = 15
+	// smallestExact is the number nearest to zero of which that is true.
+	smallestExact = 0x1p-1022
+)
+
+// parseNumber takes [+-]digits[.digits][e[+-]digits], with digits before the point or after it.
 func parseNumber(b []byte) parsed {
 	p, negative := 0, b[0] == '-'
-	if negative {
+	if negative || b[0] == '+' {
 		p++
 	}
-	var mantissa int64
+	var mantissa uint64
 	start := p
 	for ; p < len(b) && isDigit(b[p]); p++ {
-		mantissa = mantissa*10 + int64(b[p]-'0') // garbage beyond 18 digits, and not used then
+		mantissa = mantissa*10 + uint64(b[p]-'0') // garbage beyond 19 digits, and not used then
 	}
 	digits := p - start
 	if digits > 1 && b[start] == '0' {
 		return parsed{class: classString} // 007 names something; it does not count anything
 	}
 	if p == len(b) {
-		if digits == 0 || digits > 18 {
-			return parsed{class: classString}
-		}
-		if negative {
-			mantissa = -mantissa
-		}
-		return parsed{class: classInteger, whole: mantissa, num: float64(mantissa)}
+		return parseWhole(b[start:], mantissa, negative)
 	}
 	decimals := 0
 	if b[p] == '.' {
 		p++
 		for start = p; p < len(b) && isDigit(b[p]); p++ {
-			mantissa = mantissa*10 + int64(b[p]-'0')
+			mantissa = mantissa*10 + uint64(b[p]-'0')
 		}
 		if decimals = p - start; decimals == 0 {
 			return parsed{class: classString}
@@ -178,13 +180,13 @@ func parseNumber(b []byte) parsed {
 	if digits+decimals == 0 {
 		return parsed{class: classString}
 	}
-	if p == len(b) && digits+decimals <= 15 {
+	if p == len(b) && digits+decimals <= exactDigits {
 		// Both are exact, so that the quotient is the number nearest to the text.
 		num := float64(mantissa) / powers[decimals]
 		if negative {
 			num = -num
 		}
-		return parsed{class: classNumber, num: num}
+		return parsed{class: classNumber, num: num, exact: true}
 	}
 	if p < len(b) && !isExponent(b[p:]) {
 		return parsed{class: classString}
@@ -193,7 +195,7 @@ func parseNumber(b []byte) parsed {
 	if err != nil || math.IsInf(num, 0) {
 		return parsed{class: classString}
 	}
-	return parsed{class: classNumber, num: num}
+	return parsed{class: classNumber, num: num, exact: digits+decimals <= exactDigits && (math.Abs(num) >= smallestExact || mantissa == 0)}
 }
 
 func isExponent(b []byte) bool {

@@ -2,6 +2,7 @@
 
 const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const precise = new Intl.NumberFormat('en', { maximumSignificantDigits: 6 });
+const full = new Intl.NumberFormat('en', { maximumSignificantDigits: 21 });
 const cents = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const dated = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' });
@@ -22,6 +23,15 @@ export function bytes(n) {
 }
 
 export const count = (n) => grouped.format(n);
+
+/** A figure with every digit that it came with: whole numbers beyond 2^53 come as strings of their digits. */
+export function exact(n) {
+  if (typeof n === 'string') return /^-?\d+$/.test(n) ? grouped.format(BigInt(n)) : n;
+  const size = Math.abs(n);
+  return n === 0 || (size >= 1e-6 && size < 1e21) ? full.format(n) : String(n);
+}
+
+/** A figure to six digits or so, for what is rounded anyway. */
 export const figure = (n) => (Number.isInteger(n) ? grouped : Math.abs(n) < 1000 ? precise : cents).format(n);
 
 export function plural(n, word) {

@@ -40,7 +40,7 @@ function csvProfile(result) {
         h('td', {}, h('span', { class: 'type mono', 'data-type': column.type }, column.type ?? '')),
         numeric(value(column.empty)),
         numeric(`${column.distinctEstimated ? '≈ ' : ''}${value(column.distinct)}`),
-        numeric(value(column.min)), numeric(value(column.max)), numeric(value(column.mean)))))));
+        numeric(extreme(column.min, column.type)), numeric(extreme(column.max, column.type)), numeric(value(column.mean)))))));
   const parts = [tiles(['Rows', Number.isFinite(result.rows) ? format.count(result.rows) : null], ['Columns', format.count(columns.length)],
     ['Size', Number.isFinite(result.bytes) ? format.bytes(result.bytes) : null], ['Rows that do not fit', format.count(wrong), wrong ? 'bad' : null]), table];
   if (misfits.length) {
@@ -55,6 +55,12 @@ function csvProfile(result) {
 function value(one) {
   if (one === null || one === undefined || one === '') return '–';
   return typeof one === 'number' ? format.figure(one) : String(one);
+}
+
+/** The least or the greatest value, which no digit of may change. */
+function extreme(one, type) {
+  const figure = type === 'integer' || type === 'number';
+  return figure && (typeof one === 'number' || typeof one === 'string') ? format.exact(one) : value(one);
 }
 
 export function errorNode(error) {
