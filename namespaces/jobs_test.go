@@ -462,3 +462,29 @@ func TestOneSocketHoldsABoundedNumberOfFeeds(t *testing.T) {
 		}
 	})
 }
+
+// A client that says much that is wrong gets an answer, and a small one.
+func TestARefusalOverASocketIsSmall(t *testing.T) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
+		c := l.connect(t, "/jobs")
+		many := map[string]any{"kind": "count"}
+		for i := range 50_000 {
+			many[fmt.Sprintf("f%06d", i)] = 1
+		}
+		long := strings.Repeat("\x01", 50_000)
+		for name, payload := range map[string]any{
+			"job:start":  many,
+			"job:get":    map[string]any{"id": long},
+			"jobs:list":  map[string]any{"cursor": long},
+			long:         "x",
+			"job:cancel": map[string]any{"id": "a", "reason": long, "graceMs": long},
+		} {
+			var ack json.RawMessage
+			c.ask(name, payload, &ack)
+			var refusal events.Refusal
+			if err := json.Unmarshal(ack, &refusal); err != nil || len(ack) > 16<<10 || refusal.Error.Code != jobs.CodeBadRequest {
+				t.Errorf("%.20q: got %d bytes, %v, %.200s; want a small refusal", name, len(ack), err, ack)
+			}
+		}
+	})
+}

@@ -40,5 +40,5 @@ func EncodeError(err error) any {
 		}
 		slog.Log(context.Background(), level, "a request failed", "err", cmp.Or(errors.Unwrap(problem), err))
 	}
-	return events.Refusal{Error: *problem}
+	return events.Refusal{Error: *jobs.ProblemOf(problem)} // what was made here may be too long
 }

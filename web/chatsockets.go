@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -160,7 +161,8 @@ func (s *server) whisper(ctx context.Context, socket *websocket.Socket, member *
 				}
 			})
 		} else if code, reason := s.unsaid(err); refusals.tell(code) {
-			if err := sendJSON(socket, whisper{To: req.To, Text: "Not sent: " + reason, Error: code}); err != nil {
+			to := strings.ToValidUTF8(req.To[:min(len(req.To), 4*chat.MaxNameRunes)], "") // no name is longer
+			if err := sendJSON(socket, whisper{To: to, Text: "Not sent: " + reason, Error: code}); err != nil {
 				return err
 			}
 		}

@@ -68,6 +68,7 @@ func (s *server) fail(err error, c echo.Context) {
 		}
 	}
 	p.Instance = req.URL.Path
+	p = jobs.ProblemOf(p) // what was made here may be too long
 	h := c.Response().Header()
 	if p.RetryAfterMs > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(float64(p.RetryAfterMs)/1000)), 10))

@@ -392,6 +392,41 @@ func TestEveryErrorIsAProblem(t *testing.T) {
 	})
 }
 
+func TestEveryRefusalIsSmall(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		running := w.start(`{"kind":"forever"}`)
+		long := strings.Repeat("x", 50_000)
+		var fields strings.Builder
+		for i := range 50_000 {
+			fmt.Fprintf(&fields, `"f%06d":1,`, i)
+		}
+		asJSON := []string{"Content-Type", "application/json"}
+		for _, tt := range []struct {
+			method, path, body string
+			header             []string
+		}{
+			{"POST", "/api/jobs", "{" + fields.String() + `"kind":"echo"}`, asJSON},
+			{"POST", "/api/jobs", `{"kind":"` + long + `"}`, asJSON},
+			{"POST", "/api/jobs", `{"kind":"count","args":{"` + long + `":1}}`, asJSON},
+			{"POST", running + "/cancel", `{"` + long + `":1}`, asJSON},
+			{"POST", running + "/cancel", `{"id":"` + long + `"}`, asJSON},
+			{"GET", "/api/jobs?" + long + "=1", "", nil},
+			{"GET", "/api/jobs/" + long, "", nil},
+			{"GET", running + "/events?after=" + long, "", nil},
+			{"GET", running + "/artifacts/" + long, "", nil},
+			{"GET", "/api/" + long, "", nil},
+			{"DELETE", "/" + long, "", nil},
+			{"PUT", "/api/uploads/" + long, "x", nil},
+			{"PUT", "/api/uploads/x", "x", []string{"Origin", "https://" + long}},
+		} {
+			resp := w.do(tt.method, tt.path, tt.body, tt.header...)
+			if n := len(resp.text()); resp.status < 400 || n > 4<<10 {
+				t.Errorf("%s %.60s %.60s: got %d and %d bytes, want a refusal of at most 4 KiB", tt.method, tt.path, tt.body, resp.status, n)
+			}
+		}
+	})
+}
+
 func TestPanicIsOneProblemAndOneLine(t *testing.T) {
 	w := newWorld(t, func(cfg *Config) {
 		cfg.Ready = func() error { panic("boom") }

@@ -95,7 +95,7 @@ func BadOpening(err error) Refusal {
 
 func foreign(origin string) Refusal {
 	return Refusal{status: http.StatusForbidden, code: 4, name: "ORIGIN_NOT_ALLOWED",
-		message: fmt.Sprintf("origin %q is not allowed: add it to the server's list of allowed origins", origin)}
+		message: fmt.Sprintf("origin %.200q is not allowed: add it to the server's list of allowed origins", origin)}
 }
 
 // forbidden is the refusal that an error of AllowRequest stands for.

@@ -5,7 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"syscall"
+)
+
+// What a Problem has at most when a client gets it, so that a refusal is small whatever was asked. Texts are
+// in bytes.
+const (
+	maxNamed  = 16 // wrong parts of a request; how many more there are is said in words
+	maxDetail = 2000
+	maxPart   = 300 // a pointer, what is wrong there, an instance
 )
 
 // Problem is an error as a client sees it (RFC 9457): the body of an HTTP answer with the type
@@ -78,6 +87,36 @@ func (p *Problem) Error() string {
 // Unwrap returns the error behind the problem, if there is one. Clients never see it.
 func (p *Problem) Unwrap() error { return p.err }
 
+// brief is the problem within its bounds: itself, or a cut copy.
+func (p *Problem) brief() *Problem {
+	short := *p
+	short.Detail, short.Instance = ellipsis(p.Detail, maxDetail), ellipsis(p.Instance, maxPart)
+	short.Errors = p.Errors[:min(maxNamed, len(p.Errors))]
+	same := short.Detail == p.Detail && short.Instance == p.Instance && len(short.Errors) == len(p.Errors)
+	for i, f := range short.Errors {
+		cut := ProblemField{ellipsis(f.Pointer, maxPart), ellipsis(f.Detail, maxPart)}
+		if cut == f {
+			continue
+		}
+		if same = false; &short.Errors[0] == &p.Errors[0] {
+			short.Errors = slices.Clone(short.Errors)
+		}
+		short.Errors[i] = cut
+	}
+	if same {
+		return p
+	}
+	return &short
+}
+
+// ellipsis returns at most n bytes of s, and shows that there was more.
+func ellipsis(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return Cut(s, n-len("…")) + "…"
+}
+
 // BadRequest is a Problem with code bad_request that points at the wrong part, which may be empty.
 func BadRequest(pointer, detail string) *Problem {
 	p := NewProblem(CodeBadRequest, detail)
@@ -88,13 +127,13 @@ func BadRequest(pointer, detail string) *Problem {
 }
 
 // ProblemOf returns the Problem in err's tree, the one that ErrNotFound and its like stand for, or one
-// with code internal that tells nothing. It returns nil for nil.
+// with code internal that tells nothing. It returns nil for nil. What is too long in it is cut.
 func ProblemOf(err error) *Problem {
 	if err == nil {
 		return nil
 	}
 	if p, ok := errors.AsType[*Problem](err); ok {
-		return p
+		return p.brief()
 	}
 	var p *Problem
 	switch {

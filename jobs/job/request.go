@@ -102,7 +102,8 @@ func pointerToken(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(Cut(name, 64))
 }
 
-// badFields is a Problem with all wrong fields, or nil if there are none.
+// badFields is a Problem with the wrong fields, or nil if there are none. Of many it names the first, and says
+// how many more there are.
 func badFields(wrong []ProblemField) error {
 	if len(wrong) == 0 {
 		return nil
@@ -110,10 +111,13 @@ func badFields(wrong []ProblemField) error {
 	// The order of a map is no order: the same request gets the same answer.
 	slices.SortFunc(wrong, func(a, b ProblemField) int { return strings.Compare(a.Pointer, b.Pointer) })
 	p := BadRequest(wrong[0].Pointer, wrong[0].Detail)
-	p.Errors = wrong
-	parts := make([]string, len(wrong))
-	for i, f := range wrong {
+	p.Errors = wrong[:min(maxNamed, len(wrong))]
+	parts := make([]string, len(p.Errors), maxNamed+1)
+	for i, f := range p.Errors {
 		parts[i] = cmp.Or(strings.TrimPrefix(f.Pointer, "/"), "the request") + " " + f.Detail
+	}
+	if more := len(wrong) - maxNamed; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more are wrong", more))
 	}
 	p.Detail = strings.Join(parts, "; ")
 	return p
