@@ -14,7 +14,8 @@ import (
 	"jobcast/socketio"
 )
 
-// maxHeld bounds the feeds that one socket holds; a request for one more is refused.
+// maxHeld bounds the feeds that one socket holds: one for each job, and one more for its text. A request for one
+// more is refused.
 const maxHeld = 1000
 
 // settleTime bounds how long the end of a job waits for the last of its text.
@@ -25,7 +26,7 @@ var errTooMany = &jobs.Problem{
 	Title:  "Too many subscriptions",
 	Status: 429,
 	Code:   jobs.CodeTooManyRequests,
-	Detail: "one connection watches at most " + strconv.Itoa(maxHeld/2) + " jobs; unsubscribe from some",
+	Detail: "one connection watches at most " + strconv.Itoa(maxHeld) + " jobs, and the text of a job counts as one more; unsubscribe from some",
 }
 
 // retryFeed is how long a feed waits before it reads on from a store that failed.
