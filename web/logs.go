@@ -2,10 +2,13 @@ package web
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/labstack/echo/v4"
 
@@ -57,11 +60,35 @@ func (s *server) getLogs(c echo.Context) error {
 	}
 	var text strings.Builder
 	for _, line := range page.Lines {
-		text.WriteString(line.Text)
-		text.WriteByte('\n')
+		writeLine(&text, line)
 	}
 	c.Response().Header().Set(lastLineHeader, strconv.FormatInt(page.LastLine, 10))
 	return respondBytes(c, http.StatusOK, "text/plain; charset=utf-8", []byte(text.String()))
+}
+
+// writeLine writes a line as text: what it says, and after it its fields, each as " name=value". A value, or a
+// name, that has a blank, a quote, a = or a line's end in it is quoted, as log/slog does.
+func writeLine(w *strings.Builder, line jobs.LogLine) {
+	w.WriteString(line.Text)
+	for _, name := range slices.Sorted(maps.Keys(line.Fields)) {
+		value, ok := line.Fields[name].(string)
+		if !ok {
+			var raw strings.Builder
+			if err := encode(&raw, line.Fields[name]); err != nil {
+				continue // what came out of JSON does not fail to go back
+			}
+			value = strings.TrimSuffix(raw.String(), "\n")
+		}
+		w.WriteString(" " + quoted(name) + "=" + quoted(value))
+	}
+	w.WriteByte('\n')
+}
+
+func quoted(s string) string {
+	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
 }
 
 // pollLogs returns log lines. It waits only if there is none and one may yet come.
@@ -69,6 +96,15 @@ func (s *server) pollLogs(ctx context.Context, id jobs.ID, q jobs.LogQuery, wait
 	job, err := s.Jobs.Get(ctx, id) // before the lines: a job that has ended by now has no more of them
 	if err != nil {
 		return logPage{}, err
+	}
+	if q.Tail == 0 && (job.Log == nil || q.After > job.Log.Lines) { // more than the job's record knows of
+		newest, err := s.Jobs.Logs(ctx, id, jobs.LogQuery{Tail: 1})
+		if err != nil {
+			return logPage{}, err
+		}
+		if q.After >= newest.Line+int64(len(newest.Lines)) {
+			q.After = 0 // another job's number, or another store's
+		}
 	}
 	chunk, err := s.Jobs.Logs(ctx, id, q)
 	if err != nil {
