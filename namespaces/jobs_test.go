@@ -460,6 +460,26 @@ func TestOneSocketHoldsABoundedNumberOfFeeds(t *testing.T) {
 		if last.OK || last.Error.Code != jobs.CodeTooManyRequests {
 			t.Fatalf("got %+v, want too_many_requests", last.Error)
 		}
+		if !strings.Contains(last.Error.Detail, "at most 1000 jobs") {
+			t.Errorf("got %q, want the bound that is held", last.Error.Detail)
+		}
+	})
+}
+
+func TestAPageThatIsAheadOfTheTextBeginsAnew(t *testing.T) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
+		c := l.connect(t, "/jobs")
+		id := c.start(countArgs{To: 5})
+		ahead := map[string]any{"id": id, "after": 999, "logs": map[string]any{"after": 999}}
+		_, last := c.watch(map[string]any{"id": id})
+		if last.Type != jobs.EventCompleted {
+			t.Fatalf("got %+v", last)
+		}
+		var ack events.SubscribeAck
+		c.ask("job:subscribe", ahead, &ack)
+		if ack.Recovered || ack.Log == nil || ack.Log.Line != 1 || len(ack.Log.Lines) != 5 || len(ack.Events) == 0 || ack.Events[0].Seq != 1 {
+			t.Errorf("got %+v with the text %+v, want all of it", ack, ack.Log)
+		}
 	})
 }
 

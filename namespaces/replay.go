@@ -120,8 +120,12 @@ func tail(want events.LogsWanted) int {
 // lastLine is the number of a chunk's last line.
 func lastLine(c jobs.LogChunk) int64 { return c.Line + int64(len(c.Lines)) - 1 }
 
-// cutText takes out of a chunk the lines that the page holds, and says how many older ones it left out.
+// cutText takes out of a chunk the lines that the page holds, and says how many older ones it left out. A page
+// that holds more than there is holds another text's: it begins anew.
 func cutText(c jobs.LogChunk, want events.LogsWanted) *jobs.LogChunk {
+	if want.After > lastLine(c) {
+		want.After = 0
+	}
 	skip := max(0, len(c.Lines)-tail(want))
 	if want.After > 0 {
 		skip = max(skip, min(len(c.Lines), int(want.After-c.Line+1)))
@@ -150,6 +154,9 @@ func remembered(req events.SubscribeRequest, now entry, p past, text *past) (eve
 	}
 	ack := replay(req, now.job, known, p.oldest)
 	if text != nil {
+		if req.Logs.After > lastLine(text.text) {
+			return ack, false // as above
+		}
 		if int64(len(text.text.Lines)) < min(int64(tail(*req.Logs)), lastLine(text.text)) {
 			return ack, false
 		}

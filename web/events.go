@@ -22,8 +22,11 @@ type eventPage struct {
 	LastSeq uint64 `json:"lastSeq"`
 	// FirstSeq is set if the events before it are no longer stored.
 	FirstSeq uint64 `json:"firstSeq,omitempty"`
-	Done     bool   `json:"done"` // no event will ever follow LastSeq
-	HasMore  bool   `json:"hasMore"`
+	// Recovered says that nothing is missing between what was asked for and what is here. If it is false, the
+	// events before FirstSeq are gone, or the client has more than the job: then they begin anew.
+	Recovered bool `json:"recovered"`
+	Done      bool `json:"done"` // no event will ever follow LastSeq
+	HasMore   bool `json:"hasMore"`
 }
 
 // getEvents answers GET /api/jobs/ID/events, as a long poll or as a stream.
@@ -61,8 +64,12 @@ func (s *server) pollEvents(ctx context.Context, id jobs.ID, after uint64, limit
 	if err != nil {
 		return eventPage{}, err
 	}
-	if job.Seq <= after {
-		none := eventPage{Events: []jobs.Event{}, LastSeq: min(after, job.Seq), Done: job.State.Terminal()}
+	recovered := after <= job.Seq
+	if !recovered {
+		after = 0 // another job's number, or another store's
+	}
+	if job.Seq == after {
+		none := eventPage{Events: []jobs.Event{}, LastSeq: after, Recovered: recovered, Done: job.State.Terminal()}
 		if none.Done {
 			return none, nil
 		}
@@ -74,13 +81,13 @@ func (s *server) pollEvents(ctx context.Context, id jobs.ID, after uint64, limit
 	if err != nil {
 		return eventPage{}, err
 	}
-	page := eventPage{Events: events, LastSeq: after, HasMore: more}
+	page := eventPage{Events: events, LastSeq: after, Recovered: recovered, HasMore: more}
 	if len(events) == 0 {
 		page.Events = []jobs.Event{}
 		return page, nil
 	}
 	if first := events[0].Seq; first > after+1 {
-		page.FirstSeq = first
+		page.FirstSeq, page.Recovered = first, false
 	}
 	last := events[len(events)-1]
 	page.LastSeq = last.Seq
@@ -116,7 +123,11 @@ func (s *server) streamEvents(c echo.Context, id jobs.ID, after uint64) error {
 	if err != nil {
 		return err
 	}
-	if job.State.Terminal() && job.Seq <= after {
+	ahead := after > job.Seq
+	if ahead {
+		after = 0 // another job's number, or another store's: begin anew, as for sockets
+	}
+	if job.State.Terminal() && job.Seq == after {
 		return c.NoContent(http.StatusNoContent)
 	}
 	h := c.Response().Header()
@@ -130,6 +141,9 @@ func (s *server) streamEvents(c echo.Context, id jobs.ID, after uint64) error {
 	defer cancel()
 	stream := openStream(c.Response(), cancel)
 	defer stream.close()
+	if ahead {
+		stream.say("reset", 0)
+	}
 	for record, err := range s.Jobs.Follow(ctx, id, after) {
 		if err != nil {
 			if ctx.Err() == nil {
@@ -141,7 +155,7 @@ func (s *server) streamEvents(c echo.Context, id jobs.ID, after uint64) error {
 			return nil
 		}
 		if record.Job.State.Terminal() {
-			stream.end(record.Event.Seq)
+			stream.say("end", record.Event.Seq)
 			return nil
 		}
 	}
@@ -188,11 +202,13 @@ func (s *eventStream) event(event jobs.Event) bool {
 	return s.flush()
 }
 
-// end says that nothing follows, so that a page can close its EventSource.
-func (s *eventStream) end(lastSeq uint64) {
+// say writes what concerns the stream and is no line of the log: "end", that nothing follows lastSeq, so that a
+// page can close its EventSource; "reset", that what the reader has is not of this log, which follows from its
+// beginning.
+func (s *eventStream) say(name string, lastSeq uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.buf.WriteString("event: end\ndata: {\"lastSeq\":" + strconv.FormatUint(lastSeq, 10) + "}\n\n")
+	s.buf.WriteString("event: " + name + "\ndata: {\"lastSeq\":" + strconv.FormatUint(lastSeq, 10) + "}\n\n")
 	s.flush()
 }
 

@@ -81,7 +81,6 @@ func TestStreamOfEvents(t *testing.T) {
 		}
 		for _, header := range [][]string{
 			append([]string{"Last-Event-ID", last.id}, stream...),
-			append([]string{"Last-Event-ID", "999"}, stream...),
 		} {
 			if resp := w.get(job+"/events", header...); resp.status != 204 || resp.text() != "" {
 				t.Errorf("%v: got %d %q, want 204", header, resp.status, resp.text())
@@ -94,6 +93,39 @@ func TestStreamOfEvents(t *testing.T) {
 		head := w.do("HEAD", job+"/events", "", stream...)
 		if head.status != 200 || head.text() != "" {
 			t.Errorf("HEAD: got %d %q", head.status, head.text())
+		}
+	})
+}
+
+func TestAStreamAheadOfTheLogStartsOver(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world) {
+		ask := append([]string{"Last-Event-ID", "999999"}, stream...)
+		check := func(what string, resp *response) {
+			t.Helper()
+			events, _ := readStream(resp.text())
+			if resp.status != 200 || len(events) < 5 || events[0] != (sse{"", "reset", `{"lastSeq":0}`}) {
+				t.Fatalf("%s: got %d %.300s, want it to begin with a reset", what, resp.status, resp.text())
+			}
+			for i, e := range events[1 : len(events)-1] {
+				if e.id != fmt.Sprint(i+1) {
+					t.Fatalf("%s: got id %s after %d events", what, e.id, i)
+				}
+			}
+			if last, end := events[len(events)-2], events[len(events)-1]; last.event != "job.completed" || end.event != "end" {
+				t.Errorf("%s: the end: got %+v, %+v", what, last, end)
+			}
+		}
+		job := w.start(`{"kind":"count","args":{"n":5}}`)
+		check("a running job", w.get(job+"/events", ask...))
+		check("a job that has ended", w.get(job+"/events", ask...))
+
+		over := decodeBody[eventPage](t, w.get(job+"/events?after=999999&wait=30s"))
+		if len(over.Events) < 5 || over.Events[0].Seq != 1 || !over.Done || over.Recovered {
+			t.Errorf("a poll: got %+v, want all events", over)
+		}
+		lines := decodeBody[logPage](t, w.get(job+"/logs?after=999999&wait=30s"))
+		if len(lines.Lines) != 5 || lines.Line != 1 || lines.LastLine != 5 || !lines.Done {
+			t.Errorf("the text: got %+v, want all five lines", lines)
 		}
 	})
 }
@@ -212,12 +244,13 @@ func TestLongPoll(t *testing.T) {
 
 		began := time.Now()
 		resp := w.get(fmt.Sprintf("%s/events?after=%d&wait=7s", job, last))
-		if took := time.Since(began); resp.text() != `{"events":[],"lastSeq":2,"done":false,"hasMore":false}`+"\n" || took != 7*time.Second {
+		if took := time.Since(began); resp.text() != `{"events":[],"lastSeq":2,"recovered":true,"done":false,"hasMore":false}`+"\n" || took != 7*time.Second {
 			t.Errorf("nothing new: got %s after %v, want an empty array after 7s", resp.text(), took)
 		}
-		ahead := decodeBody[eventPage](t, w.get(job+"/events?after=77"))
-		if len(ahead.Events) != 0 || ahead.LastSeq != last {
-			t.Errorf("a cursor ahead of the log: got %+v, want lastSeq %d", ahead, last)
+		began = time.Now()
+		ahead := decodeBody[eventPage](t, w.get(job+"/events?after=77&wait=7s"))
+		if took := time.Since(began); len(ahead.Events) != 2 || ahead.LastSeq != last || ahead.Recovered || took != 0 {
+			t.Errorf("a cursor ahead of the log: got %+v after %v, want both events at once, not recovered", ahead, took)
 		}
 
 		began = time.Now()
@@ -303,4 +336,22 @@ func TestLogs(t *testing.T) {
 			t.Errorf("after the last line: got %+v after %v, want done at once", over, time.Since(began))
 		}
 	})
+}
+
+func TestTextHasAllThatALineHas(t *testing.T) {
+	for _, tt := range []struct {
+		line jobs.LogLine
+		want string
+	}{
+		{jobs.LogLine{Text: "plain"}, "plain\n"},
+		{jobs.LogLine{Text: "a b=c", Fields: map[string]any{
+			"path": "/x/y", "bytes": 12.0, "title": "a b", "quote": `say "x"`, "none": "", "null": nil, "deep": map[string]any{"a": []any{1.0, "<"}}, "a b": true, "line": "1\n2",
+		}}, `a b=c "a b"=true bytes=12 deep="{\"a\":[1,\"<\"]}" line="1\n2" none="" null=null path=/x/y quote="say \"x\"" title="a b"` + "\n"},
+	} {
+		var got strings.Builder
+		writeLine(&got, tt.line)
+		if got.String() != tt.want {
+			t.Errorf("got  %swant %s", got.String(), tt.want)
+		}
+	}
 }

@@ -114,7 +114,7 @@ func (s *server) getJob(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	known := present && job.Seq <= after
+	known := present && job.Seq == after // who has more has it of another job, or of another store
 	if !present && matches(c.Request().Header, jobTag(job)) {
 		known, after = true, job.Seq
 	}
