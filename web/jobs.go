@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"mime"
 	"net/http"
 	"path"
@@ -255,29 +254,4 @@ func (s *server) getArtifact(c echo.Context) error {
 	defer limitWrite(c, time.Minute+time.Duration(info.Size()/slowestDownload)*time.Second)()
 	http.ServeContent(c.Response(), c.Request(), "", info.ModTime(), f)
 	return nil
-}
-
-// upload takes a file: PUT is what `curl -T` sends, POST what a page may prefer.
-func (s *server) upload(c echo.Context) error {
-	name, err := param(c, "name")
-	if err != nil {
-		return err
-	}
-	req := c.Request()
-	if req.ContentLength > s.MaxUploadBytes {
-		// Refused before a byte of it is read; a client that expects 100-continue sends none.
-		c.Response().Header().Set("Connection", "close")
-		return jobs.NewProblem(jobs.CodeTooLarge, "an upload may have at most "+strconv.FormatInt(s.MaxUploadBytes, 10)+" bytes")
-	}
-	upload, n, err := s.Files.SaveUpload(name, patient(c, req.Body), s.MaxUploadBytes)
-	if err != nil {
-		if _, ok := errors.AsType[*bodyError](err); ok {
-			return jobs.BadRequest("", "the upload broke off")
-		}
-		return err
-	}
-	return respond(c, http.StatusCreated, struct {
-		Upload string `json:"upload"`
-		Bytes  int64  `json:"bytes"`
-	}{upload, n})
 }

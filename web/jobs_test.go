@@ -2,14 +2,9 @@ package web
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"mime"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -268,136 +263,6 @@ func TestArtifact(t *testing.T) {
 			t.Errorf("HEAD: got %d %q", head.status, head.text())
 		}
 	})
-}
-
-func TestUploadIsKeptWhole(t *testing.T) {
-	w := newWorld(t)
-	server := httptest.NewServer(w)
-	defer server.Close()
-	for _, method := range []string{"PUT", "POST"} {
-		for _, size := range []int{0, 1, 1000} {
-			text := strings.Repeat("x", size)
-			resp, body := send(t, server.URL, method, "/api/uploads/my%20data.csv", strings.NewReader(text))
-			var got struct {
-				Upload string
-				Bytes  int64
-			}
-			if err := json.Unmarshal([]byte(body), &got); err != nil {
-				t.Fatalf("%s: %v", body, err)
-			}
-			if resp.StatusCode != 201 || got.Bytes != int64(size) || !strings.HasSuffix(got.Upload, "my data.csv") {
-				t.Errorf("%s of %d bytes: got %d %s", method, size, resp.StatusCode, body)
-				continue
-			}
-			upload, err := w.files.OpenUpload(got.Upload)
-			if err != nil {
-				t.Fatal(err)
-			}
-			kept, err := io.ReadAll(upload)
-			upload.Close()
-			if string(kept) != text || err != nil {
-				t.Errorf("%s: kept %d bytes, %v, want %d", method, len(kept), err, size)
-			}
-		}
-	}
-}
-
-func TestUploadOverTheLimitIsRefused(t *testing.T) {
-	w := newWorld(t)
-	server := httptest.NewServer(w)
-	defer server.Close()
-	for name, body := range map[string]io.Reader{
-		"declared": strings.NewReader(strings.Repeat("x", 1001)),
-		"chunked":  io.MultiReader(strings.NewReader(strings.Repeat("x", 1001))),
-		"endless":  &endless{left: 3 << 20},
-	} {
-		resp, text := send(t, server.URL, "PUT", "/api/uploads/big", body)
-		if resp.StatusCode != 413 || !strings.Contains(text, "1000 bytes") {
-			t.Errorf("%s: got %d %s, want 413 that says the limit", name, resp.StatusCode, text)
-		}
-	}
-}
-
-func TestUploadThatBreaksOffIsTheClientsMatter(t *testing.T) {
-	w := newWorld(t)
-	resp := newResponse()
-	w.serve(t.Context(), resp, "PUT", "/api/uploads/half", io.MultiReader(strings.NewReader("abc"), &endless{err: io.ErrUnexpectedEOF}))
-	if p := decodeBody[jobs.Problem](t, resp); resp.status != 400 || p.Code != jobs.CodeBadRequest {
-		t.Errorf("got %d %s, want 400", resp.status, resp.text())
-	}
-	if got := w.log.String(); strings.Contains(got, "ERROR") {
-		t.Errorf("log: got %s, want nothing", got)
-	}
-}
-
-func TestUploadThatPausesForTooLongIsGivenUp(t *testing.T) {
-	inTime(t, func(t *testing.T, w *world) {
-		began := time.Now()
-		resp := newResponse()
-		// Every part comes in time, until the last.
-		w.serve(t.Context(), resp, "PUT", "/api/uploads/slow", &pausing{conn: resp, parts: 5, pause: readTimeout - time.Second})
-		want := 5*(readTimeout-time.Second) + readTimeout
-		if took := time.Since(began); resp.status != 400 || took != want {
-			t.Errorf("got %d %s after %v, want 400 after %v", resp.status, resp.text(), took, want)
-		}
-		if !resp.readDeadline.IsZero() {
-			t.Errorf("the connection is left with the deadline %v", resp.readDeadline)
-		}
-	})
-}
-
-// pausing is a body that comes in parts with pauses, and never ends.
-type pausing struct {
-	conn  *response
-	parts int
-	pause time.Duration
-}
-
-func (b *pausing) Read(p []byte) (int, error) {
-	if b.parts == 0 {
-		time.Sleep(time.Until(b.conn.readDeadline))
-		return 0, os.ErrDeadlineExceeded
-	}
-	b.parts--
-	time.Sleep(b.pause)
-	return copy(p, "part"), nil
-}
-
-// send asks over a real connection.
-func send(t *testing.T, base, method, path string, body io.Reader) (*http.Response, string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, base+path, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp, string(text)
-}
-
-// endless reads so many bytes, and then fails.
-type endless struct {
-	left int
-	err  error
-}
-
-func (e *endless) Read(p []byte) (int, error) {
-	if e.err != nil {
-		return 0, e.err
-	}
-	n := min(len(p), e.left)
-	e.left -= n
-	if e.left == 0 {
-		e.err = io.EOF
-	}
-	return n, nil
 }
 
 func TestWaitEndsWithTheServer(t *testing.T) {

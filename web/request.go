@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strconv"
@@ -137,6 +138,9 @@ func checkQuery(c echo.Context, known ...string) error {
 // decode reads a JSON body into v. An unknown field is refused by name.
 func decode(c echo.Context, v any) error {
 	req := c.Request()
+	if err := checkContent(textproto.MIMEHeader(req.Header)); err != nil {
+		return err
+	}
 	contentType, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	if err != nil || contentType != "application/json" {
 		return httpProblem(http.StatusUnsupportedMediaType, "the body must be JSON, with Content-Type: application/json")
@@ -164,6 +168,9 @@ func isForm(req *http.Request) bool {
 // readForm reads a form, for PostFormValue.
 func readForm(c echo.Context) error {
 	req := c.Request()
+	if err := checkContent(textproto.MIMEHeader(req.Header)); err != nil {
+		return err
+	}
 	req.Body = io.NopCloser(patient(c, http.MaxBytesReader(c.Response(), req.Body, maxBodyBytes)))
 	err := req.ParseMultipartForm(maxBodyBytes)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {

@@ -89,6 +89,7 @@ type world struct {
 	engine *jobs.Engine
 	files  *files.Dir
 	log    *lockedBuffer
+	dir    string // of the files
 }
 
 var publicFiles = fstest.MapFS{
@@ -100,9 +101,9 @@ var publicFiles = fstest.MapFS{
 }
 
 func newWorld(t *testing.T, change ...func(*Config)) *world {
-	w := &world{t: t, log: new(lockedBuffer)}
+	w := &world{t: t, log: new(lockedBuffer), dir: t.TempDir()}
 	logger := slog.New(slog.NewTextHandler(w.log, nil))
-	files, err := files.Open(t.TempDir())
+	files, err := files.Open(w.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
