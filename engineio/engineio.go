@@ -81,8 +81,9 @@ type Config struct {
 	Transports []string
 	// WebTransport answers a request for a WebTransport (Extended CONNECT over HTTP/3) and returns the first
 	// bidirectional stream that the client opens, for which it waits until the request's context is done.
-	// After an error it has answered the request. Accept of webtransport.Server does so. Nil means that
-	// there is no such transport.
+	// An error that is net.ErrClosed is of a request that it has answered; after any other it has
+	// written nothing. Accept of webtransport.Server does so. Nil means that there
+	// is no such transport.
 	WebTransport func(http.ResponseWriter, *http.Request) (net.Conn, error)
 	// DisableUpgrades keeps a client on the transport that it began with. Zero means that one that polls
 	// may go on over WebSocket, and is told so in the handshake.
@@ -120,8 +121,8 @@ type Config struct {
 	// their options. ctx is that of the request that opened the WebSocket, and may have ended. The
 	// connection is for its Control only.
 	OnAdopt func(ctx context.Context, c syscall.RawConn)
-	// AllowRequest, if set, may refuse a handshake with an error. The client gets 403 with code 4 and the
-	// error's text, or what the error says if it is a *RequestError.
+	// AllowRequest, if set, may refuse a handshake with an error. The client gets 403 with code 4, and learns
+	// nothing of the error; if that is a *RequestError, it gets what that says.
 	AllowRequest func(*http.Request) error
 	// GenerateID, if set, makes the session's id: 1 to 128 letters, digits and any of "-._~". Whoever has
 	// an id can read and write its session, so ids must not be guessable nor used again. A handshake whose
@@ -146,12 +147,14 @@ type Config struct {
 	PerMessageDeflate PerMessageDeflate
 
 	// OnConnectionError, if set, is told of every request that is refused with one of the protocol's
-	// codes, before the answer leaves.
+	// codes, before the answer leaves, and of a WebSocket or WebTransport that has been accepted and is closed
+	// for want of a session.
 	OnConnectionError func(ConnectionError)
 	// Accept is called for every new session, before its OPEN packet can reach the client, and gives
 	// the session's handler. It must be set, and must not block.
 	Accept func(*Session) Handler
-	// Logger is where the server logs. Nil means slog.Default().
+	// Logger is where the server logs; at Debug, every request that is refused, and why. Nil means
+	// slog.Default().
 	Logger *slog.Logger
 }
 

@@ -2,9 +2,13 @@ package engineio
 
 import (
 	"bufio"
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -97,4 +101,128 @@ func TestWebSocketHeaders(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A browser gives up a WebSocket for which it has offered subprotocols and got none. Node chooses the first.
+func TestSubprotocol(t *testing.T) {
+	lines := "Connection: Upgrade\nUpgrade: websocket\n" + keyLine + versionLine
+	for _, mine := range []string{"", "mine"} {
+		cfg := Config{Headers: func(h http.Header, r *http.Request) {
+			if mine != "" {
+				h.Set("Sec-WebSocket-Protocol", mine)
+			}
+		}}
+		inBubble(t, cfg, func(e *env) {
+			for offer, want := range map[string]string{"": "", "Sec-WebSocket-Protocol: v2.chat, v1.chat\n": "v2.chat"} {
+				resp, _ := e.rawRequest(fmt.Sprintf("GET /engine.io/%s HTTP/1.1\nHost: engine.test\n%s%s\n", e.query(webSocketQuery), lines, offer))
+				if got := resp.Header.Values("Sec-WebSocket-Protocol"); resp.StatusCode != 101 || strings.Join(got, "|") != cmp.Or(mine, want) {
+					e.t.Errorf("%q: got %d %q, want %q", offer, resp.StatusCode, got, cmp.Or(mine, want))
+				}
+			}
+		})
+	}
+}
+
+// A server may be mounted where a connection cannot be taken over. The client learns that as it learns of every
+// other refusal, and no session stays.
+func TestConnectionThatCannotBeTaken(t *testing.T) {
+	var reports []ConnectionError
+	cfg, sessions := accepting(Config{OnConnectionError: func(e ConnectionError) { reports = append(reports, e) }})
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	s := NewServer(cfg)
+	r := httptest.NewRequest("GET", base+webSocketQuery, nil)
+	for i := 0; i < len(upgradeFields); i += 2 {
+		r.Header.Set(upgradeFields[i], upgradeFields[i+1])
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	if want := `{"code":3,"message":"Internal error"}`; w.Code != 500 || w.Body.String() != want {
+		t.Errorf("got %d %s, want 500 %s", w.Code, w.Body, want)
+	}
+	if len(reports) != 1 || reports[0].Context.Name != "INTERNAL_ERROR" || !errors.Is(reports[0], http.ErrNotSupported) {
+		t.Errorf("reported %+v, want the error once", reports)
+	}
+	if len(sessions) > 0 {
+		t.Error("a session was accepted")
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+// Every request that is refused leaves one line at Debug that says why, and what it was.
+func TestRefusalsAreLogged(t *testing.T) {
+	log := new(logged)
+	cfg := Config{
+		Logger:          slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		MaxPayloadBytes: 100,
+		AllowRequest: func(r *http.Request) error {
+			if r.Header.Get("X-Ticket") == "bad" {
+				return errors.New("ticket office is closed")
+			}
+			return nil
+		},
+	}
+	inBubble(t, cfg, func(e *env) {
+		sid := e.open()
+		short, eio := sid[:6], " eio="+e.eio
+		keys := "Connection: Upgrade\nUpgrade: websocket\n" + keyLine + keyLine + versionLine
+		for _, tt := range []struct {
+			name string
+			do   func()
+			want string
+		}{
+			{"an unknown transport", func() { e.answer("GET", "?EIO=4&transport=carrier") },
+				`code=0 why="Transport unknown" method=GET transport=carrier` + eio + ` remote=pipe`},
+			{"an unknown session", func() { e.answer("GET", pollingQuery+"&sid=abcdefghij") },
+				`code=1 why="Session ID unknown" method=GET transport=polling sid=abcdef` + eio + ` remote=pipe`},
+			{"not allowed", func() { e.answer("GET", pollingQuery, "X-Ticket", "bad") },
+				`code=4 why=Forbidden err="ticket office is closed" method=GET transport=polling` + eio + ` remote=pipe`},
+			{"a foreign origin", func() { e.answer("GET", pollingQuery, "Origin", "https://a.test") },
+				`code=4 why="origin \"https://a.test\" is not allowed: add it to the server's list of allowed origins" name=ORIGIN_NOT_ALLOWED method=GET transport=polling` + eio + ` origin=https://a.test remote=pipe`},
+			{"two keys", func() {
+				e.rawRequest("GET /engine.io/" + e.query(webSocketQuery) + " HTTP/1.1\nHost: engine.test\n" + keys + "\n")
+			},
+				`code=3 why="Bad request: the field Sec-WebSocket-Key must be there once, with 16 bytes in base64" name=TRANSPORT_HANDSHAKE_ERROR err="the field Sec-WebSocket-Key must be there once, with 16 bytes in base64" method=GET transport=websocket` + eio + ` remote=pipe`},
+			{"a body over the limit", func() { e.post(sid, "4"+strings.Repeat("x", 200)) },
+				`status=413 why="the body is over the limit" method=POST transport=polling sid=` + short + eio + ` remote=pipe`},
+		} {
+			log.reset()
+			tt.do()
+			var refused []string
+			for line := range strings.Lines(log.String()) {
+				if _, rest, ok := strings.Cut(line, `level=DEBUG msg="request refused" `); ok {
+					refused = append(refused, strings.TrimSpace(rest))
+				}
+			}
+			if len(refused) != 1 || refused[0] != tt.want {
+				e.t.Errorf("%s: logged %q, want %q", tt.name, refused, tt.want)
+			}
+		}
+		e.wantPost(sid, "4still here", 200, "ok")
+	})
+}
+
+// Without CORS there is no preflight: OPTIONS is a method that no session and no handshake has, as in Node.
+func TestOptionsWithoutCORS(t *testing.T) {
+	for _, withCORS := range []bool{false, true} {
+		var cfg Config
+		if withCORS {
+			cfg.CORS.AllowOrigin = func(*http.Request, string) bool { return false }
+		}
+		inBubble(t, cfg, func(e *env) {
+			sid := e.open()
+			for query, want := range map[string]string{"": "0", pollingQuery: "2", webSocketQuery: "2", pollingQuery + "&sid=" + sid: "3"} {
+				resp, body := e.answer("OPTIONS", query)
+				if withCORS {
+					if resp.StatusCode != 204 {
+						e.t.Errorf("OPTIONS %s with CORS: got %d %s, want 204", query, resp.StatusCode, body)
+					}
+				} else if resp.StatusCode != 400 || !strings.HasPrefix(body, `{"code":`+want+",") || resp.Header.Get("Access-Control-Allow-Methods") != "" {
+					e.t.Errorf("OPTIONS %s: got %d %s, want 400 and code %s", query, resp.StatusCode, body, want)
+				}
+			}
+			e.wantPost(sid, "4still here", 200, "ok")
+		})
+	}
 }

@@ -130,7 +130,9 @@ func TestAllowRequest(t *testing.T) {
 		status int
 		body   string
 	}{
-		{"an error", errors.New(`no "seats"`), 403, `{"code":4,"message":"no \"seats\""}`},
+		{"an error", errors.New(`dial tcp 10.1.2.3:5432: no "seats"`), 403, `{"code":4,"message":"Forbidden"}`},
+		{"made for the client", &RequestError{Message: `no "seats"`}, 403, `{"code":4,"message":"no \"seats\""}`},
+		{"one with another inside", errors.Join(errors.New("read the token"), &RequestError{Message: "who?"}), 403, `{"code":4,"message":"who?"}`},
 		{"without a text", errors.New(""), 403, `{"code":4,"message":"Forbidden"}`},
 		{"with a status", &RequestError{Status: 401, Message: "who are you?"}, 401, `{"code":4,"message":"who are you?"}`},
 		{"wrapped", fmt.Errorf("read the token: %w", &RequestError{Status: 503, Message: "try later"}), 503, `{"code":4,"message":"try later"}`},
@@ -300,6 +302,12 @@ func (l *logged) Write(p []byte) (int, error) {
 	return l.buf.Write(p)
 }
 
+func (l *logged) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.buf.Reset()
+}
+
 func (l *logged) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -427,7 +435,7 @@ func TestHTTPCompression(t *testing.T) {
 
 func TestConnectionErrors(t *testing.T) {
 	var got []ConnectionError
-	noTicket, noID := errors.New("no ticket"), errors.New("no id")
+	noTicket, noID := errors.New("no ticket in /etc/tickets"), errors.New("no id")
 	cfg := Config{
 		DisableUpgrades:   true,
 		MaxSessions:       1,
@@ -480,9 +488,9 @@ func TestConnectionErrors(t *testing.T) {
 		{"a foreign origin on WebSocket", "GET", "?EIO=4&transport=websocket", append(upgradeFields, "Origin", "https://b.test"), 403,
 			ConnectionError{Code: 4, Context: ErrorContext{Transport: ws, Name: "ORIGIN_NOT_ALLOWED", Origin: "https://b.test"}}},
 		{"refused", "GET", "?EIO=4&transport=polling", []string{"X-Refuse", "yes"}, 403,
-			ConnectionError{Code: 4, Message: "no ticket", Context: ErrorContext{Transport: xhr, Err: noTicket}}},
+			ConnectionError{Code: 4, Message: "Forbidden", Context: ErrorContext{Transport: xhr, Err: noTicket}}},
 		{"refused on WebSocket", "GET", "?EIO=4&transport=websocket", append(upgradeFields, "X-Refuse", "yes"), 403,
-			ConnectionError{Code: 4, Message: "no ticket", Context: ErrorContext{Transport: ws, Err: noTicket}}},
+			ConnectionError{Code: 4, Message: "Forbidden", Context: ErrorContext{Transport: ws, Err: noTicket}}},
 		{"a panic", "GET", "?EIO=4&transport=polling", []string{"X-Refuse", "panic"}, 500,
 			ConnectionError{Code: 3, Context: ErrorContext{Transport: xhr, Name: "INTERNAL_ERROR"}}},
 		{"another revision", "GET", "?EIO=5&transport=polling", nil, 400,

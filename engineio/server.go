@@ -184,7 +184,9 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query ur
 		session.fail(TransportError, 0)
 		return
 	}
-	session.start(c, ahead)
+	if !session.start(c, ahead) {
+		s.gate.Report(r, gate.Internal)
+	}
 }
 
 // hello is the OPEN packet.
@@ -198,8 +200,9 @@ func (s *Session) hello(upgrades []string) *Frame {
 	}))
 }
 
-// start begins a session on c, of which ahead has been read. If the session is over already, c is closed.
-func (s *Session) start(c *wsConn, ahead []byte) {
+// start begins a session on c, of which ahead has been read. If the session is over already, c is closed. It
+// returns false if the session has no handler, and ends for that.
+func (s *Session) start(c *wsConn, ahead []byte) (accepted bool) {
 	if adopted, ok := s.server.adopt(c); ok {
 		c.conn.Close()
 		c.conn = adopted
@@ -208,7 +211,7 @@ func (s *Session) start(c *wsConn, ahead []byte) {
 	if s.state.Load() == stateClosed { // the server's Close did not wait for it
 		s.mu.Unlock()
 		c.ended(s)
-		return
+		return true
 	}
 	s.server.wg.Add(1) // while the session counts: it may end during what follows
 	defer s.server.wg.Done()
@@ -220,15 +223,16 @@ func (s *Session) start(c *wsConn, ahead []byte) {
 	}
 	s.mu.Unlock()
 	// The reader is needed even if the handler was not to be had: it sees the connection end.
-	s.accept()
+	accepted = s.accept()
 	if !c.conn.Watched() {
 		s.server.wg.Go(func() { c.serve(s, ahead) })
-		return
+		return accepted
 	}
 	if len(ahead) > 0 {
 		c.receive(s, ahead)
 	}
 	c.watch(s)
+	return accepted
 }
 
 // serveUpgrade takes a WebSocket that may become the session's transport.
@@ -248,6 +252,7 @@ func (s *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, session *S
 	}
 	_ = c.conn.SetReadDeadline(time.Now().Add(s.cfg.UpgradeTimeout))
 	if !session.offer(c) {
+		s.gate.Report(r, gate.UpgradeNotAllowed)
 		c.part("session has a websocket")
 	}
 	s.wg.Go(func() { c.serve(session, ahead) })

@@ -64,7 +64,7 @@ func (s *Server) upgradeConn(w http.ResponseWriter, r *http.Request, extensions 
 	switch {
 	case errors.Is(err, opening.ErrTaken):
 		s.log.Error("no websocket", "err", err)
-		s.gate.Refuse(w, r, gate.Internal)
+		s.gate.Refuse(w, r, gate.Internal.Because(err))
 		return nil, nil, false
 	case err != nil:
 		s.log.Debug("websocket handshake broke off", "remote", r.RemoteAddr, "err", err)

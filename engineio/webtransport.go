@@ -2,6 +2,8 @@ package engineio
 
 import (
 	"context"
+	"errors"
+	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -34,8 +36,12 @@ func (s *Server) serveWebTransport(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithDeadline(r.Context(), deadline)
 	defer cancel()
 	nc, err := s.cfg.WebTransport(w, r.WithContext(ctx))
-	if err != nil {
-		s.log.Debug("webtransport handshake failed", "err", err)
+	switch {
+	case errors.Is(err, net.ErrClosed): // it was accepted
+		s.gate.Report(r, gate.BadHandshake.Because(err))
+		return
+	case err != nil:
+		s.gate.Refuse(w, r, gate.BadHandshake.Because(err))
 		return
 	}
 	_ = nc.SetReadDeadline(deadline)
@@ -44,7 +50,7 @@ func (s *Server) serveWebTransport(w http.ResponseWriter, r *http.Request) {
 	e, ok := gate.BadHandshake, false
 	switch {
 	case err != nil:
-		s.log.Debug("webtransport not opened", "err", err)
+		e = gate.BadHandshake.Because(err)
 	case sid == "":
 		_ = nc.SetReadDeadline(time.Time{})
 		e, ok = s.openWebTransport(r, c, ahead)
@@ -71,7 +77,9 @@ func (s *Server) openWebTransport(r *http.Request, c *wsConn, ahead []byte) (gat
 	if session == nil {
 		return e, false
 	}
-	session.start(c, ahead)
+	if !session.start(c, ahead) {
+		s.gate.Report(r, gate.Internal)
+	}
 	return e, true
 }
 

@@ -232,7 +232,7 @@ func TestWebTransportIsRefused(t *testing.T) {
 			t.Errorf("GET: got %d %s", resp.StatusCode, body)
 		}
 		want := []string{`code 4: origin "https://evil.example" is not allowed: add it to the server's list of allowed origins`,
-			"code 5: Unsupported protocol version", "code 4: not today", "code 1: Session ID unknown", "code 0: Transport unknown"}
+			"code 5: Unsupported protocol version", "code 4: Forbidden", "code 1: Session ID unknown", "code 0: Transport unknown"}
 		if !slices.Equal(errs, want) {
 			t.Errorf("got the errors %q, want %q", errs, want)
 		}

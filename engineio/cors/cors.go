@@ -126,6 +126,9 @@ func (p *Policy) Preflight(h http.Header, r *http.Request) {
 	}
 }
 
+// Foreign reports whether a page of another origin may ever be admitted: only then is there a preflight to answer.
+func (p *Policy) Foreign() bool { return len(p.origins) > 0 || p.own.AllowOrigin != nil }
+
 // Varies reports whether the answers to requests of different origins differ, so that a cache must keep
 // them apart.
 func (p *Policy) Varies() bool { return !p.any }

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -48,6 +49,9 @@ func (g *Gate) RespondOK(w http.ResponseWriter, r *http.Request) {
 // RespondTooLarge answers a POST that is over the limit, and has the connection closed: net/http would wait
 // for the rest of the body before it answers, to use the connection again.
 func (g *Gate) RespondTooLarge(w http.ResponseWriter, r *http.Request) {
+	if g.cfg.Logger.Enabled(r.Context(), slog.LevelDebug) {
+		g.log(contextOf(r), r, slog.Int("status", http.StatusRequestEntityTooLarge), slog.String("why", "the body is over the limit"))
+	}
 	w.Header().Set("Connection", "close")
 	g.write(w, r, http.StatusRequestEntityTooLarge, "", nil)
 }

@@ -72,7 +72,7 @@ func New(cfg Config) *Gate {
 // not, or if it only asks what is allowed, it has been answered.
 func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, origin, transport string) bool {
 	e, ok := g.checkOrigin(w, r, origin)
-	if ok && r.Method == http.MethodOptions {
+	if ok && r.Method == http.MethodOptions && g.cors.Foreign() {
 		g.cors.Preflight(w.Header(), r)
 		g.SetHeaders(w.Header(), r)
 		w.WriteHeader(http.StatusNoContent)

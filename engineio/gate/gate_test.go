@@ -37,7 +37,8 @@ func TestOrderOfRefusals(t *testing.T) {
 		{"POST", "https://a\x01b", "carrier", false, "3"},
 		{"POST", "https://a.test", "carrier", false, "4"},
 		{"OPTIONS", "https://a.test", "carrier", false, "4"},
-		{"OPTIONS", "http://engine.test", "carrier", false, ""}, // answered
+		{"OPTIONS", "http://engine.test", "carrier", false, "0"}, // no other origin may, so there is nothing to ask
+		{"OPTIONS", "", "polling", false, "2"},
 		{"POST", "http://engine.test", "carrier", false, "0"},
 		{"POST", "", "websocket", false, "2"},
 		{"GET", "", "websocket", false, "3"},

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 
 	"jobcast/engineio/opening"
 )
 
-// A RequestError is an error of AllowRequest that says how the request is refused.
+// A RequestError is an error of AllowRequest that is made for the client, and says how the request is refused. Of
+// any other error the client learns nothing.
 type RequestError struct {
 	Status  int    // of the answer, 400 to 599. Anything else means 403.
 	Message string // for the client. Empty means "Forbidden".
@@ -48,7 +50,7 @@ type ErrorContext struct {
 	SID       string // the first six characters of the id asked for: the whole of it is a credential
 	Origin    string
 	Revision  string // EIO as asked for, "" if it is missing
-	Err       error  // of AllowRequest, of GenerateID, or what is wrong with a WebSocket's handshake; else nil
+	Err       error  // of AllowRequest or GenerateID, or what is wrong with the handshake of a WebSocket or WebTransport; else nil
 }
 
 // A Refusal is what a request that is not served is answered with, in the reference server's words.
@@ -87,8 +89,13 @@ func badRequest(name string) Refusal {
 
 // BadOpening refuses a WebSocket whose handshake has that error, which its client is told.
 func BadOpening(err error) Refusal {
-	e := BadHandshake
+	e := BadHandshake.Because(err)
 	e.message += ": " + err.Error()
+	return e
+}
+
+// Because is the refusal with an error that its client is not told.
+func (e Refusal) Because(err error) Refusal {
 	e.err = err
 	return e
 }
@@ -100,7 +107,7 @@ func foreign(origin string) Refusal {
 
 // forbidden is the refusal that an error of AllowRequest stands for.
 func forbidden(err error) Refusal {
-	e := Refusal{status: http.StatusForbidden, code: 4, message: cmp.Or(err.Error(), "Forbidden"), err: err}
+	e := Refusal{status: http.StatusForbidden, code: 4, message: "Forbidden", err: err}
 	if own, ok := errors.AsType[*RequestError](err); ok {
 		e.message = own.Error()
 		if own.Status >= 400 && own.Status <= 599 {
@@ -133,32 +140,59 @@ func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, e Refusal) {
 	g.write(w, r, e.status, contentJSON, body)
 }
 
-// Report tells OnConnectionError of a refusal, without an answer. Refuse does so.
+// Report logs a refusal and tells OnConnectionError of it, without an answer. Refuse does so.
 func (g *Gate) Report(r *http.Request, e Refusal) {
 	if e.name == noIDName {
 		g.cfg.Logger.Error("no id for a new session", "err", e.err)
 	}
-	if g.cfg.OnConnectionError == nil {
+	debug := g.cfg.Logger.Enabled(r.Context(), slog.LevelDebug)
+	if !debug && g.cfg.OnConnectionError == nil {
 		return
 	}
-	defer g.recoverHook("OnConnectionError")
-	query := r.URL.Query()
-	transport := query.Get("transport")
-	if r.Method == http.MethodConnect {
-		transport = WebTransport
+	report := ConnectionError{Code: e.code, Message: e.message, Context: contextOf(r), Request: r}
+	report.Context.Name, report.Context.Err = e.name, e.err
+	if debug {
+		g.log(report.Context, r, slog.Int("code", e.code), slog.String("why", e.message))
 	}
-	g.cfg.OnConnectionError(ConnectionError{
-		Code:    e.code,
-		Message: e.message,
-		Context: ErrorContext{
-			Name:      e.name,
-			Method:    r.Method,
-			Transport: transport,
-			SID:       Short(query.Get("sid")),
-			Origin:    r.Header.Get("Origin"),
-			Revision:  query.Get("EIO"),
-			Err:       e.err,
-		},
-		Request: r,
-	})
+	if g.cfg.OnConnectionError != nil {
+		defer g.recoverHook("OnConnectionError")
+		g.cfg.OnConnectionError(report)
+	}
+}
+
+// contextOf returns what the request itself says.
+func contextOf(r *http.Request) ErrorContext {
+	query := r.URL.Query()
+	c := ErrorContext{
+		Method:    r.Method,
+		Transport: query.Get("transport"),
+		SID:       Short(query.Get("sid")),
+		Origin:    r.Header.Get("Origin"),
+		Revision:  query.Get("EIO"),
+	}
+	if r.Method == http.MethodConnect {
+		c.Transport = WebTransport
+	}
+	return c
+}
+
+// log writes the line of a request that is refused: why, and then what the request is, as far as it says.
+func (g *Gate) log(c ErrorContext, r *http.Request, why ...slog.Attr) {
+	attrs := why
+	add := func(key, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, value))
+		}
+	}
+	add("name", c.Name)
+	if c.Err != nil {
+		attrs = append(attrs, slog.Any("err", c.Err))
+	}
+	add("method", c.Method)
+	add("transport", c.Transport)
+	add("sid", c.SID)
+	add("eio", c.Revision)
+	add("origin", c.Origin)
+	add("remote", r.RemoteAddr)
+	g.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "request refused", attrs...)
 }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -194,14 +195,14 @@ func (s *Server) newLink(ctx context.Context, c *quic.Conn) context.Context {
 }
 
 // Accept answers the request and returns the first bidirectional stream that the client opens. It waits for
-// that until the request's context is done. w may be wrapped, as for http.ResponseController. After an error
-// it has answered the request. The connection that it returns ends the WebTransport when it is closed; it
-// has a method Abort besides, which ends it with an error.
+// that until the request's context is done. w may be wrapped, as for http.ResponseController. An error that is
+// net.ErrClosed is of a request that has been answered, and whose WebTransport is closed again; after any other
+// the caller owes the answer. The connection that it returns ends the WebTransport when it is closed; it has a
+// method Abort besides, which ends it with an error.
 func (s *Server) Accept(w http.ResponseWriter, r *http.Request) (net.Conn, error) {
 	link, ok := r.Context().Value(linkKey{}).(link)
 	if !ok {
-		http.Error(w, "not an HTTP/3 connection of this server", http.StatusBadRequest)
-		return nil, errors.New("webtransport: the request is not of this server")
+		return nil, errors.New("a WebTransport is asked for over HTTP/3")
 	}
 	for { // what a router has put around it
 		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
@@ -212,14 +213,13 @@ func (s *Server) Accept(w http.ResponseWriter, r *http.Request) (net.Conn, error
 	}
 	session, err := s.wt.Upgrade(w, r)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
 		return nil, err
 	}
 	link.timer.Stop()
 	stream, err := session.AcceptStream(r.Context())
 	if err != nil {
 		(&conn{session: session, link: link}).Close()
-		return nil, err
+		return nil, fmt.Errorf("%w before its first stream: %w", net.ErrClosed, err)
 	}
 	return &conn{stream, session, link}, nil
 }

@@ -470,8 +470,22 @@ func TestAcceptOfAnotherServersRequest(t *testing.T) {
 	}
 	s := webtransport.New(webtransport.Config{TLS: cert.TLS()})
 	w := httptest.NewRecorder()
-	if _, err := s.Accept(w, httptest.NewRequest("CONNECT", "https://localhost/engine.io/", nil)); err == nil || w.Code != http.StatusBadRequest {
-		t.Errorf("got %d, %v", w.Code, err)
+	w.Code = 0
+	if _, err := s.Accept(w, httptest.NewRequest("CONNECT", "https://localhost/engine.io/", nil)); err == nil || errors.Is(err, net.ErrClosed) || w.Code != 0 {
+		t.Errorf("got %d, %v, want an error and no answer", w.Code, err)
+	}
+	// The engine has one answer for all.
+	var reported error
+	engine := engineio.NewServer(engineio.Config{
+		WebTransport:      s.Accept,
+		Accept:            func(*engineio.Session) engineio.Handler { return nil },
+		OnConnectionError: func(e engineio.ConnectionError) { reported = e },
+		Logger:            slog.New(slog.DiscardHandler),
+	})
+	w = httptest.NewRecorder()
+	engine.ServeHTTP(w, httptest.NewRequest("CONNECT", "https://localhost/engine.io/", nil))
+	if want := `{"code":3,"message":"Bad request"}`; w.Code != 400 || w.Body.String() != want || reported == nil {
+		t.Errorf("got %d %s, reported %v, want 400 %s", w.Code, w.Body, reported, want)
 	}
 	if err := s.Close(); err != nil {
 		t.Errorf("close before it served: %v", err)
