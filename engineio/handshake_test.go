@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"jobcast/engineio/cors"
 )
 
 // rawRequest sends a request of which the test writes every line, and returns the answer.
@@ -200,6 +202,37 @@ func TestRefusalsAreLogged(t *testing.T) {
 			}
 		}
 		e.wantPost(sid, "4still here", 200, "ok")
+	})
+}
+
+// What is served here is what clients have said: no browser is to guess its type.
+func TestNoSniff(t *testing.T) {
+	inBubble(t, Config{CORS: cors.Config{Origins: []string{"https://a.test"}}}, func(e *env) {
+		check := func(name string, resp *http.Response, status int) {
+			e.t.Helper()
+			if got := resp.Header.Values("X-Content-Type-Options"); resp.StatusCode != status || len(got) != 1 || got[0] != "nosniff" {
+				e.t.Errorf("%s: got %d %q, want %d nosniff", name, resp.StatusCode, got, status)
+			}
+		}
+		resp, body := e.do("GET", pollingQuery, "")
+		check("handshake", resp, 200)
+		query := pollingQuery + "&sid=" + parseOpen(e.t, body).SID
+		resp, _ = e.do("POST", query, "4hello")
+		check("post", resp, 200)
+		resp, _ = e.do("GET", query, "")
+		check("poll", resp, 200)
+		resp, _ = e.do("POST", query, "4"+strings.Repeat("x", 1<<20))
+		check("a post over the limit", resp, 413)
+		resp, _ = e.answer("GET", pollingQuery+"&sid=nobody")
+		check("an unknown session", resp, 400)
+		resp, _ = e.answer("OPTIONS", pollingQuery, "Origin", "https://a.test")
+		check("preflight", resp, 204)
+		resp, _ = e.answer("GET", pollingQuery, "Origin", "https://b.test")
+		check("a foreign origin", resp, 403)
+		resp, _ = e.answer("GET", webSocketQuery, upgradeFields...)
+		check("a WebSocket", resp, 101)
+		resp, _ = e.answer("GET", webSocketQuery)
+		check("a WebSocket without an upgrade", resp, 400)
 	})
 }
 

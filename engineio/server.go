@@ -106,6 +106,7 @@ func setDefault[T int | time.Duration](field *T, value T) {
 
 // ServeHTTP answers a handshake, a poll, a post, a WebSocket upgrade or a CORS preflight.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff") // messages are whatever clients have said
 	query := r.URL.Query()
 	rev, spoken := s.revision(query)
 	transport, sid := query.Get("transport"), query.Get("sid")

@@ -106,6 +106,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	header := w.Header()
+	header.Set("X-Content-Type-Options", "nosniff")
 	header.Add("Vary", "Accept-Encoding")
 	if origin := r.Header.Get("Origin"); origin == "" && h.cors.Varies() {
 		header.Add("Vary", "Origin") // this answer may be kept for a request that has one

@@ -91,6 +91,9 @@ func TestFiles(t *testing.T) {
 				if got != want {
 					t.Errorf("%s for %q: got %s, want %s", name, accept, got, want)
 				}
+				if got := resp.Header.Get("X-Content-Type-Options"); got != "nosniff" {
+					t.Errorf("%s for %q: got X-Content-Type-Options %q", name, accept, got)
+				}
 				if resp.ContentLength <= 0 || coding != "" && resp.ContentLength > int64(len(content)/2) {
 					t.Errorf("%s for %q: got %d bytes of %d", name, accept, resp.ContentLength, len(content))
 				}
@@ -131,6 +134,9 @@ func TestNotModified(t *testing.T) {
 		resp := get(h, "GET", "/socket.io/socket.io.min.js", "If-None-Match", tag, "Accept-Encoding", "gzip", "Origin", "https://a.test")
 		if resp.StatusCode != want {
 			t.Errorf("%s: got %d, want %d", tag, resp.StatusCode, want)
+		}
+		if got := resp.Header.Get("X-Content-Type-Options"); got != "nosniff" {
+			t.Errorf("%s: got X-Content-Type-Options %q", tag, got)
 		}
 		if got := resp.Header.Get("ETag"); got != `"9.9.9"` {
 			t.Errorf("%s: got ETag %s", tag, got)
@@ -195,7 +201,7 @@ func TestFileThatCannotBeRead(t *testing.T) {
 	delete(files, "socket.io.js")
 	for _, accept := range []string{"gzip", ""} {
 		resp := get(h, "GET", "/socket.io/socket.io.js", "Accept-Encoding", accept)
-		if resp.StatusCode != 500 || resp.Header.Get("ETag") != "" || resp.Header.Get("Content-Encoding") != "" {
+		if resp.StatusCode != 500 || resp.Header.Get("X-Content-Type-Options") != "nosniff" || resp.Header.Get("ETag") != "" || resp.Header.Get("Content-Encoding") != "" {
 			t.Errorf("got %d %v, want 500 and nothing to keep", resp.StatusCode, resp.Header)
 		}
 	}
