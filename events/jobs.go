@@ -13,7 +13,7 @@ var JobsNamespace = Namespace{
 	Path: "/jobs",
 	Client: []Message{
 		JobStart, JobSubscribe, JobUnsubscribe, JobGet, JobHistory, JobLogs, JobCancel,
-		JobsList, JobsWatch, JobsUnwatch,
+		JobsList, JobsWatch, JobsUnwatch, JobsKinds,
 	},
 	Server: []Message{
 		JobQueued, JobStarted, JobProgress, JobStep, JobCancelling, JobCompleted, JobFailed, JobCancelled,
@@ -52,6 +52,9 @@ var (
 
 	// JobsUnwatch ends what JobsWatch began.
 	JobsUnwatch = socketio.NewCall[struct{}, OK]("jobs:unwatch")
+
+	// JobsKinds describes the kinds of job that can be started, each with a JSON Schema of its arguments.
+	JobsKinds = socketio.NewCall[struct{}, KindsAck]("jobs:kinds")
 )
 
 // What the server says on namespace /jobs: the log of a job to those who subscribed to it, its text to
@@ -192,7 +195,13 @@ type CancelAck struct {
 	Job     jobs.Job     `json:"job"`
 }
 
-// ListAck is a page of the list of jobs, newest first.
+// KindsAck has the kinds of job, sorted by name.
+type KindsAck struct {
+	OK    bool            `json:"ok"`
+	Kinds []jobs.KindInfo `json:"kinds"`
+}
+
+// ListAck is a page of the list of jobs, newest first unless the request says otherwise.
 type ListAck struct {
 	OK bool `json:"ok"`
 	jobs.ListPage

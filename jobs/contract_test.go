@@ -91,7 +91,7 @@ func TestEngineKeepsTheContract(t *testing.T) {
 	check := contract(t)
 	synctest.Test(t, func(t *testing.T) {
 		type args struct {
-			End string `json:"end"`
+			End string `json:"end" jsonschema:"title=End,enum=,enum=fail,enum=panic,enum=wait"`
 		}
 		kind := jobs.NewKind[args, []string]("act")
 		worker := kind.Worker(nil, func(ctx context.Context, r *jobs.Run, a args) ([]string, error) {
@@ -211,5 +211,8 @@ func TestEngineKeepsTheContract(t *testing.T) {
 		valid("ErrorAck", map[string]any{"ok": false, "error": jobs.ProblemOf(err)})
 		_, _, err = e.Start(t.Context(), jobs.StartRequest{Kind: "none", MaxAttempts: 1000})
 		valid("ErrorAck", map[string]any{"ok": false, "error": jobs.ProblemOf(err)})
+		for _, kind := range e.Kinds() {
+			valid("Kind", kind)
+		}
 	})
 }

@@ -95,10 +95,10 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		e.node = host
 	}
 	for _, w := range cfg.Workers {
-		if _, twice := e.workers[w.kind]; twice {
-			return nil, fmt.Errorf("jobs: kind %s has two workers", w.kind)
+		if _, twice := e.workers[w.info.Name]; twice {
+			return nil, fmt.Errorf("jobs: kind %s has two workers", w.info.Name)
 		}
-		e.workers[w.kind] = w
+		e.workers[w.info.Name] = w
 	}
 	e.work, e.stopWork = context.WithCancelCause(context.Background())
 	e.base, e.stopBase = context.WithCancel(context.Background())
@@ -166,8 +166,16 @@ func (e *Engine) Close(ctx context.Context) error {
 	}
 }
 
-// Kinds are the names of the kinds of job that can be started, sorted.
-func (e *Engine) Kinds() []string { return slices.Sorted(maps.Keys(e.workers)) }
+// Kinds describes the kinds of job that can be started, sorted by name.
+func (e *Engine) Kinds() []KindInfo {
+	kinds := []KindInfo{}
+	for _, name := range e.kindNames() {
+		kinds = append(kinds, e.workers[name].info)
+	}
+	return kinds
+}
+
+func (e *Engine) kindNames() []string { return slices.Sorted(maps.Keys(e.workers)) }
 
 func (e *Engine) addRun(r *Run) {
 	e.mu.Lock()

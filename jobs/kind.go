@@ -1,12 +1,15 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"regexp"
 
 	"jobcast/jobs/job"
+	"jobcast/jobs/schema"
 )
 
 // maxResultBytes bounds a result. What is bigger belongs into an artifact.
@@ -15,19 +18,53 @@ const maxResultBytes = 256 << 10
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_.:-]{0,63}$`)
 
 // Kind declares a kind of job once: its name, and the types of its arguments A and its result R, both
-// encoded as JSON. Arguments with unknown fields are refused.
-type Kind[A, R any] struct{ name string }
+// encoded as JSON. Arguments with unknown fields are refused, and so are those that do not keep what the
+// tags of A's fields say: see package schema.
+type Kind[A, R any] struct {
+	name  string
+	about About[A]
+}
+
+// About says what a kind is to people. The zero value says nothing.
+type About[A any] struct {
+	Title    string // what people call the kind, such as "Checksum"; empty means its name
+	Sentence string // what a job of it does, such as "SHA-256 of every file in a directory"
+
+	// JobTitle names one job by what it works on, such as "Checksum of src". It sees arguments that were
+	// accepted. Everybody who sees the list of jobs reads it, so keep secrets out. Nil, or an empty
+	// title, means the kind's Title. More than 200 characters are cut.
+	JobTitle func(args A) string
+}
 
 // NewKind declares a kind. The name must match ^[a-z][a-z0-9_.:-]{0,63}$, or NewKind panics.
 func NewKind[A, R any](name string) Kind[A, R] {
 	if !namePattern.MatchString(name) {
 		panic(fmt.Sprintf("jobs: %q cannot name a kind of job", name))
 	}
-	return Kind[A, R]{name}
+	return Kind[A, R]{name: name}
+}
+
+// Described returns the kind with what it is to people.
+func (k Kind[A, R]) Described(about About[A]) Kind[A, R] {
+	k.about = about
+	return k
 }
 
 // Name is the name that clients use.
 func (k Kind[A, R]) Name() string { return k.name }
+
+// title names a job after its arguments, which have been checked.
+func (k Kind[A, R]) title(raw json.RawMessage) string {
+	var args A
+	title := ""
+	if k.about.JobTitle != nil && job.DecodeArgs(raw, &args) == nil {
+		title = job.CleanTitle(k.about.JobTitle(args))
+	}
+	return cmp.Or(title, k.Title())
+}
+
+// Title is what people call the kind.
+func (k Kind[A, R]) Title() string { return cmp.Or(job.CleanTitle(k.about.Title), k.name) }
 
 // Worker gives the kind its code. check, which may be nil, is called with the arguments before a job is
 // made; its error refuses the request (use BadRequest to point at the wrong part). run does the work:
@@ -37,15 +74,25 @@ func (k Kind[A, R]) Name() string { return k.name }
 //
 // If run returns without an error, the job has completed, even if it was to be cancelled. After a
 // cancel, any error means cancelled; while the node stops, any error hands the job back.
+//
+// Worker panics where a tag of A's fields holds a pattern that is none: that is a mistake of the program.
 func (k Kind[A, R]) Worker(check func(ctx context.Context, args A) error, run func(ctx context.Context, r *Run, args A) (R, error)) Worker {
+	args, err := schema.Of(reflect.TypeFor[A]())
+	if err != nil {
+		panic(fmt.Sprintf("jobs: the arguments of kind %s: %v", k.name, err))
+	}
 	return Worker{
-		kind: k.name,
+		info:  KindInfo{Name: k.name, Title: k.Title(), Sentence: k.about.Sentence, Args: args.JSON()},
+		title: k.title,
 		check: func(ctx context.Context, raw json.RawMessage) error {
-			var args A
-			if err := job.DecodeArgs(raw, &args); err != nil || check == nil {
+			var decoded A
+			if err := job.DecodeArgs(raw, &decoded); err != nil {
 				return err
 			}
-			return check(ctx, args)
+			if err := args.Check(raw); err != nil || check == nil {
+				return err
+			}
+			return check(ctx, decoded)
 		},
 		run: func(ctx context.Context, r *Run, raw json.RawMessage) (json.RawMessage, error) {
 			var args A
@@ -70,10 +117,11 @@ func (k Kind[A, R]) Worker(check func(ctx context.Context, args A) error, run fu
 
 // Worker is a kind with its code. Kind.Worker makes it.
 type Worker struct {
-	kind  string
+	info  KindInfo
+	title func(args json.RawMessage) string // of a job with these arguments
 	check func(ctx context.Context, args json.RawMessage) error
 	run   func(ctx context.Context, r *Run, args json.RawMessage) (json.RawMessage, error)
 }
 
 // Kind is the name of the worker's kind.
-func (w Worker) Kind() string { return w.kind }
+func (w Worker) Kind() string { return w.info.Name }

@@ -5,12 +5,65 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"jobcast/jobs/memory"
 )
+
+func TestListSorts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New()
+		e := openEngine(t, store, "n1")
+		for _, j := range []struct {
+			id     ID
+			title  string
+			millis int // that it takes: the last to end is the last to change
+		}{{"a", "Zebra", 9000}, {"b", "ant", 5000}, {"c", "Ant", 3000}, {"d", "äpfel", 9500}, {"e", "bee", 4500}} {
+			req := StartRequest{Kind: "count", ID: j.id, Title: j.title, Args: encode(countArgs{N: 1, Gap: time.Duration(j.millis) * time.Millisecond})}
+			if _, _, err := e.Start(t.Context(), req); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Minute)
+		closeEngine(t, e)
+		e = openEngine(t, store, "n2")
+		defer closeEngine(t, e)
+		for sort, want := range map[Sort]string{"": "edcba", SortNewest: "edcba", SortOldest: "abcde", SortTitle: "cbead", SortChanged: "deabc"} {
+			for limit := 1; limit <= 6; limit++ {
+				got := ""
+				for q := (ListQuery{Sort: sort, Limit: limit}); ; {
+					page, err := e.List(q)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, job := range page.Jobs {
+						got += string(job.ID)
+					}
+					if q.Cursor = page.Next; q.Cursor == "" {
+						break
+					}
+				}
+				if got != want {
+					t.Errorf("%q by %d: got %s, want %s", sort, limit, got, want)
+				}
+			}
+		}
+		page, err := e.List(ListQuery{Sort: SortTitle, Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.List(ListQuery{Sort: SortOldest, Cursor: page.Next}); ProblemOf(err) == nil {
+			t.Error("the cursor of another order: got no error")
+		}
+		if page, err := e.List(ListQuery{Query: "ÄPFEL"}); err != nil || len(page.Jobs) != 1 {
+			t.Errorf("q finds a title: got %d jobs, %v", len(page.Jobs), err)
+		}
+	})
+}
 
 func TestListPagesAndFilters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -66,12 +119,13 @@ func TestListPagesAndFilters(t *testing.T) {
 		}{
 			{ListQuery{State: Failed}, 1}, {ListQuery{State: Queued}, 0}, {ListQuery{Tag: "user:42"}, 5}, {ListQuery{Kind: "count"}, 25},
 			{ListQuery{Kind: "coun"}, 0}, {ListQuery{Query: "JOB-1"}, 10}, {ListQuery{Query: "coun"}, 25}, {ListQuery{Query: "zz"}, 0},
+			{ListQuery{Query: "COUNT ob-1"}, 10}, {ListQuery{Query: "count zz"}, 0}, {ListQuery{Query: "ser:4"}, 5}, {ListQuery{Query: " "}, 25},
 		} {
 			if page, err := e.List(c.q); err != nil || len(page.Jobs) != c.want || page.Jobs == nil || page.Next != "" {
 				t.Errorf("%+v: got %d, next %q, %v, want %d", c.q, len(page.Jobs), page.Next, err, c.want)
 			}
 		}
-		for _, q := range []ListQuery{{Limit: 201}, {Limit: -1}, {State: "odd"}, {Cursor: "!"}, {Cursor: "eA"}} {
+		for _, q := range []ListQuery{{Limit: 201}, {Limit: -1}, {State: "odd"}, {Cursor: "!"}, {Cursor: "eA"}, {Sort: "odd"}, {Query: strings.Repeat("x", 501)}} {
 			if _, err := e.List(q); ProblemOf(err) == nil || ProblemOf(err).Code != CodeBadRequest {
 				t.Errorf("%+v: got %v, want bad_request", q, err)
 			}

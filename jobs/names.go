@@ -27,8 +27,10 @@ type (
 	Outcome       = job.Outcome
 	ListQuery     = job.ListQuery
 	ListPage      = job.ListPage
+	Sort          = job.Sort
 	LogQuery      = job.LogQuery
 	Changes       = job.Changes
+	KindInfo      = job.KindInfo
 )
 
 // Its constants.
@@ -59,6 +61,10 @@ const (
 	OutcomeCancelled        = job.OutcomeCancelled
 	OutcomeCancelling       = job.OutcomeCancelling
 	OutcomeAlreadyFinished  = job.OutcomeAlreadyFinished
+	SortNewest              = job.SortNewest
+	SortOldest              = job.SortOldest
+	SortChanged             = job.SortChanged
+	SortTitle               = job.SortTitle
 	LeaseTime               = job.LeaseTime
 )
 

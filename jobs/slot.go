@@ -74,7 +74,7 @@ func (e *Engine) serve(lease Lease) error {
 		case !known:
 			err = e.failLost(last, pos, &Error{
 				Type: "unknown_kind", Attempt: job.Attempt,
-				Message: fmt.Sprintf("node %s has no worker for kind %s; it has: %s", e.node, job.Kind, strings.Join(e.Kinds(), ", ")),
+				Message: fmt.Sprintf("node %s has no worker for kind %s; it has: %s", e.node, job.Kind, strings.Join(e.kindNames(), ", ")),
 			})
 		default:
 			if err = e.runAttempt(lease, worker, last, pos); err == nil {

@@ -32,13 +32,16 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (job Job, created 
 	if err := worker.check(ctx, req.Args); err != nil {
 		return Job{}, false, ProblemOf(err)
 	}
+	if req.Title == "" {
+		req.Title = worker.title(req.Args)
+	}
 	job, created, err = e.create(ctx, id, req)
 	return job, created, problemOrNil(err)
 }
 
 // noKind is the Problem of a kind that no worker has.
 func (e *Engine) noKind(kind string) *Problem {
-	return BadRequest("/kind", fmt.Sprintf("there is no kind %q; there are: %s", job.Cut(kind, 64), strings.Join(e.Kinds(), ", ")))
+	return BadRequest("/kind", fmt.Sprintf("there is no kind %q; there are: %s", job.Cut(kind, 64), strings.Join(e.kindNames(), ", ")))
 }
 
 // problemOrNil keeps a nil *Problem out of an error.
@@ -103,7 +106,7 @@ func (e *Engine) create(ctx context.Context, id ID, req StartRequest) (Job, bool
 		attempts = defaultAttempts
 	}
 	rec := nextRecord(Record{}, EventQueued, nil, func(j *Job) {
-		*j = Job{ID: id, Kind: req.Kind, Queue: "default", State: Queued, MaxAttempts: attempts, Tags: slices.Clone(req.Tags)}
+		*j = Job{ID: id, Kind: req.Kind, Title: req.Title, Queue: "default", State: Queued, MaxAttempts: attempts, Tags: slices.Clone(req.Tags)}
 	})
 	switch _, err := e.append(ctx, rec, 0); {
 	case errors.Is(err, ErrConflict):

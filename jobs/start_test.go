@@ -228,10 +228,10 @@ func TestKinds(t *testing.T) {
 			b.Worker(nil, func(context.Context, *Run, struct{}) (string, error) { return strings.Repeat("x", 300<<10), nil }),
 			a.Worker(nil, func(context.Context, *Run, struct{}) (func(), error) { return func() {}, nil }))
 		defer closeEngine(t, e)
-		if got := strings.Join(e.Kinds(), " "); got != "a:y b.x" || b.Name() != "b.x" {
+		if got := strings.Join(e.kindNames(), " "); got != "a:y b.x" || b.Name() != "b.x" {
 			t.Errorf("got %s", got)
 		}
-		for _, kind := range e.Kinds() {
+		for _, kind := range e.kindNames() {
 			job, _, err := e.Start(t.Context(), StartRequest{Kind: kind})
 			if err != nil {
 				t.Fatal(err)

@@ -48,6 +48,7 @@ func Jobs(io *socketio.Server, engine *jobs.Engine, log *slog.Logger) *JobsNames
 		events.JobsList.On(n.listJobs),
 		events.JobsWatch.OnAnswer(n.watch),
 		events.JobsUnwatch.On(n.unwatch),
+		events.JobsKinds.On(n.kinds),
 	)
 	ns.OnDisconnect(func(s *socketio.Socket, _ socketio.Reason) { n.feeds.letGo(s) })
 	ctx, cancel := context.WithCancel(context.Background())
@@ -136,6 +137,10 @@ func (n *JobsNamespace) watch(_ context.Context, s *socketio.Socket, req jobs.Li
 func (n *JobsNamespace) unwatch(_ context.Context, s *socketio.Socket, _ struct{}) (events.OK, error) {
 	s.Leave(listRoom)
 	return events.OK{OK: true}, nil
+}
+
+func (n *JobsNamespace) kinds(context.Context, *socketio.Socket, struct{}) (events.KindsAck, error) {
+	return events.KindsAck{OK: true, Kinds: n.engine.Kinds()}, nil
 }
 
 // tellList tells the watchers of the list what has changed.

@@ -43,7 +43,9 @@ func bubble(t *testing.T, test func(t *testing.T, l *pipeListener)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kind := jobs.NewKind[countArgs, int]("count")
+		kind := jobs.NewKind[countArgs, int]("count").Described(jobs.About[countArgs]{Title: "Count", JobTitle: func(a countArgs) string {
+			return fmt.Sprintf("Count to %d", a.To)
+		}})
 		engine, err := jobs.Open(t.Context(), jobs.Config{
 			Store:       memory.New(),
 			Files:       files,
@@ -505,6 +507,24 @@ func TestARefusalOverASocketIsSmall(t *testing.T) {
 			if err := json.Unmarshal(ack, &refusal); err != nil || len(ack) > 16<<10 || refusal.Error.Code != jobs.CodeBadRequest {
 				t.Errorf("%.20q: got %d bytes, %v, %.200s; want a small refusal", name, len(ack), err, ack)
 			}
+		}
+	})
+}
+
+func TestKindsAndTitlesAreToldOverTheSocket(t *testing.T) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
+		c := l.connect(t, "/jobs")
+		var kinds events.KindsAck
+		c.ask("jobs:kinds", map[string]any{}, &kinds)
+		if !kinds.OK || len(kinds.Kinds) != 1 || kinds.Kinds[0].Title != "Count" || !strings.Contains(string(kinds.Kinds[0].Args), `"to":{"type":"integer"}`) {
+			t.Fatalf("got %+v", kinds)
+		}
+		c.start(countArgs{To: 1})
+		c.start(countArgs{To: 2})
+		var list events.ListAck
+		c.ask("jobs:list", map[string]any{"q": "to 2", "sort": "title"}, &list)
+		if !list.OK || len(list.Jobs) != 1 || list.Jobs[0].Title != "Count to 2" {
+			t.Errorf("got %+v", list)
 		}
 	})
 }

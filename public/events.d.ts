@@ -177,6 +177,8 @@ export interface JobsClientToServer {
   "jobs:watch": (payload: JobListQuery, ack: (answer: ListAck | Refusal) => void) => void;
   /** `jobs:unwatch` ends what `jobs:watch` began. */
   "jobs:unwatch": (ack: (answer: OK | Refusal) => void) => void;
+  /** `jobs:kinds` describes the kinds of job that can be started, each with a JSON Schema of its arguments. */
+  "jobs:kinds": (ack: (answer: KindsAck | Refusal) => void) => void;
 }
 
 /**
@@ -407,6 +409,8 @@ export interface CompareEvent {
 export interface JobStartRequest {
   kind: string;
   args?: unknown;
+  /** 1 to 200 characters; empty means the one that the kind makes */
+  title?: string;
   id?: JobID;
   idempotencyKey?: string;
   maxAttempts?: number;
@@ -436,6 +440,8 @@ export interface StartAck {
 export interface Job {
   id: JobID;
   kind: string;
+  /** what the job works on; none in jobs of older versions */
+  title?: string;
   queue: string;
   priority?: string;
   state: JobState;
@@ -693,26 +699,55 @@ export type JobOutcome =
   | "cancelling"
   | "already_finished";
 
-/** JobListQuery selects jobs, newest first. */
+/** JobListQuery selects jobs. */
 export interface JobListQuery {
   state?: JobState;
   kind?: string;
   tag?: string;
-  /** part of the id or the kind */
+  /**
+   * `q` is words. Each must be a part of the id, the kind, the title or a tag, in any case of its
+   * letters.
+   */
   q?: string;
+  /** empty means newest */
+  sort?: JobSort;
   /** 1 to 200; 0 means 50 */
   limit?: number;
-  /** ListPage.Next of the page before */
+  /** ListPage.Next of the page before, which had the same `sort` */
   cursor?: string;
 }
 
-/** ListAck is a page of the list of jobs, newest first. */
+/** JobSort is the order of a list. */
+export type JobSort =
+  | "newest"
+  | "oldest"
+  | "changed"
+  | "title";
+
+/** ListAck is a page of the list of jobs, newest first unless the request says otherwise. */
 export interface ListAck {
   ok: true;
   jobs: Job[];
   next?: string;
   /** of all jobs, by state; every state is there */
   counts: Partial<Record<JobState, number>>;
+}
+
+/** KindsAck has the kinds of job, sorted by name. */
+export interface KindsAck {
+  ok: true;
+  kinds: JobKindInfo[];
+}
+
+/** JobKindInfo describes a kind of job to who wants to start one. */
+export interface JobKindInfo {
+  name: string;
+  /** what people call the kind */
+  title: string;
+  /** what a job of the kind does */
+  sentence?: string;
+  /** the JSON Schema (2020-12) of the arguments */
+  args: unknown;
 }
 
 /** JobChanges are the jobs whose newest state a list must show. */

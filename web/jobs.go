@@ -69,7 +69,7 @@ func (s *server) await(ctx context.Context, job jobs.Job, wait time.Duration) (j
 }
 
 func (s *server) listJobs(c echo.Context) error {
-	if err := checkQuery(c, "state", "kind", "tag", "q", "limit", "cursor"); err != nil {
+	if err := checkQuery(c, "state", "kind", "tag", "q", "sort", "limit", "cursor"); err != nil {
 		return err
 	}
 	limit, _, err := number(c, "limit", 1, 200)
@@ -81,6 +81,7 @@ func (s *server) listJobs(c echo.Context) error {
 		Kind:   c.QueryParam("kind"),
 		Tag:    c.QueryParam("tag"),
 		Query:  c.QueryParam("q"),
+		Sort:   jobs.Sort(c.QueryParam("sort")),
 		Limit:  int(limit),
 		Cursor: c.QueryParam("cursor"),
 	})

@@ -126,8 +126,20 @@ func TestList(t *testing.T) {
 
 func TestKinds(t *testing.T) {
 	w := newWorld(t)
-	if got := w.get("/api/kinds").text(); got != `{"kinds":["count","echo","failing","file","forever"]}`+"\n" {
-		t.Errorf("got %s", got)
+	type kinds struct {
+		Kinds []struct {
+			Name, Title, Sentence string
+			Args                  struct {
+				Properties map[string]map[string]any
+			}
+		}
+	}
+	got := decodeBody[kinds](t, w.get("/api/kinds")).Kinds
+	if len(got) != 5 || got[0].Name != "count" || got[0].Title != "Count" || got[0].Sentence != "Counts to n" || got[1].Title != "echo" {
+		t.Fatalf("got %+v", got)
+	}
+	if n := got[0].Args.Properties["n"]; n["type"] != "integer" || n["title"] != "How far" {
+		t.Errorf("got %v", n)
 	}
 }
 

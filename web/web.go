@@ -209,8 +209,8 @@ var errPanic = errors.New("web: a handler panicked")
 
 func (s *server) getKinds(c echo.Context) error {
 	return respond(c, http.StatusOK, struct {
-		Kinds []string `json:"kinds"`
-	}{append([]string{}, s.Jobs.Kinds()...)})
+		Kinds []jobs.KindInfo `json:"kinds"`
+	}{s.Jobs.Kinds()})
 }
 
 // healthz says that the process answers.

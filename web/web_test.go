@@ -24,13 +24,17 @@ import (
 )
 
 type countArgs struct {
-	N int `json:"n"`
+	N int `json:"n" jsonschema:"title=How far"`
 }
 
 // The kinds of job that the tests start.
 var (
-	echoKind    = jobs.NewKind[map[string]any, map[string]any]("echo")
-	countKind   = jobs.NewKind[countArgs, int]("count")
+	echoKind  = jobs.NewKind[map[string]any, map[string]any]("echo")
+	countKind = jobs.NewKind[countArgs, int]("count").Described(jobs.About[countArgs]{
+		Title:    "Count",
+		Sentence: "Counts to n",
+		JobTitle: func(args countArgs) string { return fmt.Sprintf("Count to %d", args.N) },
+	})
 	forever     = jobs.NewKind[struct{}, int]("forever")
 	failingKind = jobs.NewKind[struct{}, int]("failing")
 	fileKind    = jobs.NewKind[struct{}, int]("file")

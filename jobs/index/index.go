@@ -7,15 +7,11 @@ import (
 	"container/list"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"jobcast/jobs/job"
 )
-
-// listed is how many jobs a page has if the query does not say.
-const listed = 50
 
 // An Index holds the snapshots without arguments and result. Its methods may be called from any goroutine.
 type Index struct {
@@ -141,34 +137,4 @@ func (x *Index) Version() uint64 {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return x.version
-}
-
-// List returns a page of jobs, newest first. The error is a *Problem.
-func (x *Index) List(q job.ListQuery) (job.ListPage, error) {
-	before, err := q.Before()
-	if err != nil {
-		return job.ListPage{}, err
-	}
-	limit, text := cmp.Or(q.Limit, listed), strings.ToLower(q.Query)
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	page := job.ListPage{Jobs: []job.Job{}, Counts: maps.Clone(x.counts)}
-	end := len(x.order)
-	if before != nil {
-		end, _ = slices.BinarySearchFunc(x.order, before, func(e *indexed, j *job.Job) int { return compareJobs(&e.job, j) })
-	}
-	for i := end - 1; i >= 0; i-- {
-		j := &x.order[i].job
-		if q.State != "" && j.State != q.State || q.Kind != "" && j.Kind != q.Kind ||
-			q.Tag != "" && !slices.Contains(j.Tags, q.Tag) ||
-			text != "" && !strings.Contains(strings.ToLower(string(j.ID)), text) && !strings.Contains(j.Kind, text) {
-			continue
-		}
-		if len(page.Jobs) == limit {
-			page.Next = job.CursorAfter(&page.Jobs[limit-1])
-			break
-		}
-		page.Jobs = append(page.Jobs, *j)
-	}
-	return page, nil
 }

@@ -69,6 +69,7 @@ type Event struct {
 type Job struct {
 	ID              ID              `json:"id"`
 	Kind            string          `json:"kind"`
+	Title           string          `json:"title,omitempty"` // what the job works on; none in jobs of older versions
 	Queue           string          `json:"queue"`
 	Priority        string          `json:"priority,omitempty"`
 	State           State           `json:"state"`

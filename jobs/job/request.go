@@ -5,14 +5,13 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/base32"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/oklog/ulid/v2"
@@ -20,9 +19,6 @@ import (
 
 // DefaultGrace is how long a worker may take to return after a cancel.
 const DefaultGrace = 10 * time.Second
-
-// MaxListed bounds the jobs in a page, and in one Changes.
-const MaxListed = 200
 
 // Limits of a StartRequest (the contract's StartRequest).
 const (
@@ -32,6 +28,7 @@ const (
 	maxTagLength     = 64
 	maxAttemptsLimit = 100
 	maxReasonLength  = 500
+	maxTitleLength   = 200
 	maxGraceMs       = 600_000
 )
 
@@ -40,6 +37,7 @@ const (
 type StartRequest struct {
 	Kind           string          `json:"kind"`
 	Args           json.RawMessage `json:"args,omitempty"`
+	Title          string          `json:"title,omitempty"` // 1 to 200 characters; empty means the one that the kind makes
 	ID             ID              `json:"id,omitempty"`
 	IdempotencyKey string          `json:"idempotencyKey,omitempty"`
 	MaxAttempts    int             `json:"maxAttempts,omitempty"`
@@ -66,7 +64,7 @@ func (r *StartRequest) UnmarshalJSON(data []byte) error {
 	queue := "default"
 	into := map[string]any{
 		"kind": &r.Kind, "args": &r.Args, "id": &r.ID, "idempotencyKey": &r.IdempotencyKey, "maxAttempts": &r.MaxAttempts,
-		"tags": &r.Tags, "subscribe": &r.Subscribe, "logs": &r.Logs, "queue": &queue,
+		"title": &r.Title, "tags": &r.Tags, "subscribe": &r.Subscribe, "logs": &r.Logs, "queue": &queue,
 	}
 	var wrong []ProblemField
 	refuse := func(name, detail string) {
@@ -88,6 +86,8 @@ func (r *StartRequest) UnmarshalJSON(data []byte) error {
 				refuse(name, "has the wrong type")
 			} else if name == "maxAttempts" && r.MaxAttempts == 0 {
 				refuse(name, fmt.Sprintf("must be 1 to %d", maxAttemptsLimit))
+			} else if name == "title" && r.Title == "" {
+				refuse(name, wrongTitle)
 			}
 		}
 	}
@@ -152,6 +152,9 @@ func (r *StartRequest) Check() error {
 	if r.MaxAttempts < 0 || r.MaxAttempts > maxAttemptsLimit {
 		refuse("/maxAttempts", fmt.Sprintf("must be 1 to %d", maxAttemptsLimit))
 	}
+	if utf8.RuneCountInString(r.Title) > maxTitleLength || r.Title != CleanTitle(r.Title) {
+		refuse("/title", wrongTitle)
+	}
 	if len(r.Tags) > maxTags {
 		refuse("/tags", fmt.Sprintf("must have at most %d items", maxTags))
 	}
@@ -162,6 +165,25 @@ func (r *StartRequest) Check() error {
 		}
 	}
 	return badFields(wrong)
+}
+
+var wrongTitle = fmt.Sprintf("must have 1 to %d characters on one line, without a blank at either end", maxTitleLength)
+
+// CleanTitle makes of any text what can be a title: one line of at most 200 characters.
+func CleanTitle(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	n := 0
+	for i := range text {
+		if n++; n > maxTitleLength {
+			return strings.TrimSpace(text[:i])
+		}
+	}
+	return strings.TrimSpace(text)
 }
 
 // DecodeArgs decodes the arguments of a kind and refuses fields that the kind does not have. Missing
@@ -259,23 +281,6 @@ const (
 	OutcomeAlreadyFinished Outcome = "already_finished"
 )
 
-// ListQuery selects jobs, newest first.
-type ListQuery struct {
-	State  State  `json:"state,omitempty"`
-	Kind   string `json:"kind,omitempty"`
-	Tag    string `json:"tag,omitempty"`
-	Query  string `json:"q,omitempty"`      // part of the id or the kind
-	Limit  int    `json:"limit,omitempty"`  // 1 to 200; 0 means 50
-	Cursor string `json:"cursor,omitempty"` // ListPage.Next of the page before
-}
-
-// ListPage is a part of a list. Its jobs come without Args and Result.
-type ListPage struct {
-	Jobs   []Job         `json:"jobs"`
-	Next   string        `json:"next,omitempty"`
-	Counts map[State]int `json:"counts"` // of all jobs, by state; every state is there
-}
-
 // LogQuery selects log lines: those after line After, or the newest Tail.
 type LogQuery struct {
 	After int64 `json:"after,omitempty"`
@@ -320,31 +325,6 @@ func (r *CancelRequest) Grace() time.Duration {
 		return DefaultGrace
 	}
 	return time.Duration(*r.GraceMs) * time.Millisecond
-}
-
-// Before returns the job that the page comes before, in the order of creation; nil means the newest. The error
-// is a *Problem.
-func (q *ListQuery) Before() (*Job, error) {
-	switch {
-	case q.Limit < 0 || q.Limit > MaxListed:
-		return nil, BadRequest("/limit", fmt.Sprintf("must be 1 to %d", MaxListed))
-	case q.State != "" && !slices.Contains([]State{Scheduled, Queued, Running, Completed, Failed, Cancelled}, q.State):
-		return nil, BadRequest("/state", "must be one of scheduled, queued, running, completed, failed, cancelled")
-	case q.Cursor == "":
-		return nil, nil
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(q.Cursor)
-	at, id, ok := strings.Cut(string(raw), " ")
-	micros, numErr := strconv.ParseInt(at, 10, 64)
-	if err != nil || !ok || numErr != nil {
-		return nil, BadRequest("/cursor", "is not a cursor that this server gave out")
-	}
-	return &Job{ID: ID(id), CreatedAt: time.UnixMicro(micros)}, nil
-}
-
-// CursorAfter is the cursor of the page that goes on after a job.
-func CursorAfter(job *Job) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", job.CreatedAt.UnixMicro(), job.ID))
 }
 
 // Cut returns at most n bytes of s, as UTF-8.

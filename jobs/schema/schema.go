@@ -1,0 +1,194 @@
+// Package schema says in JSON Schema (2020-12) what the arguments of a kind of job may be. It makes that of
+// the kind's Go type and of the tags of its fields, which are those of github.com/invopop/jsonschema:
+//
+//	Path string `json:"path" jsonschema:"title=Directory,format=path,default=." jsonschema_description:"…"`
+//
+// What the tags promise about a value is held against the values that come in: see Schema.Check. It knows
+// neither jobs nor who asks, and runs no goroutine.
+package schema
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/invopop/jsonschema"
+
+	"jobcast/jobs/job"
+)
+
+// The values of format that mean something to a page.
+const (
+	FormatUpload = "upload" // the name that the server gave to an uploaded file: draw a file picker
+	FormatPath   = "path"   // a path on the server, below one of its roots
+)
+
+// A Schema is what values of one Go type look like as JSON. It is immutable.
+type Schema struct {
+	root *jsonschema.Schema
+	raw  json.RawMessage
+}
+
+// Of makes the schema of a type. No field is required unless its tag says so: a field that is missing has
+// its zero value.
+func Of(t reflect.Type) (*Schema, error) {
+	r := jsonschema.Reflector{Anonymous: true, ExpandedStruct: true, RequiredFromJSONSchemaTags: true}
+	s := &Schema{root: r.ReflectFromType(t)}
+	err := s.compile(s.root)
+	if errors.Is(err, errNoDefinition) { // a type that holds itself: the library leaves it out of $defs
+		r.ExpandedStruct = false
+		s.root = r.ReflectFromType(t)
+		err = s.compile(s.root)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.raw, err = json.Marshal(s.root)
+	return s, err
+}
+
+var errNoDefinition = errors.New("schema: a definition is missing")
+
+// compile finds out while the program starts, and not when a client comes, that a pattern is none.
+func (s *Schema) compile(at *jsonschema.Schema) error {
+	if at == nil {
+		return nil
+	}
+	if at.Ref != "" && s.definition(at) == nil {
+		return errNoDefinition
+	}
+	if _, err := regexp.Compile(at.Pattern); err != nil {
+		return err
+	}
+	for p := at.Properties.Oldest(); p != nil; p = p.Next() {
+		if err := s.compile(p.Value); err != nil {
+			return err
+		}
+	}
+	for _, def := range at.Definitions {
+		if err := s.compile(def); err != nil {
+			return err
+		}
+	}
+	return s.compile(at.Items)
+}
+
+// JSON is the schema as clients get it. The caller must not write to it.
+func (s *Schema) JSON() json.RawMessage { return s.raw }
+
+// Check holds a value, which must have been decoded into the type without an error, against what the tags
+// say: required, enum, minimum, maximum, minLength, maxLength, pattern, minItems and maxItems. All else,
+// such as format, only tells people what is meant. The error is a *job.Problem that points below /args.
+func (s *Schema) Check(raw json.RawMessage) error {
+	if len(raw) == 0 || string(raw) == "null" {
+		raw = json.RawMessage("{}")
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return job.BadRequest("/args", "is not JSON")
+	}
+	if p := s.check(s.root, v, "/args"); p != nil {
+		return p
+	}
+	return nil
+}
+
+// definition is what a schema refers to.
+func (s *Schema) definition(at *jsonschema.Schema) *jsonschema.Schema {
+	return s.root.Definitions[strings.TrimPrefix(at.Ref, "#/$defs/")]
+}
+
+func (s *Schema) check(at *jsonschema.Schema, v any, pointer string) *job.Problem {
+	if at.Ref != "" {
+		at = s.definition(at)
+	}
+	if len(at.Enum) > 0 && !slices.ContainsFunc(at.Enum, func(e any) bool { return fmt.Sprint(e) == fmt.Sprint(v) }) {
+		return job.BadRequest(pointer, "must be one of "+strings.Trim(fmt.Sprint(at.Enum), "[]"))
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		return s.checkObject(at, v, pointer)
+	case []any:
+		if p := checkLength(at.MinItems, at.MaxItems, len(v), "items", pointer); p != nil || at.Items == nil {
+			return p
+		}
+		for i, item := range v {
+			if p := s.check(at.Items, item, fmt.Sprintf("%s/%d", pointer, i)); p != nil {
+				return p
+			}
+		}
+	case string:
+		if at.Pattern != "" && !regexp.MustCompile(at.Pattern).MatchString(v) {
+			return job.BadRequest(pointer, "must match "+at.Pattern)
+		}
+		return checkLength(at.MinLength, at.MaxLength, utf8.RuneCountInString(v), "characters", pointer)
+	case json.Number:
+		return checkNumber(at, v, pointer)
+	}
+	return nil
+}
+
+// checkObject looks at the fields that the schema names. encoding/json takes a field's name in any case of
+// its letters, so this does too; null is as good as a field that is missing.
+func (s *Schema) checkObject(at *jsonschema.Schema, v map[string]any, pointer string) *job.Problem {
+	given := make(map[string]any, len(v))
+	for name, value := range v {
+		if value != nil {
+			given[strings.ToLower(name)] = value
+		}
+	}
+	for _, name := range at.Required {
+		if _, ok := given[strings.ToLower(name)]; !ok {
+			return job.BadRequest(pointer+"/"+name, "is missing")
+		}
+	}
+	for p := at.Properties.Oldest(); p != nil; p = p.Next() {
+		if value, ok := given[strings.ToLower(p.Key)]; ok {
+			if problem := s.check(p.Value, value, pointer+"/"+p.Key); problem != nil {
+				return problem
+			}
+		}
+	}
+	return nil
+}
+
+func checkLength(least, most *uint64, n int, what, pointer string) *job.Problem {
+	if least != nil && uint64(n) < *least {
+		return job.BadRequest(pointer, fmt.Sprintf("must have at least %d %s", *least, what))
+	}
+	if most != nil && uint64(n) > *most {
+		return job.BadRequest(pointer, fmt.Sprintf("must have at most %d %s", *most, what))
+	}
+	return nil
+}
+
+func checkNumber(at *jsonschema.Schema, v json.Number, pointer string) *job.Problem {
+	if at.Minimum != "" && compare(v, at.Minimum) < 0 {
+		return job.BadRequest(pointer, fmt.Sprintf("must be at least %s", at.Minimum))
+	}
+	if at.Maximum != "" && compare(v, at.Maximum) > 0 {
+		return job.BadRequest(pointer, fmt.Sprintf("must be at most %s", at.Maximum))
+	}
+	return nil
+}
+
+// compare compares whole numbers exactly, and others as floats.
+func compare(a, b json.Number) int {
+	i, err1 := a.Int64()
+	j, err2 := b.Int64()
+	if err1 == nil && err2 == nil {
+		return cmp.Compare(i, j)
+	}
+	x, _ := a.Float64()
+	y, _ := b.Float64()
+	return cmp.Compare(x, y)
+}
