@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -11,13 +12,17 @@ import (
 // Checksum computes the SHA-256 of every regular file under a directory, several at once, and leaves
 // them in the artifact SHA256SUMS, which "sha256sum -c" reads in that directory. Symbolic links are not
 // followed. A file that cannot be read costs a line of the job's log, not the job.
-var Checksum = jobs.NewKind[ChecksumArgs, ChecksumResult]("checksum")
+var Checksum = jobs.NewKind[ChecksumArgs, ChecksumResult]("checksum").Described(jobs.About[ChecksumArgs]{
+	Title:    "Checksum",
+	Sentence: "SHA-256 of every file in a directory",
+	JobTitle: func(args ChecksumArgs) string { return "Checksum of " + show(cmp.Or(args.Path, ".")) },
+})
 
 // ChecksumArgs are the arguments of Checksum.
 type ChecksumArgs struct {
 	// Path is a directory, or a single file: absolute and inside of a root, or relative to one.
 	// Empty means the first root.
-	Path string `json:"path"`
+	Path string `json:"path" jsonschema:"title=Directory,format=path,default=.,example=src,maxLength=4096" jsonschema_description:"A directory or a file inside one of the server’s roots. “.” is the first root."`
 }
 
 // ChecksumResult is the result of Checksum.

@@ -1,10 +1,12 @@
 package workers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"jobcast/jobs"
 )
@@ -13,12 +15,18 @@ import (
 // figures. The rows that do not fit are counted, and the first of them listed. The file must be UTF-8;
 // its first row is the header; the delimiter, one of comma, semicolon, tab and bar, is found out. The
 // artifact profile.json has the result in full. A file that is not CSV fails the job with type NotCSV.
-var CSVProfile = jobs.NewKind[CSVArgs, CSVResult]("csv.profile")
+var CSVProfile = jobs.NewKind[CSVArgs, CSVResult]("csv.profile").Described(jobs.About[CSVArgs]{
+	Title:    "CSV profile",
+	Sentence: "Columns, types and figures of a CSV file",
+	JobTitle: func(args CSVArgs) string { return "CSV profile of " + show(cmp.Or(uploaded(args.Upload), args.Path)) },
+})
 
 // CSVArgs are the arguments of CSVProfile. Exactly one must be given.
 type CSVArgs struct {
-	Upload string `json:"upload,omitempty"` // the name that an upload was given by the server
-	Path   string `json:"path,omitempty"`   // a file: absolute and inside of a root, or relative to one
+	// Upload is the name that an upload was given by the server.
+	Upload string `json:"upload,omitempty" jsonschema:"title=File,format=upload,oneof_required=upload" jsonschema_description:"A file that was uploaded." jsonschema_extras:"accept=.csv,accept=.tsv,accept=.txt,accept=text/csv"`
+	// Path is a file: absolute and inside of a root, or relative to one.
+	Path string `json:"path,omitempty" jsonschema:"title=Path on the server,format=path,oneof_required=path,example=data/orders.csv,maxLength=4096" jsonschema_description:"A file inside one of the server’s roots."`
 }
 
 // CSVResult is the result of CSVProfile.
@@ -89,6 +97,12 @@ func newCSVProfile(rs roots) jobs.Worker {
 		return shorten(res), nil
 	}
 	return CSVProfile.Worker(check, run)
+}
+
+// uploaded is an upload's name as the client gave it.
+func uploaded(upload string) string {
+	_, name, _ := strings.Cut(upload, "-")
+	return name
 }
 
 // checkUpload refuses what cannot be an upload's name. Whether there is one shows when the job runs.

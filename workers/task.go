@@ -2,6 +2,7 @@ package workers
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"jobcast/jobs"
@@ -12,11 +13,15 @@ const TaskTime = 5 * time.Second
 
 // Task is the tutorials' background task as a job: it does nothing for five seconds and says how far it
 // is. It stands for work, and is the shortest example of a kind.
-var Task = jobs.NewKind[TaskArgs, TaskResult]("task")
+var Task = jobs.NewKind[TaskArgs, TaskResult]("task").Described(jobs.About[TaskArgs]{
+	Title:    "Background task",
+	Sentence: "The tutorial’s work: five seconds of it",
+	JobTitle: func(args TaskArgs) string { return strings.TrimSpace("Background task " + show(args.Param)) },
+})
 
 // TaskArgs are the arguments of Task.
 type TaskArgs struct {
-	Param string `json:"param"`
+	Param string `json:"param" jsonschema:"title=Parameter" jsonschema_description:"Any text. It changes nothing."`
 }
 
 // TaskResult is the result of Task.
