@@ -3,6 +3,7 @@
 // has tests of its own.)
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { io } from "socket.io-client";
@@ -228,4 +229,43 @@ test("the comparison takes no markup from its address, and no more runs than the
   for (const socket of sockets) socket.close();
   await until("the page goes on", async () => (await page.evaluate(() => window.comparison.tracks.get("websocket").numbers.length)) > 20);
   await close(page);
+});
+
+test("a page on another port says nothing in the chat, by whatever a page may ask; a person's link does", async () => {
+  const said = async () => (await server.api("/get/msg?index=0")).body.data;
+  const before = (await said()).length;
+  // Nothing here is the product's: an image, a form and a fetch need no permission of the server that they are for.
+  const elsewhere = createServer((req, res) => {
+    res.setHeader("content-type", "text/html");
+    res.end(`<!doctype html><title>elsewhere</title>
+      <img src="${server.url}/send/msg?text=image"><img src="${server.url}/send/message?text=image">
+      <img referrerpolicy="no-referrer" src="${server.url}/send/msg?text=hidden">
+      <iframe src="${server.url}/send/msg?text=frame"></iframe>
+      <a href="${server.url}/send/msg?text=link">link</a>
+      <form method="post" target="answer" action="${server.url}/send_msg/"><input name="content" value="form"></form><iframe name="answer"></iframe>`);
+  }).listen(0, "127.0.0.1");
+  await once(elsewhere, "listening");
+  try {
+    const page = await open(browser, `http://127.0.0.1:${elsewhere.address().port}/`);
+    const answered = page.waitForResponse((response) => response.url().endsWith("/send_msg/"));
+    await page.evaluate(async (url) => {
+      document.querySelector("form").submit();
+      await fetch(`${url}/send/msg?text=fetch`, { mode: "no-cors" });
+      await fetch(`${url}/send_msg/`, { mode: "no-cors", method: "POST", body: new URLSearchParams({ content: "fetch" }) });
+    }, server.url);
+    assert.equal((await answered).status(), 403);
+    await page.click("a");
+    await page.waitForURL(`${server.url}/**`);
+    assert.match(await page.textContent("body"), /"forbidden"/);
+    await page.context().close();
+    assert.equal((await said()).length, before, "a page of another port has said something");
+
+    // The address bar is a person's.
+    const typed = await open(browser, `${server.url}/send/msg?text=typed`);
+    assert.match(await typed.textContent("body"), /"status":true/);
+    await close(typed);
+    assert.deepEqual((await said()).slice(before), ["typed"]);
+  } finally {
+    elsewhere.close();
+  }
 });
