@@ -8,13 +8,17 @@ import { join, resolve } from "node:path";
 
 const BINARY = resolve(import.meta.dirname, "../../bin/jobcast-test");
 
+// A port that nobody else takes while the server is down: systems choose those of outgoing connections
+// above 32,767.
 async function freePort() {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, "close");
-  return port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    const probe = createServer().listen(port, "127.0.0.1");
+    if (!(await once(probe, "listening").then(() => true, () => false))) continue;
+    probe.close();
+    await once(probe, "close");
+    return port;
+  }
 }
 
 export class Server {
