@@ -1,7 +1,11 @@
-# make run    build the server and serve the page at http://127.0.0.1:8080
-# make test   install what the tests need, and run them all
-# make bench  measure beside Node's socket.io
-# make build  leave bin/jobcast
+# make run      build the server and serve the page at http://127.0.0.1:8080
+# make test     install what the tests need, and run them all
+# make unit     the tests in Go
+# make interop  the tests with real clients and browsers
+# make bench    measure beside Node's socket.io
+# make build    leave bin/jobcast
+# make clean    remove everything that was built or installed here
+# make help     show this list
 
 SHELL := /bin/bash
 CLIENT := public/vendor/socket.io.min.js
@@ -9,8 +13,11 @@ BUNDLE := socketio/bundle/dist/socket.io.js
 GO_FILES := $(shell find . -name '*.go' -not -path '*/node_modules/*') go.mod go.sum
 PAGES := $(shell find public -type f -not -path '*/vendor/*')
 
-.PHONY: run build test unit types interop bench clean
+.PHONY: help run build test unit types interop bench clean
 .DEFAULT_GOAL := build
+
+help:
+	@sed -n 's/^# \(make [a-z]* .*\)/\1/p' Makefile
 
 run: build
 	bin/jobcast serve $(ARGS)
