@@ -9,7 +9,10 @@ func TestFrameIsEncodedOnce(t *testing.T) {
 	binary := NewFrame(Message{Binary: true, Data: []byte{1, 2, 3, 4}})
 	text := NewFrame(Message{Data: []byte("hi")})
 	onWebSocket := func(rev revision, f *Frame) func([]byte) []byte {
-		return func(dst []byte) []byte { return rev.frame(f).AppendFrom(dst, 0) }
+		return func(dst []byte) []byte { return rev.frame(f, false).AppendFrom(dst, 0) }
+	}
+	inBase64 := func(rev revision, f *Frame) func([]byte) []byte {
+		return func(dst []byte) []byte { return rev.frame(f, true).AppendFrom(dst, 0) }
 	}
 	polling := func(rev revision, f *Frame) func([]byte) []byte {
 		frames := []*Frame{f}
@@ -26,7 +29,9 @@ func TestFrameIsEncodedOnce(t *testing.T) {
 		{"binary, revision 4, WebSocket", onWebSocket(revision4{}, binary), "\x82\x04\x01\x02\x03\x04"},
 		{"binary, revision 4, polling", polling(revision4{}, binary), "bAQIDBA=="},
 		{"binary, revision 3, WebSocket", onWebSocket(v3, binary), "\x82\x05\x04\x01\x02\x03\x04"},
-		{"binary, revision 3, WebSocket in base64", onWebSocket(v3b64, binary), "\x81\x0ab4AQIDBA=="},
+		{"binary, revision 4, WebSocket in base64", inBase64(revision4{}, binary), "\x81\x09bAQIDBA=="},
+		{"text, revision 4, WebSocket in base64", inBase64(revision4{}, text), "\x81\x034hi"},
+		{"binary, revision 3, WebSocket in base64", inBase64(v3, binary), "\x81\x0ab4AQIDBA=="},
 		{"binary, revision 3, polling", polling(v3, binary), "\x01\x05\xff\x04\x01\x02\x03\x04"},
 		{"binary, revision 3, polling in base64", polling(v3b64, binary), "10:b4AQIDBA=="},
 		{"text, revision 4, WebSocket", onWebSocket(revision4{}, text), "\x81\x034hi"},

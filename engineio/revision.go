@@ -30,8 +30,8 @@ type revision interface {
 
 	// decode decodes a message of a WebSocket, in place.
 	decode(binary bool, p []byte) (parser.Packet, error)
-	// frame returns the form that f has on a WebSocket.
-	frame(f *Frame) *Frame
+	// frame returns the form that f has on a WebSocket, whose client may take no binary.
+	frame(f *Frame, base64 bool) *Frame
 
 	// startLocked starts the heartbeat.
 	startLocked(s *Session)
@@ -77,6 +77,10 @@ var (
 	closePacket = outbox.NewPacket(parser.Packet{Type: parser.Close})
 	probePong   = outbox.NewPacket(parser.Packet{Type: parser.Pong, Data: []byte(probeData)})
 )
+
+// wantsBase64 reports whether the transport that the request is for shall carry no binary, which a client may
+// choose for each of its transports (engine.io-protocol v3, "URLs"; in v4 the stock client's forceBase64).
+func wantsBase64(query url.Values) bool { return query.Get("b64") != "" }
 
 // probeData is in the ping and the pong of an upgrade.
 const probeData = "probe"

@@ -17,7 +17,7 @@ import (
 
 // revision3 is engine.io-protocol v3, which socket.io.js 1.x and 2.x speak.
 type revision3 struct {
-	base64 bool   // the client takes no binary
+	base64 bool   // the client takes no binary, on whatever transport
 	jsonp  string // what precedes a payload that is a script; "" for other clients
 }
 
@@ -25,7 +25,7 @@ const number3 = "3"
 
 // newRevision3 chooses the forms that a client gets (engine.io-protocol v3, "URLs").
 func newRevision3(query url.Values) *revision3 {
-	r := &revision3{base64: query.Get("b64") != ""}
+	r := &revision3{base64: wantsBase64(query)}
 	if query.Has("j") {
 		index := strings.Map(func(c rune) rune {
 			if c < '0' || c > '9' {
@@ -129,12 +129,12 @@ func (*revision3) decode(binary bool, p []byte) (parser.Packet, error) {
 	return parser.DecodeTextV3(p)
 }
 
-func (r *revision3) frame(f *Frame) *Frame {
+func (r *revision3) frame(f *Frame, base64 bool) *Frame {
 	switch {
 	case !f.Binary():
 		return f
-	case r.base64:
-		return f.InBase64()
+	case r.base64 || base64:
+		return f.InBase64V3()
 	}
 	return f.Typed()
 }

@@ -46,10 +46,15 @@ func (revision4) decode(binary bool, p []byte) (parser.Packet, error) {
 	if binary {
 		return parser.Packet{Type: parser.Message, Binary: true, Data: p}, nil
 	}
-	return parser.DecodeText(p)
+	return parser.Decode(p)
 }
 
-func (revision4) frame(f *Frame) *Frame { return f }
+func (revision4) frame(f *Frame, base64 bool) *Frame {
+	if base64 && f.Binary() {
+		return f.InBase64()
+	}
+	return f
+}
 
 // startLocked waits for the time of the first ping: it is the server that pings (engine.io-protocol v4,
 // "Heartbeat").

@@ -144,7 +144,7 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid string
 	case upgrade && !slices.Contains(s.upgrades, gate.WebSocket):
 		s.gate.Refuse(w, r, gate.UpgradeNotAllowed)
 	case upgrade:
-		s.serveUpgrade(w, r, session)
+		s.serveUpgrade(w, r, session, query)
 	case r.Method == http.MethodGet:
 		session.servePoll(w, r)
 	case r.Method == http.MethodPost:
@@ -180,7 +180,7 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query ur
 		return
 	}
 	s.gate.SetInitialHeaders(w.Header(), r, session.id)
-	c, ahead, ok := s.upgradeConn(w, r, extensions)
+	c, ahead, ok := s.upgradeConn(w, r, query, extensions)
 	if !ok {
 		session.fail(TransportError, 0)
 		return
@@ -217,7 +217,7 @@ func (s *Session) start(c *wsConn, ahead []byte) (accepted bool) {
 	s.server.wg.Add(1) // while the session counts: it may end during what follows
 	defer s.server.wg.Done()
 	s.ws, c.transport = c, true
-	s.deflates.Store(c.deflate)
+	s.compresses(c)
 	s.pushLocked(s.hello(nil))
 	if s.state.Load() != stateOpen && c.stream == nil { // the server was closed meanwhile
 		s.out.Push(outbox.NewClose(closeCode(s.reason), string(s.reason)))
@@ -237,7 +237,7 @@ func (s *Session) start(c *wsConn, ahead []byte) (accepted bool) {
 }
 
 // serveUpgrade takes a WebSocket that may become the session's transport.
-func (s *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, session *Session) {
+func (s *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, session *Session, query url.Values) {
 	extensions, ok := s.negotiate(w, r)
 	if !ok {
 		return
@@ -247,7 +247,7 @@ func (s *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, session *S
 		return
 	}
 	defer s.wg.Done()
-	c, ahead, ok := s.upgradeConn(w, r, extensions)
+	c, ahead, ok := s.upgradeConn(w, r, query, extensions)
 	if !ok {
 		return
 	}

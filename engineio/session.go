@@ -25,8 +25,8 @@ type Session struct {
 	handshake gate.KeptHandshake
 	handler   Handler // set before the first delivery
 
-	state    atomic.Int32 // a sessionState; written under mu
-	deflates atomic.Bool  // ws.deflate
+	state    atomic.Int32           // a sessionState; written under mu
+	deflates atomic.Pointer[wsConn] // ws, if it is one whose messages may be compressed; written under mu
 
 	// mu guards the fields below. It is held for moments: never during I/O or a call of the handler.
 	mu     sync.Mutex
@@ -149,10 +149,17 @@ func (s *Session) SendVolatile(frames ...*Frame) bool {
 
 // deflate compresses the frames, if the client takes them so and nobody has yet, before the lock is taken.
 func (s *Session) deflate(frames []*Frame) {
-	if s.deflates.Load() {
+	if c := s.deflates.Load(); c != nil {
 		for _, f := range frames {
-			s.rev.frame(f).Deflated(s.server.cfg.PerMessageDeflate.Threshold)
+			c.form(s.rev, f).Deflated(s.server.cfg.PerMessageDeflate.Threshold)
 		}
+	}
+}
+
+// compresses notes that c is the transport.
+func (s *Session) compresses(c *wsConn) {
+	if c.deflate {
+		s.deflates.Store(c)
 	}
 }
 
@@ -164,7 +171,7 @@ func (s *Session) pushLocked(frames ...*Frame) {
 		return
 	}
 	for _, f := range frames {
-		f = s.ws.form(s.rev.frame(f))
+		f = s.ws.form(s.rev, f)
 		if s.ws.deflate {
 			f = f.Deflated(s.server.cfg.PerMessageDeflate.Threshold)
 		}

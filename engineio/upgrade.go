@@ -81,8 +81,8 @@ func (s *Session) upgrade(c *wsConn) bool {
 	}
 	s.probe, s.probed = nil, false
 	s.ws, c.transport = c, true
-	s.deflates.Store(c.deflate)
-	s.out.Convert(func(f *Frame) *Frame { return c.form(s.rev.frame(f)) })
+	s.compresses(c)
+	s.out.Convert(func(f *Frame) *Frame { return c.form(s.rev, f) })
 	if s.poll != nil && s.poll.late {
 		s.poll.overtaken = true
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -30,6 +31,7 @@ type wsConn struct {
 	deaf      bool // the peer has broken the protocol, or said goodbye: what still comes is not looked at
 	parting   bool // it was told to go, though it broke no rule of the frames: its close frame is waited for
 	deflate   bool // messages may be compressed
+	base64    bool // the client takes no binary
 
 	request context.Context // for Config.OnAdopt, if it is set, until that was called
 }
@@ -54,7 +56,7 @@ func (s *Server) negotiate(w http.ResponseWriter, r *http.Request) (extensions s
 // upgradeConn takes the connection over from net/http and answers the WebSocket handshake, with the fields
 // that are set on w. It returns the bytes that net/http has read ahead. If there is no connection, whoever can
 // be told has been.
-func (s *Server) upgradeConn(w http.ResponseWriter, r *http.Request, extensions string) (*wsConn, []byte, bool) {
+func (s *Server) upgradeConn(w http.ResponseWriter, r *http.Request, query url.Values, extensions string) (*wsConn, []byte, bool) {
 	h := w.Header()
 	s.gate.SetHeaders(h, r)
 	if p := opening.Protocol(r); p != "" && h.Get("Sec-WebSocket-Protocol") == "" {
@@ -76,6 +78,7 @@ func (s *Server) upgradeConn(w http.ResponseWriter, r *http.Request, extensions 
 		conn:    netconn.New(nc),
 		frames:  wsframe.Reader{Limit: s.cfg.MaxPayloadBytes},
 		deflate: extensions != "",
+		base64:  wantsBase64(query),
 	}
 	if s.cfg.OnAdopt != nil {
 		c.request = r.Context()
@@ -213,7 +216,9 @@ func (c *wsConn) send(s *Session, f *Frame) {
 // writeNow writes a frame on a connection that no session writes to yet.
 func (c *wsConn) writeNow(f *Frame) error {
 	_ = c.conn.SetWriteDeadline(time.Now().Add(handshakeTimeout)) // the write itself says if there is no connection
-	f = c.form(f)
+	if c.stream != nil {
+		f = f.Streamed()
+	}
 	_, err := c.conn.Write(f.AppendFrom(make([]byte, 0, f.Len()), 0))
 	_ = c.conn.SetWriteDeadline(time.Time{})
 	return err

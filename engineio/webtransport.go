@@ -116,8 +116,9 @@ func (c *wsConn) next(p []byte) (m wsframe.Message, rest []byte, ok bool, err er
 	return m, rest, ok, err
 }
 
-// form is what a frame, in the form of its revision, is on c.
-func (c *wsConn) form(f *Frame) *Frame {
+// form is what a frame is on c, for a client that speaks that revision.
+func (c *wsConn) form(rev revision, f *Frame) *Frame {
+	f = rev.frame(f, c.base64)
 	if c.stream != nil {
 		return f.Streamed()
 	}

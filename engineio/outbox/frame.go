@@ -38,13 +38,14 @@ type Frame struct {
 // forms are the forms of a message beside that of a WebSocket of revision 4. Each is made when the first
 // session needs it.
 type forms struct {
-	base64Once, typedOnce, base64FrameOnce, streamedOnce, deflatedOnce sync.Once
+	base64Once, typedOnce, inBase64Once, inBase64V3Once, streamedOnce, deflatedOnce sync.Once
 
-	base64      []byte // in a payload of text, without what precedes it
-	typed       *Frame // on a WebSocket of revision 3: with its type
-	base64Frame *Frame // the same for a client that wants no binary
-	streamed    *Frame // on a WebTransport
-	deflated    *Frame // on a WebSocket, compressed; the frame itself if that takes more
+	base64     []byte // in a payload of text, without what precedes it
+	typed      *Frame // on a WebSocket of revision 3: with its type
+	inBase64   *Frame // on a WebSocket whose client wants no binary
+	inBase64V3 *Frame // the same of revision 3
+	streamed   *Frame // on a WebTransport
+	deflated   *Frame // on a WebSocket, compressed; the frame itself if that takes more
 }
 
 // NewFrame encodes m. The frame keeps m.Data, which must not change afterwards.
@@ -164,14 +165,25 @@ func (f *Frame) Typed() *Frame {
 	return o.typed
 }
 
-// InBase64 is a binary message on a WebSocket of revision 3 that carries text only.
+// InBase64 is a binary message on a WebSocket that carries text only.
 func (f *Frame) InBase64() *Frame {
 	o := f.forms()
-	o.base64FrameOnce.Do(func() {
-		o.base64Frame = newFrame(ws.OpText, f.typ, []byte(parser.Base64HeadV3), f.Base64())
-		o.base64Frame.newest, o.base64Frame.plain = f.newest, f.plain
-	})
-	return o.base64Frame
+	o.inBase64Once.Do(func() { o.inBase64 = f.textFrame(string(parser.BinaryMark)) })
+	return o.inBase64
+}
+
+// InBase64V3 is InBase64 in revision 3.
+func (f *Frame) InBase64V3() *Frame {
+	o := f.forms()
+	o.inBase64V3Once.Do(func() { o.inBase64V3 = f.textFrame(parser.Base64HeadV3) })
+	return o.inBase64V3
+}
+
+// textFrame is a binary message as text, its base64 behind a head.
+func (f *Frame) textFrame(head string) *Frame {
+	t := newFrame(ws.OpText, f.typ, []byte(head), f.Base64())
+	t.newest, t.plain = f.newest, f.plain
+	return t
 }
 
 // Streamed is a message on the stream of a WebTransport. The header there is the one of an unmasked

@@ -31,7 +31,7 @@ const (
 // Separator stands between the packets of a payload.
 const Separator = 0x1e
 
-// BinaryMark precedes the base64 of a binary message in a payload, in place of a type.
+// BinaryMark precedes the base64 of a binary message, in place of a type.
 const BinaryMark = 'b'
 
 // Errors of the decoders.
@@ -63,6 +63,21 @@ func DecodeText(p []byte) (Packet, error) {
 	return Packet{Type: t, Data: p[1:]}, nil
 }
 
+// Decode decodes a packet as DecodeText does, or a binary message in base64, in place: what precedes that is no
+// type (engine.io-protocol v4, "Packet encoding"). A client may choose it on every transport.
+func Decode(p []byte) (Packet, error) {
+	if len(p) == 0 || p[0] != BinaryMark {
+		return DecodeText(p)
+	}
+	// Decoding overwrites the text from behind the mark on: four characters are read before the three bytes that
+	// they become are written.
+	n, err := base64.StdEncoding.Decode(p[1:], p[1:])
+	if err != nil {
+		return Packet{}, fmt.Errorf("%w: %w", ErrBase64, err)
+	}
+	return Packet{Type: Message, Binary: true, Data: p[1 : 1+n]}, nil
+}
+
 // Packets yields the packets of a payload, the body of a request or an answer of HTTP long polling. It
 // stops after the first error. A packet's data is valid until the next one: text is a part of payload,
 // binary is decoded in place of its base64, so payload is not to be used afterwards.
@@ -80,17 +95,8 @@ func Packets(payload []byte) iter.Seq2[Packet, error] {
 }
 
 func decodeElement(p []byte) (Packet, error) {
-	if len(p) > 0 && p[0] == BinaryMark {
-		// Decoding overwrites the text from behind the mark on: four characters are read before the
-		// three bytes that they become are written.
-		n, err := base64.StdEncoding.Decode(p[1:], p[1:])
-		if err != nil {
-			return Packet{}, fmt.Errorf("%w: %w", ErrBase64, err)
-		}
-		return Packet{Type: Message, Binary: true, Data: p[1 : 1+n]}, nil
-	}
-	packet, err := DecodeText(p)
-	if err == nil && !utf8.Valid(packet.Data) {
+	packet, err := Decode(p)
+	if err == nil && !packet.Binary && !utf8.Valid(packet.Data) {
 		return Packet{}, ErrUTF8
 	}
 	return packet, err
