@@ -104,6 +104,9 @@ var (
 	shown    = socketio.NewEvent[socketio.Args]("shown")                  // to everyone
 	work     = socketio.NewCall[int, int]("work")                         // so many steps
 	progress = socketio.NewEvent[int]("progress")                         // the step that was made
+	sum      = socketio.NewCall[[]byte, int]("sum")                       // of bytes
+	gift     = socketio.NewCall[int, []byte]("gift")                      // so many bytes, 0 and up
+	given    = socketio.NewEvent[[]byte]("given")                         // the same, before the answer
 	leave    = socketio.NewCall[struct{}, struct{}]("leave")              // asks to be sent away
 	whoami   = socketio.NewCall[struct{}, map[string]any]("whoami")       // the id and the credentials
 )
@@ -137,6 +140,19 @@ func newSockets(engine engineio.Config) *socketio.Server {
 					time.Sleep(2 * time.Millisecond)
 				}
 				return steps, nil
+			}),
+			sum.On(func(_ context.Context, _ *socketio.Socket, data []byte) (total int, err error) {
+				for _, b := range data {
+					total += int(b)
+				}
+				return total, nil
+			}),
+			gift.On(func(_ context.Context, s *socketio.Socket, n int) ([]byte, error) {
+				data := make([]byte, min(max(n, 0), 1<<20))
+				for i := range data {
+					data[i] = byte(i)
+				}
+				return data, given.Emit(s, data)
 			}),
 			leave.On(func(_ context.Context, s *socketio.Socket, _ struct{}) (struct{}, error) {
 				s.Disconnect(false)
