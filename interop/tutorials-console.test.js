@@ -48,6 +48,28 @@ for (const transport of ["auto", "websocket", "polling"]) {
   });
 }
 
+for (const transport of ["auto", "websocket", "polling"]) {
+  test(`two emits over ${transport} are of one socket, which keeps what it has subscribed to`, async () => {
+    const { id } = await server.startJob("task", { param: "watched" });
+    const page = await open(browser, `${server.url}/console/?transport=${transport}`);
+    await set(page, { namespace: "/jobs", event: "job:subscribe", args: JSON.stringify([{ id, replay: "none" }]) });
+    await by(page, "emit").click();
+    await logged(page, /✓.*job:subscribe/);
+    await set(page, { event: "jobs:list", args: '[{"limit": 1}]' });
+    await by(page, "emit").click();
+    await logged(page, /✓.*jobs:list/);
+    await server.api(`/api/jobs/${id}/cancel`, { method: "POST", json: {} });
+    await logged(page, /←.*job:cancelled/);
+    assert.equal((await log(page)).filter((line) => /^\S*connected\/jobs/.test(line)).length, 1, (await log(page)).join("\n"));
+    // Another namespace, or another auth, is another socket.
+    await set(page, { auth: '{"other": true}' });
+    await by(page, "emit").click();
+    await until("a second socket", async () => (await log(page)).filter((line) => /connected\/jobs/.test(line)).length === 2);
+    assert.deepEqual(page.problems, []);
+    await page.context().close();
+  });
+}
+
 test("another namespace with auth, and why one refuses", async () => {
   const page = await open(browser, `${server.url}/console/`);
   await set(page, { namespace: "/chat", auth: '{"nickname": "console"}' });

@@ -27,6 +27,7 @@ const KEPT = 'jobcast.console';
 const form = { namespace: $('namespace'), auth: $('auth'), event: $('event'), args: $('args'), ack: $('ack') };
 const log = logList($('log'), LINES);
 let link = null;
+let asked = null; // the place and the auth that link was opened for
 let wanted = false; // a person has asked for a connection
 let auth; // what the connection is asked for with
 let queued = null; // the emit that waits for the connection
@@ -43,7 +44,8 @@ const transport = transports(WAYS, (way, onState) => {
     return null;
   }
   const place = placeOf();
-  link = { ...(raw ? overWebSocket : overSocketIO)(place, way, onState), place, auth: form.auth.value };
+  link = (raw ? overWebSocket : overSocketIO)(place, way, onState);
+  asked = { place, auth: form.auth.value };
   return link;
 });
 
@@ -105,7 +107,7 @@ function overSocketIO(namespace, way, onState) {
   socket.onAny((event, ...args) => line('in', event, args, 'in'));
   return {
     close: opened.close,
-    get live() { return socket.connected; },
+    isLive: () => socket.connected,
     emit({ event, values, ack }) {
       const sent = performance.now();
       if (ack) {
@@ -136,7 +138,7 @@ function overWebSocket(path, way, onState) {
   });
   return {
     close: opened.close,
-    get live() { return live; },
+    isLive: () => live,
     emit({ values: [message] }) {
       opened.send(message);
       line('out', kindOf(message), [message], 'out');
@@ -161,7 +163,7 @@ function connect() {
 }
 
 $('disconnect').addEventListener('click', () => {
-  if (link?.live) line('disconnected', link.place, ['by this page'], 'note');
+  if (link?.isLive()) line('disconnected', asked.place, ['by this page'], 'note');
   wanted = false;
   queued = null;
   transport.reopen();
@@ -189,7 +191,7 @@ function submit() {
   const entry = { namespace: placeOf(), event: name, args: form.args.value, ...(raw ? { raw } : { ack: form.ack.checked }) };
   remember(entry);
   const one = { ...entry, values: args.value ?? [] };
-  if (link?.live && link.place === entry.namespace && link.auth === form.auth.value) emit(one);
+  if (link?.isLive() && asked.place === entry.namespace && asked.auth === form.auth.value) emit(one);
   else {
     queued = one;
     if (!connect()) queued = null;
