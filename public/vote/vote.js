@@ -7,6 +7,7 @@ import { $, say, sentence, setState, SOCKETIO, transports } from '/shared/page.j
 
 const ANSWER_MS = 10000;
 const POLL_MS = 1000;
+const TUTORIAL = 1100; // votes that the server begins with, as the tutorial does
 
 const WAYS = [
   ...SOCKETIO,
@@ -136,13 +137,13 @@ function row(uid) {
   let shown = null;
   return {
     node,
-    draw(candidate, most, sum) {
+    draw(candidate, sum) {
       text(name, candidate.name);
       text(count, format.count(candidate.count));
       text(share, sum ? format.percent((100 * candidate.count) / sum, 1) : '');
       button.setAttribute('aria-label', `Vote for ${candidate.name}`);
       count.dataset.count = candidate.count;
-      fill.style.setProperty('--done', `${most ? (100 * candidate.count) / most : 0}%`);
+      fill.style.setProperty('--done', `${sum ? (100 * candidate.count) / sum : 0}%`);
       if (shown !== null && shown !== candidate.count) {
         node.classList.remove('moved');
         void node.offsetWidth; // or the animation would not start again
@@ -156,15 +157,14 @@ function row(uid) {
 function draw() {
   const all = [...candidates.values()];
   const sum = all.reduce((total, one) => total + one.count, 0);
-  const most = Math.max(...all.map((one) => one.count));
   for (const candidate of all) {
     if (!rows.has(candidate.uid)) {
       rows.set(candidate.uid, row(candidate.uid));
       list.append(rows.get(candidate.uid).node);
     }
-    rows.get(candidate.uid).draw(candidate, most, sum);
+    rows.get(candidate.uid).draw(candidate, sum);
   }
-  text($('total'), format.plural(sum, 'vote'));
+  text($('total'), `${format.plural(sum, 'vote')}${sum >= TUTORIAL ? `, ${format.count(TUTORIAL)} of them the tutorial’s` : ''}`);
 }
 
 function send(uid) {
