@@ -45,6 +45,7 @@ const ICONS = {
   next: 'M6.5 3.5L11 8l-4.5 4.5',
   down: 'M8 3v9M4 8.5L8 12.5l4-4',
   file: 'M4 2.5h5l3 3v8H4zM9 2.5v3h3',
+  up: 'M4 10l4-4 4 4',
   upload: 'M8 11V3.5M5 6.2L8 3.2l3 3M3 11v1.5a1 1 0 0 0 1 1h8a1 1 0 0 0 1-1V11',
   again: 'M13 8a5 5 0 1 1-1.6-3.7M13 2.5v3h-3',
   close: 'M4 4l8 8M12 4l-8 8',
@@ -56,6 +57,21 @@ const ICONS = {
 /** A line icon of 16 by 16; decoration only, hidden from assistive technology. */
 export function icon(name) {
   return h('svg', { class: 'icon', viewBox: '0 0 16 16', 'aria-hidden': 'true' }, h('path', { d: ICONS[name] }));
+}
+
+/**
+ * Marks a box that scrolls sideways with data-more: the sides, left and right, on which there is more of it. The
+ * style lets it fade out there, so that nobody takes it for the whole.
+ */
+export function edges(box) {
+  const look = () => {
+    const rest = box.scrollWidth - box.clientWidth - box.scrollLeft;
+    attr(box, 'data-more', [box.scrollLeft > 1 ? 'left' : '', rest > 1 ? 'right' : ''].join(' ').trim() || null);
+  };
+  box.addEventListener('scroll', look, { passive: true });
+  new ResizeObserver(look).observe(box); // they live as long as the box
+  new MutationObserver(look).observe(box, { childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ['hidden'] });
+  return box;
 }
 
 /**

@@ -118,4 +118,7 @@ export const KINDS = {
   task: { title: 'Background task', icon: 'clock' },
 };
 
+/** What a job is called: by what it works on, or by its kind where nothing says that. */
+export const titleOf = (job) => job.title || kindTitle(job.kind);
+
 export const kindTitle = (kind) => KINDS[kind]?.title ?? kind;

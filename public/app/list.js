@@ -1,37 +1,39 @@
 // The list of jobs with live bars, beside the panel that starts one.
 import { ask, isLive, onLink } from './connection.js';
-import { attr, complain, h, icon, painter, show, text } from './dom.js';
+import { complain, h, painter, show, text } from './dom.js';
 import * as format from './format.js';
-import { bar, Clock, drawBar, Eta } from './progress.js';
+import { matches, narrowing } from './narrow.js';
+import { Clock } from './progress.js';
+import { jobRow } from './row.js';
 import { sentence, startPanel } from './start.js';
 
-const FILTERS = ['', 'running', 'queued', 'completed', 'failed', 'cancelled'];
-const NAMES = { '': 'All', running: 'Running', queued: 'Queued', completed: 'Completed', failed: 'Failed', cancelled: 'Cancelled' };
-const PAGE = 50;
+const PAGE = 50; // jobs asked for at first, and with each "Show older jobs"
+const MOST = 200; // jobs that the server gives at once
 
-export function listView(app) {
-  const jobs = new Map(); // id -> job, of the current filter
+/**
+ * place is where a reader was in the list, as place() has told it: {y, count}, and the jobs themselves while
+ * this page has not been reloaded since.
+ */
+export function listView(app, place) {
+  const jobs = new Map(place?.jobs); // id -> job, of the query
   const rows = new Map(); // id -> row
   const clock = new Clock(isLive);
-  const query = new URLSearchParams(location.search);
-  let filter = FILTERS.includes(query.get('state') ?? '') ? query.get('state') ?? '' : '';
-  let counts = {};
-  let next = '';
-  let loaded = false;
+  let counts = place?.counts ?? {};
+  let next = place?.next ?? '';
+  let loaded = jobs.size > 0;
   let stopped = false;
   let asked = 0; // tells the answer to the newest question from older ones
+  let meanwhile = null; // what has changed since a question that is not answered yet
+  let search = location.search; // of the list, which the address may have left already
+  let goal = place?.y ?? 0; // where to scroll to once there is enough to scroll
 
   const panel = startPanel(app);
-  const filters = FILTERS.map((state) => {
-    const number = h('span', { class: 'filter-count num' });
-    const button = h('button', { type: 'button', class: 'filter', data: { filter: state || 'all' }, on: { click: () => choose(state) } }, NAMES[state], number);
-    return { state, button, number };
-  });
+  const narrow = narrowing(changeQuery);
   const list = h('ul', { class: 'rows', 'aria-label': 'Jobs' });
-  const more = h('button', { type: 'button', class: 'quiet more', hidden: true, on: { click: older } }, 'Show older jobs');
+  const more = h('button', { type: 'button', class: 'quiet more', hidden: true, test: 'more', on: { click: older } }, 'Show more jobs');
   const emptyTitle = h('h2', {});
   const emptyText = h('p', {});
-  const emptyButton = h('button', { type: 'button', class: 'quiet', on: { click: () => (filter ? choose('') : panel.focus()) } });
+  const emptyButton = h('button', { type: 'button', class: 'quiet', on: { click: () => (narrowed() ? narrow.clear() : panel.focus()) } });
   const empty = h('div', { class: 'empty', hidden: true },
     h('div', { class: 'empty-art', 'aria-hidden': 'true' }, h('i'), h('i'), h('i')), emptyTitle, emptyText, emptyButton);
   const loading = h('div', { class: 'skeleton', 'aria-hidden': 'true' }, ...Array.from({ length: 4 }, () => h('i')));
@@ -39,23 +41,21 @@ export function listView(app) {
 
   const node = h('div', { class: 'split' },
     h('section', { class: 'split-main', 'aria-labelledby': 'jobs-title' },
-      h('div', { class: 'page-head' }, h('h1', { id: 'jobs-title' }, 'Jobs'),
-        h('div', { class: 'filters', role: 'group', 'aria-label': 'Show jobs that are' }, ...filters.map((f) => f.button))),
-      error,
+      h('div', { class: 'page-head' }, h('h1', { id: 'jobs-title' }, 'Jobs'), narrow.states),
+      narrow.node, error,
       h('div', { class: 'card list-card' }, loading, list, empty, more)),
-    h('aside', { class: 'split-side' }, panel.node));
+    h('aside', { class: 'split-side', 'aria-label': 'Start a job' }, panel.node));
 
   // ---- what comes from the server
-
-  const matches = (job) => !filter || job.state === filter || (filter === 'queued' && job.state === 'scheduled');
 
   function take(fresh) {
     for (const job of fresh) {
       const known = jobs.get(job.id);
       if (known && known.seq > job.seq) continue;
-      if (matches(job)) jobs.set(job.id, job);
+      if (matches(narrow.query(), job)) jobs.set(job.id, job);
       else jobs.delete(job.id);
     }
+    narrow.learn(fresh);
     paint.mark();
   }
 
@@ -65,9 +65,12 @@ export function listView(app) {
   }
 
   function onChanged(change) {
+    meanwhile?.push(change);
     for (const id of change.removed ?? []) jobs.delete(id);
     setCounts(change.counts);
-    take(change.jobs ?? []);
+    const edge = next === '' ? null : sorted().at(-1);
+    // What comes after the part of the list that is here is not shown before the jobs between.
+    take((change.jobs ?? []).filter((job) => jobs.has(job.id) || !edge || compare(job, edge) < 0));
   }
 
   function watch() {
@@ -79,34 +82,43 @@ export function listView(app) {
     });
   }
 
-  /** Reads the newest page of the filter; what is no longer in it goes away. */
+  /** Reads the list from its beginning, as far as it was shown; what is no longer in it goes away. */
   function load() {
-    const number = ++asked;
-    const request = { limit: PAGE };
-    if (filter) request.state = filter;
-    ask(app.socket, 'jobs:list', request, (ack) => {
-      if (stopped || number !== asked) return;
-      if (!ack.ok) return fail(ack.error);
-      complain(error, '');
+    const wanted = Math.max(PAGE, jobs.size, loaded ? 0 : place?.count ?? 0);
+    const found = [];
+    meanwhile = [];
+    const read = (cursor) => request({ limit: Math.min(MOST, wanted - found.length), cursor }, (ack) => {
+      found.push(...ack.jobs);
+      if (ack.next && found.length < wanted) return read(ack.next);
+      const since = meanwhile;
+      meanwhile = null;
       loaded = true;
-      jobs.clear();
       next = ack.next ?? '';
+      jobs.clear();
       setCounts(ack.counts);
+      take(found);
+      since.forEach(onChanged);
+    });
+    read();
+  }
+
+  function older() {
+    more.disabled = true;
+    request({ limit: PAGE, cursor: next }, (ack) => {
+      next = ack.next ?? '';
       take(ack.jobs);
     });
   }
 
-  function older() {
+  /** Asks for a page; an answer that a newer question has overtaken is not taken. */
+  function request(page, done) {
     const number = ++asked;
-    const request = { limit: PAGE, cursor: next };
-    if (filter) request.state = filter;
-    more.disabled = true;
-    ask(app.socket, 'jobs:list', request, (ack) => {
-      more.disabled = false;
+    ask(app.socket, 'jobs:list', { ...narrow.query(), ...page }, (ack) => {
       if (stopped || number !== asked) return;
+      more.disabled = false;
       if (!ack.ok) return fail(ack.error);
-      next = ack.next ?? '';
-      take(ack.jobs);
+      complain(error, '');
+      done(ack);
     });
   }
 
@@ -114,33 +126,26 @@ export function listView(app) {
     complain(error, sentence(problem));
   }
 
-  function choose(state) {
-    if (state === filter) return;
-    filter = state;
-    const to = new URL(location.href);
-    if (state) to.searchParams.set('state', state);
-    else to.searchParams.delete('state');
-    to.searchParams.delete('new');
-    history.replaceState(null, '', to);
-    for (const [id, job] of jobs) if (!matches(job)) jobs.delete(id);
+  function changeQuery(query) {
+    search = location.search;
+    for (const [id, job] of jobs) if (!matches(query, job)) jobs.delete(id);
     next = '';
     loaded = false;
     load();
     paint.mark();
   }
 
+  const narrowed = () => Object.keys(narrow.query()).some((name) => name !== 'sort');
+
   // ---- drawing
+
+  const newest = (a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt) || (a.id < b.id ? 1 : -1);
+  const compare = newest;
+  const sorted = () => [...jobs.values()].sort(compare);
 
   function draw() {
     const now = clock.now();
-    for (const { state, button, number } of filters) {
-      attr(button, 'aria-pressed', String(state === filter));
-      const n = state ? (counts[state] ?? 0) + (state === 'queued' ? counts.scheduled ?? 0 : 0)
-        : Object.values(counts).reduce((sum, one) => sum + one, 0);
-      text(number, format.count(n));
-      button.classList.toggle('zero', n === 0);
-    }
-    const sorted = [...jobs.values()].sort((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt) || (a.id < b.id ? 1 : -1));
+    narrow.draw(counts);
     for (const [id, row] of rows) {
       if (jobs.has(id)) continue;
       row.node.remove();
@@ -148,9 +153,9 @@ export function listView(app) {
     }
     // Rows are moved only where the order differs, so focus and hover stay where they are.
     let at = list.firstElementChild;
-    for (const job of sorted) {
+    for (const job of sorted()) {
       let row = rows.get(job.id);
-      if (!row) rows.set(job.id, (row = jobRow(job)));
+      if (!row) rows.set(job.id, (row = jobRow(job, narrow.tagged)));
       row.draw(job, now);
       if (row.node === at) at = at.nextElementSibling;
       else list.insertBefore(row.node, at);
@@ -161,10 +166,14 @@ export function listView(app) {
     const nothing = loaded && jobs.size === 0;
     show(empty, nothing);
     if (nothing) {
-      text(emptyTitle, filter ? `No ${NAMES[filter].toLowerCase()} jobs` : 'Nothing has run yet');
-      text(emptyText, filter ? 'Jobs appear here by themselves when they get to this state.'
+      text(emptyTitle, narrowed() ? 'No such jobs' : 'Nothing has run yet');
+      text(emptyText, narrowed() ? 'Jobs appear here by themselves when they match what you look for.'
         : 'Start one: point Checksum at a directory, or drop a CSV file. You can close this page meanwhile; the job goes on, and its story is here when you come back.');
-      text(emptyButton, filter ? 'Show all jobs' : 'Start the first job');
+      text(emptyButton, narrowed() ? 'Show all jobs' : 'Start the first job');
+    }
+    if (goal && loaded && node.isConnected) {
+      window.scrollTo(0, goal);
+      goal = 0;
     }
   }
 
@@ -179,74 +188,23 @@ export function listView(app) {
 
   return {
     node,
-    shown() { if (query.has('new')) panel.focus(); },
+    shown() {
+      if (new URLSearchParams(location.search).has('new')) panel.focus();
+      else draw();
+    },
+    take: panel.take,
+    /** Where the reader is now: what listView takes to go on there. */
+    place: () => ({ search, y: window.scrollY, count: jobs.size, jobs: [...jobs], next, counts }),
     stop() {
       stopped = true;
       clearInterval(ticking);
       unlink();
       paint.stop();
       panel.stop();
+      narrow.stop();
       app.socket.off('connect', watch);
       app.socket.off('jobs:changed', onChanged);
       if (app.socket.connected) app.socket.emit('jobs:unwatch', {}, () => {});
     },
   };
-}
-
-/** One job in the list. Built once, then only patched. */
-function jobRow(first) {
-  const eta = new Eta();
-  const title = h('a', { class: 'row-title', href: `/jobs/${encodeURIComponent(first.id)}`, 'data-link': true, test: 'job-title' }, format.kindTitle(first.kind));
-  const id = h('span', { class: 'row-id mono', title: first.id }, format.shortId(first.id));
-  const chip = h('span', { class: 'chip', test: 'job-state' });
-  const note = h('span', { class: 'row-note' });
-  const line = bar(`Progress of ${format.kindTitle(first.kind)} ${format.shortId(first.id)}`);
-  const share = h('span', { class: 'row-percent num', test: 'job-percent' });
-  const left = h('span', { class: 'row-eta num', test: 'job-eta' });
-  const speed = h('span', { class: 'row-rate num' });
-  const age = h('time', { class: 'row-age num', datetime: first.createdAt });
-  const node = h('li', { class: 'row', test: 'job-row', data: { id: first.id, kind: first.kind } },
-    h('span', { class: 'row-icon', 'aria-hidden': 'true' }, icon(format.KINDS[first.kind]?.icon ?? 'file')),
-    h('div', { class: 'row-what' }, h('div', { class: 'row-name' }, title, id, chip), note),
-    h('div', { class: 'row-progress' }, h('div', { class: 'row-figures' }, share, left), line),
-    h('div', { class: 'row-when' }, age, speed));
-
-  let drawn = null;
-  return {
-    node,
-    draw(job, now) {
-      if (job !== drawn) {
-        const state = format.stateOf(job);
-        attr(node, 'data-state', job.state);
-        attr(chip, 'data-state', state);
-        text(chip, state);
-        text(note, describe(job));
-        text(share, format.percent(format.percentOf(job)) || (job.state === 'running' && job.progress ? format.amount(job.progress.done, job.progress.unit) : ''));
-        text(speed, job.state === 'running' ? format.rate(job.progress?.rate, job.progress?.unit) : '');
-        eta.update(job);
-        drawn = job;
-      }
-      const words = eta.text(job, now.steady);
-      text(left, words ? `${words} left` : ranFor(job));
-      drawBar(line, job, words);
-      text(age, format.ago(now.wall - Date.parse(job.createdAt)));
-      attr(age, 'title', format.dateTime(job.createdAt));
-    },
-  };
-}
-
-function ranFor(job) {
-  if (!job.finishedAt || !job.startedAt) return '';
-  return `in ${format.took(Date.parse(job.finishedAt) - Date.parse(job.startedAt))}`;
-}
-
-/** One quiet line about a job: why it failed, what it does now, or how much it did. */
-function describe(job) {
-  const progress = job.progress;
-  if (job.state === 'failed') return job.error?.message ?? '';
-  if (job.state === 'running' && progress?.message) return progress.message;
-  if (job.state === 'running' && progress?.step) return `Step ${progress.step.index} of ${progress.step.count}: ${progress.step.name}`;
-  if (job.state === 'queued') return 'Waiting for a worker';
-  if (progress?.done) return format.amount(progress.done, progress.unit);
-  return '';
 }

@@ -1,6 +1,7 @@
 // The page: one socket, two views, links between them.
+import { onDrop } from '../shared/drop.js';
 import { connect } from './connection.js';
-import { show, text } from './dom.js';
+import { edges, show, text } from './dom.js';
 import { jobView } from './job.js';
 import { listView } from './list.js';
 
@@ -23,23 +24,34 @@ const app = {
     show(running, n > 0);
   },
   go,
+  /** The list as it was left, with its filters. */
+  listPath: () => `/${left?.search ?? ''}`,
 };
 
 let view = null;
+let left = null; // the place in the list as it was left
 
 /** Goes to a path of this page. ?transport= stays, so that a comparison survives a click. */
-function go(path) {
+function go(path, place) {
   const to = new URL(path, location.origin);
   const transport = new URLSearchParams(location.search).get('transport');
   if (transport) to.searchParams.set('transport', transport);
+  keepPlace();
   history.pushState(null, '', to.pathname + to.search + to.hash);
-  route(true);
+  route({ moved: true, place });
 }
 
-function route(moved) {
+/** Remembers where the reader is in the list: for this page, and in the history for one that is loaded again. */
+function keepPlace() {
+  if (!view?.place) return;
+  left = view.place();
+  history.replaceState({ y: left.y, count: left.count }, '');
+}
+
+function route({ moved, place }) {
   view?.stop();
   const job = /^\/jobs\/([^/]+)\/?$/.exec(location.pathname);
-  view = job ? jobView(app, decode(job[1])) : listView(app);
+  view = job ? jobView(app, decode(job[1])) : listView(app, place);
   main.replaceChildren(view.node);
   if (job) navList.removeAttribute('aria-current');
   else navList.setAttribute('aria-current', 'page');
@@ -49,6 +61,12 @@ function route(moved) {
     main.focus({ preventScroll: true });
   }
   view.shown?.();
+}
+
+/** The place that a step through the history comes back to. */
+function placeOf(state) {
+  if (left?.search === location.search) return left;
+  return Number.isFinite(state?.y) ? state : null;
 }
 
 function decode(part) {
@@ -64,7 +82,7 @@ document.addEventListener('click', (event) => {
   if (!link || event.defaultPrevented || event.button !== 0) return;
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
-  go(link.getAttribute('href'));
+  go(link.getAttribute('href'), link.dataset.link === 'back' ? left : null);
 });
 document.addEventListener('keydown', (event) => {
   if (event.key !== 'n' || event.metaKey || event.ctrlKey || event.altKey) return;
@@ -72,5 +90,14 @@ document.addEventListener('keydown', (event) => {
   event.preventDefault();
   go('/?new');
 });
-window.addEventListener('popstate', () => route(false));
-route(false);
+onDrop((files, about) => {
+  if (!view.take) go('/?new');
+  view.take(files, about);
+});
+window.addEventListener('popstate', (event) => {
+  if (view.place) left = view.place();
+  route({ moved: false, place: placeOf(event.state) });
+});
+window.addEventListener('pagehide', keepPlace);
+edges(document.querySelector('.nav'));
+route({ moved: false, place: placeOf(history.state) });

@@ -1,5 +1,5 @@
 // What a job came to: its result by kind, its error, its files.
-import { h, icon } from './dom.js';
+import { edges, h, icon } from './dom.js';
 import * as format from './format.js';
 
 const MISFITS_SHOWN = 50;
@@ -32,7 +32,7 @@ function csvProfile(result) {
   const misfits = [result.misfits, result.badRows, result.bad].find(Array.isArray) ?? [];
   const wrong = [result.misfitCount, result.misfitRows, result.badCount].find(Number.isFinite) ?? misfits.length;
   const numeric = (value) => h('td', { class: 'num end' }, value);
-  const table = h('div', { class: 'scroll-x', tabindex: '0', role: 'region', 'aria-label': 'Columns' },
+  const table = edges(h('div', { class: 'scroll-x', tabindex: '0', role: 'region', 'aria-label': 'Columns' },
     h('table', { class: 'table' },
       h('thead', {}, h('tr', {}, ...['Column', 'Type', 'Empty', 'Distinct', 'Min', 'Max', 'Mean'].map((name, i) => h('th', { scope: 'col', class: i > 1 ? 'end' : null }, name)))),
       h('tbody', {}, ...columns.map((column) => h('tr', {},
@@ -40,7 +40,7 @@ function csvProfile(result) {
         h('td', {}, h('span', { class: 'type mono', 'data-type': column.type }, column.type ?? '')),
         numeric(value(column.empty)),
         numeric(`${column.distinctEstimated ? '≈ ' : ''}${value(column.distinct)}`),
-        numeric(extreme(column.min, column.type)), numeric(extreme(column.max, column.type)), numeric(value(column.mean)))))));
+        numeric(extreme(column.min, column.type)), numeric(extreme(column.max, column.type)), numeric(value(column.mean))))))));
   const parts = [tiles(['Rows', Number.isFinite(result.rows) ? format.count(result.rows) : null], ['Columns', format.count(columns.length)],
     ['Size', Number.isFinite(result.bytes) ? format.bytes(result.bytes) : null], ['Rows that do not fit', format.count(wrong), wrong ? 'bad' : null]), table];
   if (misfits.length) {

@@ -1,5 +1,5 @@
 // The chat page. What the transports bring is put into rooms here, each message once.
-import { attr, complain, h, painter, show, text } from '/app/dom.js';
+import { attr, complain, edges, h, painter, show, text } from '/app/dom.js';
 import * as format from '/app/format.js';
 import { isSocketIO } from '/shared/links.js';
 import { $, say, setState, SOCKETIO, transports } from '/shared/page.js';

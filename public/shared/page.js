@@ -1,5 +1,6 @@
 // What the pages share: the badge in the header, and the choice of the transport.
-import { attr, h, text } from '/app/dom.js';
+import { attr, edges, h, text } from '/app/dom.js';
+import { onDrop } from './drop.js';
 
 const LABELS = { connecting: 'Connecting', live: 'Live', offline: 'Offline, reconnecting', idle: 'Not connected', refused: 'Refused' };
 
@@ -10,6 +11,8 @@ const spoken = document.getElementById('spoken');
 const nav = document.querySelector('.nav');
 const current = nav.querySelector('[aria-current]');
 if (current) nav.scrollLeft = current.offsetLeft - (nav.clientWidth - current.offsetWidth) / 2;
+edges(nav);
+onDrop(); // none of these pages takes files
 
 /** The element with this id, which the page has. */
 export const $ = (id) => document.getElementById(id);
