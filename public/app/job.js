@@ -1,6 +1,7 @@
 // One job's own page: everything about it, live.
 import { fold, isTerminal, watchJob } from '../jobs.js';
-import { ask, isLive, onLink } from './connection.js';
+import { isLive, onLink } from './connection.js';
+import { demand, waitLine } from './demand.js';
 import { attr, complain, h, icon, painter, show, text } from './dom.js';
 import * as format from './format.js';
 import { logPanel } from './log.js';
@@ -14,11 +15,12 @@ const GRACE_MS = 10000; // what the server gives a worker to stop
 export function jobView(app, id) {
   let job = null;
   let missing = null; // the problem, when there is no such job
-  let stopped = false;
   let cancel = 'idle'; // idle, confirm, asked
   let cancelAt = null;
   let quarter = null; // the last quarter that was spoken
   let notice = '';
+  let interrupted = ''; // how the attempt before this one ended, where it did not end by itself
+  let asking = null; // the cancel, or the start of another one, that waits for its answer
   const eta = new Eta();
   const clock = new Clock(isLive);
   const timeline = timelinePanel();
@@ -40,12 +42,14 @@ export function jobView(app, id) {
     h('span', {}, 'Cancel this job?'), keep, sure);
   const cancelling = h('span', { class: 'cancelling num', hidden: true });
   const again = h('button', { type: 'button', class: 'quiet', test: 'again', hidden: true, on: { click: runAgain } }, icon('again'), 'Run again');
+  const waiting = waitLine(withdraw);
   const alert = h('p', { class: 'form-error', role: 'alert', hidden: true });
 
   // ---- progress
   const share = h('span', { class: 'hero-percent num', test: 'job-percent' });
   const message = h('p', { class: 'hero-message' });
   const line = bar('Progress of this job');
+  const restarted = h('p', { class: 'hero-note', test: 'job-restarted', hidden: true });
   const steps = h('div', { class: 'steps', hidden: true });
   const stepText = h('span', { class: 'steps-text' });
   const stepDots = h('span', { class: 'steps-dots', 'aria-hidden': 'true' });
@@ -54,7 +58,7 @@ export function jobView(app, id) {
     done: figure('Done'), rate: figure('Rate'), eta: figure('Time left', 'job-eta'), took: figure('Running for'), attempt: figure('Attempt', 'job-attempt'),
   };
   const hero = h('section', { class: 'card hero', 'aria-label': 'Progress' },
-    h('div', { class: 'hero-top' }, share, message), line, steps,
+    h('div', { class: 'hero-top' }, share, message), line, restarted, steps,
     h('dl', { class: 'figures' }, ...Object.values(figures).map((one) => one.node)));
 
   // ---- the rest
@@ -67,7 +71,7 @@ export function jobView(app, id) {
   const body = h('div', { class: 'job', hidden: true },
     h('div', { class: 'job-head' },
       h('div', { class: 'job-names' }, h('div', { class: 'job-line' }, title, chip), subject, h('div', { class: 'job-idline' }, fullId, copy, copied)),
-      h('div', { class: 'job-actions' }, cancelButton, confirm, cancelling, again)),
+      h('div', { class: 'job-actions' }, cancelButton, confirm, cancelling, again, waiting.node)),
     alert, hero,
     h('div', { class: 'split' },
       h('div', { class: 'split-main stack' }, failure.node, result.node, log.node),
@@ -79,7 +83,7 @@ export function jobView(app, id) {
     h('div', { class: 'empty-art broken', 'aria-hidden': 'true' }, h('i'), h('i'), h('i')), absentTitle, absentText,
     h('p', { class: 'mono absent-id' }, id), h('a', { class: 'quiet', href: '/', 'data-link': true }, 'See all jobs'));
   const node = h('div', { class: 'job-page' },
-    h('a', { class: 'crumb', href: '/', 'data-link': true }, icon('back'), 'Jobs'), loading, absent, body);
+    h('a', { class: 'crumb', href: app.listPath(), 'data-link': 'back' }, icon('back'), 'Jobs'), loading, absent, body);
 
   // ---- what comes from the server
 
@@ -97,7 +101,8 @@ export function jobView(app, id) {
     },
     onEvent(event) {
       seqs.push(event.seq);
-      timeline.add(event);
+      interrupted = interruption(event, interrupted);
+      timeline.add(event, interrupted);
       setJob(fold(job, event));
     },
     onLog: (chunk, { skipped }) => log.add(chunk, skipped),
@@ -115,7 +120,7 @@ export function jobView(app, id) {
     job = next;
     eta.update(job);
     if (job.log) log.info(job.log);
-    if (isTerminal(job.state) || job.cancelRequested) cancel = 'idle';
+    if ((isTerminal(job.state) || job.cancelRequested) && !asking) cancel = 'idle';
     if (job.cancelRequested && cancelAt === null) cancelAt = performance.now();
     speak(before);
     paint.mark();
@@ -126,6 +131,7 @@ export function jobView(app, id) {
     const name = format.kindTitle(job.kind);
     const now = Math.floor((format.percentOf(job) ?? 0) / 25);
     if (!before) app.say(`${name} is ${format.stateOf(job)}.`);
+    else if (before.attempt < job.attempt && interrupted) app.say(`${interrupted}.`);
     else if (before.state !== job.state) app.say(job.state === 'running' ? `${name} started.` : `${name} ${job.state}.`);
     else if (!before.cancelRequested && job.cancelRequested) app.say(`${name} is cancelling.`);
     else if (quarter !== null && now > quarter && job.state === 'running') app.say(`${name}: ${now * 25} percent.`);
@@ -143,35 +149,51 @@ export function jobView(app, id) {
 
   function sendCancel() {
     cancel = 'asked';
-    draw();
-    ask(app.socket, 'job:cancel', { id, reason: 'cancelled on the page', graceMs: GRACE_MS }, (ack) => {
-      if (stopped) return;
-      if (cancel === 'asked') cancel = 'idle';
-      if (!ack.ok) notice = sentence(ack.error);
-      else {
-        if (ack.outcome === 'already_finished') notice = 'The job had already finished.';
-        if (ack.outcome === 'cancelling') cancelAt ??= performance.now();
-        // Only the flag is taken from here: the events that led to the snapshot are on their way.
-        if (ack.outcome === 'cancelling' && job && !isTerminal(job.state)) job = { ...job, cancelRequested: true };
-      }
-      paint.mark();
+    asking = demand(app.socket, 'job:cancel', { id, reason: 'cancelled on the page', graceMs: GRACE_MS }, {
+      onWait,
+      done(ack) {
+        asking = null;
+        if (cancel === 'asked') cancel = 'idle';
+        if (!ack.ok) notice = sentence(ack.error);
+        else {
+          if (ack.outcome === 'already_finished') notice = 'The job had already finished.';
+          if (ack.outcome === 'cancelling') cancelAt ??= performance.now();
+          // Only the flag is taken from here: the events that led to the snapshot are on their way.
+          if (ack.outcome === 'cancelling' && job && !isTerminal(job.state)) job = { ...job, cancelRequested: true };
+        }
+        paint.mark();
+      },
     });
+    draw();
   }
 
   let againKey = newKey();
   function runAgain() {
-    again.disabled = true;
-    ask(app.socket, 'job:start', { kind: job.kind, args: job.args, idempotencyKey: againKey, subscribe: false }, (ack) => {
-      if (stopped) return;
-      again.disabled = false;
-      if (ack.ok) {
-        againKey = newKey();
-        app.go(`/jobs/${encodeURIComponent(ack.job.id)}`);
-        return;
-      }
-      notice = sentence(ack.error?.errors?.length ? { title: ack.error.errors.map((one) => one.detail).join(' ') } : ack.error);
-      paint.mark();
+    asking = demand(app.socket, 'job:start', { kind: job.kind, args: job.args, idempotencyKey: againKey, subscribe: false }, {
+      onWait,
+      done(ack) {
+        asking = null;
+        if (ack.ok) return app.go(`/jobs/${encodeURIComponent(ack.job.id)}`);
+        notice = sentence(ack.error?.errors?.length ? { title: ack.error.errors.map((one) => one.detail).join(' ') } : ack.error);
+        paint.mark();
+      },
     });
+    draw();
+  }
+
+  function onWait(is) {
+    waiting.show(is);
+    if (is) notice = '';
+    paint.mark();
+  }
+
+  /** The person stops waiting for the server: what it was not asked for yet, it will not be asked for. */
+  function withdraw() {
+    const asked = asking.withdraw();
+    asking = null;
+    if (asked) notice = cancel === 'asked' ? 'The server was asked already, so the job may yet be cancelled.' : 'The server was asked already, so the job may have started. “Run again” does not start it twice.';
+    cancel = 'idle';
+    draw();
   }
 
   async function copyId() {
@@ -232,8 +254,13 @@ export function jobView(app, id) {
     drawStep(progress?.step, job.state === 'completed');
     const done = progress ? format.amount(progress.done ?? 0, progress.unit) : '–';
     figures.done.set(progress?.total && !over ? `${done} of ${format.amount(progress.total, progress.unit)}` : done);
-    figures.rate.set(over ? average(job) : format.rate(progress?.rate, progress?.unit) || '–', over ? 'Average' : 'Rate');
-    figures.attempt.set(`${job.attempt || 1} of ${job.maxAttempts}`);
+    const rate = over ? average(job) : format.rate(progress?.rate, progress?.unit) || '–';
+    figures.rate.set(rate, over ? 'Average' : 'Rate');
+    show(figures.rate.node, rate);
+    figures.attempt.set(`${job.attempt} of ${job.maxAttempts}`);
+    show(figures.attempt.node, job.attempt > 1);
+    text(restarted, over ? '' : interrupted || (job.attempt > 1 ? `Attempt ${job.attempt}` : ''));
+    show(restarted, restarted.textContent);
 
     if (!before || before.result !== job.result) result.fill(job.result === undefined || job.result === null ? null : resultNode(job.kind, job.result));
     if (!before || before.error !== job.error || before.state !== job.state) failure.fill(job.error && job.state !== 'completed' ? errorNode(job.error) : null);
@@ -276,13 +303,14 @@ export function jobView(app, id) {
     const active = !isTerminal(job.state);
     const open = active && !job.cancelRequested;
     show(cancelButton, open && cancel === 'idle');
-    show(confirm, open && cancel !== 'idle');
+    show(confirm, open && cancel !== 'idle' && waiting.node.hidden);
     sure.disabled = cancel === 'asked';
     keep.disabled = cancel === 'asked';
     show(cancelling, active && job.cancelRequested);
     const rest = cancelAt === null ? 0 : GRACE_MS - (now.steady - cancelAt);
     text(cancelling, rest > 500 ? `Cancelling… at most ${Math.ceil(rest / 1000)} s` : 'Cancelling…');
-    show(again, !active && job.args !== undefined);
+    show(again, !active && job.args !== undefined && waiting.node.hidden);
+    again.disabled = asking !== null;
   }
 
   const paint = painter(draw);
@@ -293,7 +321,7 @@ export function jobView(app, id) {
   return {
     node,
     stop() {
-      stopped = true;
+      asking?.withdraw();
       watch.stop();
       clearInterval(ticking);
       unlink();
@@ -329,10 +357,22 @@ function section(name, { test }) {
   };
 }
 
+/** What a job did in a second; nothing for a job that took less than one, which would be a guess. */
 function average(job) {
   const ms = Date.parse(job.finishedAt) - Date.parse(job.startedAt);
   const done = job.progress?.done;
-  return ms > 0 && done ? format.rate((1000 * done) / ms, job.progress.unit) : '–';
+  return ms >= 1000 && done ? format.rate((1000 * done) / ms, job.progress.unit) : '';
+}
+
+const RETRIED = 'It is tried again';
+
+/** What has come between this attempt and the one before it, in words, after one more event; '' where nothing has. */
+function interruption(event, before) {
+  if (event.type === 'job.retrying') return RETRIED;
+  if (event.type === 'job.queued' && event.data?.reason) return 'The server stopped; the job waits to begin again';
+  if (event.type !== 'job.started') return before;
+  if (event.attempt > 1) return `${before === RETRIED ? RETRIED : 'The server restarted'}; attempt ${event.attempt}`;
+  return before ? 'The server restarted; the job began again' : '';
 }
 
 function describe(job) {

@@ -18,6 +18,7 @@ export function logPanel(app, id) {
   let total = 0;
   let asking = false;
   let firstStored = 1;
+  let over = false; // no line comes any more
   let goal = Number(/^#L(\d+)$/.exec(location.hash)?.[1] ?? 0);
 
   const body = h('div', { class: 'log-lines' });
@@ -209,7 +210,7 @@ export function logPanel(app, id) {
     show(earlier, items.length > 0 && (lo > 0 || items[0].n > firstStored));
     render();
     if (following) scroller.scrollTop = scroller.scrollHeight;
-    show(follow, !following);
+    show(follow, !following && (behind > 0 || (!over && scroller.scrollHeight > scroller.clientHeight)));
     text(followText, behind > 0 ? `Follow · ${format.plural(behind, 'new line')}` : 'Follow');
     text(number, total ? format.plural(total, 'line') : '');
   }
@@ -226,7 +227,9 @@ export function logPanel(app, id) {
       paint.mark();
     },
     ended() {
+      over = true;
       text(nothing, 'This job wrote no log.');
+      paint.mark();
     },
     refresh: () => paint.mark(),
     stop: () => paint.stop(),

@@ -13,13 +13,13 @@ export function timelinePanel() {
     h('div', { class: 'card-head' }, h('h2', { id: 'timeline-title', class: 'card-title' }, 'Timeline'), total), list);
 
   function draw() {
-    for (const event of waiting) {
+    for (const { event, interrupted } of waiting) {
       number++;
       if (event.type === 'job.progress') addProgress(event);
       else {
         if (group) drawGroup(group);
         group = null;
-        list.append(row(event));
+        list.append(row(event, interrupted));
       }
     }
     waiting = [];
@@ -45,7 +45,8 @@ export function timelinePanel() {
 
   return {
     node,
-    add(event) { waiting.push(event); },
+    /** interrupted says what came between this attempt and the one before it. */
+    add(event, interrupted) { waiting.push({ event, interrupted }); },
     clear() {
       waiting = [];
       group = null;
@@ -71,18 +72,18 @@ function progressWords(progress) {
   return share(progress) ? `${share(progress)} · ${done}` : done;
 }
 
-function row(event) {
-  const { title, detail } = words(event);
+function row(event, interrupted) {
+  const { title, detail } = words(event, interrupted);
   return h('li', { test: 'event', data: { seq: event.seq, type: event.type.slice(4) } },
     h('span', { class: 'tl-text' }, title, detail ? h('span', { class: 'tl-detail' }, detail) : null),
     h('time', { class: 'tl-time num', datetime: event.time, title: format.dateTime(event.time) }, format.timeOfDay(event.time)));
 }
 
-function words(event) {
+function words(event, interrupted) {
   const data = event.data ?? {};
   switch (event.type) {
     case 'job.queued': return { title: event.seq === 1 ? 'Queued' : 'Queued again', detail: data.reason };
-    case 'job.started': return { title: event.attempt > 1 ? `Attempt ${event.attempt} started` : 'Started', detail: data.worker };
+    case 'job.started': return { title: interrupted || 'Started', detail: data.worker };
     case 'job.step': {
       const step = data.step ?? data;
       return { title: step.name ?? 'Next step', detail: step.count ? `Step ${step.index} of ${step.count}` : '' };

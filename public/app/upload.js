@@ -1,5 +1,7 @@
 // Sends one file to the server, with progress. fetch() cannot report how much has left yet.
 
+const NAME_BYTES = 200; // the most that the server takes of a name
+
 /**
  * PUT /api/uploads/NAME. `onProgress(loaded, total)`; `done(problem, {upload, bytes})` is called
  * once, with a null problem when the server has the file. Returns what aborts it.
@@ -15,16 +17,24 @@ export function upload(file, onProgress, done) {
     if (request.status === 201 && body?.upload) done(null, body);
     else done(body?.title ? body : { code: 'internal', status: request.status, title: `The upload was refused (${request.status})` });
   };
-  request.onerror = () => done({ code: 'unavailable', status: 0, title: 'The upload was cut off', detail: 'Start it again when the connection is back.' });
+  request.onerror = () => done({ code: 'unavailable', status: 0, title: 'The upload was cut off', detail: 'The connection ended before the server had the whole file.' });
   request.onabort = () => done({ code: 'aborted', status: 0, title: 'Upload stopped' });
   request.send(file);
   return () => request.abort();
 }
 
-/** A name that is safe in a path on every system, and still tells the file. */
-function nameFor(name) {
-  const safe = name.normalize('NFKD').replace(/[^0-9A-Za-z._-]+/g, '_').replace(/^[._-]+/, '').slice(-100);
-  return safe || 'upload.csv';
+/**
+ * The file's name as the server takes it: in any script, without what is no part of a name on some system,
+ * and cut before its extension where it is too long.
+ */
+export function nameFor(name) {
+  const safe = name.replace(/\p{Surrogate}/gu, '\ufffd').normalize('NFC').replace(/[/\\\p{Cc}]/gu, '_');
+  if (/^\.*$/.test(safe)) return 'upload';
+  const extension = /\.[^.]{1,16}$/u.exec(safe)?.[0] ?? '';
+  const stem = [...safe.slice(0, safe.length - extension.length)];
+  const length = (text) => new TextEncoder().encode(text).length;
+  while (stem.length && length(stem.join('') + extension) > NAME_BYTES) stem.pop();
+  return stem.join('') + extension;
 }
 
 function parse(body) {

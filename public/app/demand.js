@@ -1,0 +1,51 @@
+// What a person asks for once, such as a start: it waits for the server in sight, until it is done or
+// withdrawn. Nothing of it is left to act later by itself.
+import { h, show } from './dom.js';
+
+const OVERDUE_MS = 1500; // an answer that takes longer is said to be waited for
+
+/**
+ * Emits now, or when there is a connection, and again after each connection that ended without an answer;
+ * the payload must be one that the server does once however often it comes. `onWait(waiting)` tells when
+ * the server is waited for. `done(ack)` is called at most once, and not after withdraw(), which returns whether
+ * the server may have been asked already.
+ */
+export function demand(socket, name, payload, { onWait, done }) {
+  let sent = false;
+  let over = false;
+  const wait = setTimeout(() => onWait(true), socket.connected ? OVERDUE_MS : 0);
+
+  function ask() {
+    sent = true;
+    socket.emit(name, payload, (ack) => {
+      if (over) return;
+      end();
+      done(ack);
+    });
+  }
+
+  function end() {
+    over = true;
+    clearTimeout(wait);
+    socket.off('connect', ask);
+    // The client keeps what it could not send, and would send it with the next connection.
+    socket.sendBuffer = socket.sendBuffer.filter(({ data }) => data?.[1] !== payload);
+    onWait(false);
+  }
+
+  socket.on('connect', ask);
+  if (socket.connected) ask();
+  return {
+    withdraw() {
+      if (!over) end();
+      return sent;
+    },
+  };
+}
+
+/** The line that says so: "Waiting for the server · stop waiting". */
+export function waitLine(onStop) {
+  const node = h('p', { class: 'waiting', role: 'status', test: 'waiting', hidden: true }, 'Waiting for the server · ',
+    h('button', { type: 'button', class: 'text-button', test: 'stop-waiting', on: { click: onStop } }, 'stop waiting'));
+  return { node, show: (is) => show(node, is) };
+}
