@@ -63,6 +63,7 @@ func (c Call[Req, Res]) Begin(s *Socket, req Req) (wait func(ctx context.Context
 		if err != nil {
 			return res, err
 		}
+		s.welcome() // it may be its OnConnect that asks
 		ctx, cancel := s.target().deadline(ctx)
 		defer cancel()
 		select {

@@ -146,7 +146,7 @@ func (c *conn) packet(p *parser.Packet) error {
 	c.dialect.address(p)
 	s, known := c.find(p.Namespace)
 	if p.Type == parser.Connect {
-		if s != nil {
+		if s != nil && !s.hasLeft() {
 			return errConnectedTwice
 		}
 		return c.connect(p)
@@ -185,7 +185,7 @@ func (c *conn) connect(p *parser.Packet) error {
 	name := p.Namespace
 	ns, parents := c.srv.lookup(name)
 	if ns == nil && len(parents) == 0 {
-		c.refuse(name, ErrInvalidNamespace)
+		c.send(c.refusal(name, ErrInvalidNamespace))
 		return nil
 	}
 	if ns == nil {

@@ -169,16 +169,22 @@ func (o *outgoing) pack() []*engineio.Frame {
 }
 
 // send gives the session a packet.
-func (c *conn) send(o *outgoing) error {
-	frames := o.frames
+func (c *conn) send(o *outgoing) error { return c.sendPacket(c.form(o)) }
+
+// form returns a packet in the form that the session takes.
+func (c *conn) form(o *outgoing) packet {
 	if c.packed {
-		frames = o.pack()
+		return packet{o.pack(), o.volatile}
 	}
-	if o.volatile {
-		c.sess.SendVolatile(frames...)
+	return packet{o.frames, o.volatile}
+}
+
+func (c *conn) sendPacket(p packet) error {
+	if p.volatile {
+		c.sess.SendVolatile(p.frames...)
 		return nil
 	}
-	return c.sess.Send(frames...)
+	return c.sess.Send(p.frames...)
 }
 
 // payload writes what v points to as the arguments of a packet.

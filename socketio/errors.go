@@ -31,8 +31,8 @@ type ConnectError struct {
 
 func (e *ConnectError) Error() string { return e.Message }
 
-// refuse sends the CONNECT_ERROR to a client that may not join a namespace.
-func (c *conn) refuse(namespace string, err error) {
+// refusal is the CONNECT_ERROR for a client that may not join a namespace.
+func (c *conn) refusal(namespace string, err error) *outgoing {
 	message, data := err.Error(), any(nil)
 	if err == errPanic {
 		message = internalFailure.Error.Message
@@ -45,7 +45,7 @@ func (c *conn) refuse(namespace string, err error) {
 		c.srv.log.Error("data of a connect error cannot be encoded", "nsp", namespace, "err", err)
 		out, _ = encode(parser.ConnectError, namespace, nil, "", c.dialect.refusal(message, nil))
 	}
-	c.send(out)
+	return out
 }
 
 // EventError refuses an event with what its client shall know. It is what the default of

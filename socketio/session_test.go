@@ -38,6 +38,8 @@ type pipe struct {
 	stalled bool
 	reason  engineio.Reason // once closed
 	joining joining
+
+	listening func(message string) // is told of every text that is sent
 }
 
 // joining says how far an old client is with the main namespace: the server joins it by itself, the test
@@ -71,6 +73,9 @@ func (p *pipe) Send(frames ...*engineio.Frame) error {
 	}
 	for _, f := range frames {
 		m := f.Message()
+		if p.listening != nil {
+			p.listening(string(m.Data))
+		}
 		if m.Binary {
 			p.got = append(p.got, fmt.Sprintf("b%x", m.Data))
 		} else if j := &p.joining; p.old && !j.answered && (string(m.Data) == "0" || strings.HasPrefix(string(m.Data), `4"`)) {

@@ -30,12 +30,17 @@ type Socket struct {
 	mu   sync.Mutex // protects the fields below, and the change of hooks
 	asks map[uint64]chan<- reply
 	data *datum
+
+	dismissed atomic.Bool // the server ends it
+
+	tell sync.Mutex // held while the client is told that the socket begins or that the server ends it; locked before mu
+	held *held      // what waits for the CONNECT, protected by tell; nil if nothing does
 }
 
 // The states of a socket, in order.
 const (
 	connecting int32 = iota // its middleware runs
-	admitted                // its CONNECT is being answered
+	admitted                // it is in its namespace and OnConnect runs, of which its client has not heard
 	connected
 	left
 )
@@ -94,12 +99,26 @@ func (s *Socket) Disconnect(closeEngine bool) {
 	s.conn.sess.Close(engineio.Reason(ForcedServerClose))
 }
 
-// dismiss is what the server does to a client that it does not want. It returns the state it was in.
+// dismiss is what the server does to a client that it does not want. It returns the state it was in. Until the
+// client has been told, no other socket of it can have the name of the namespace: it would take what it is told as
+// meant for that.
 func (s *Socket) dismiss() (was int32) {
-	if was = s.leave(ServerNamespaceDisconnect); was == admitted || was == connected {
-		s.conn.send(encodeControl(parser.Disconnect, s.ns.name, nil))
+	s.tell.Lock()
+	defer s.tell.Unlock()
+	s.dismissed.Store(true)
+	return s.leave(ServerNamespaceDisconnect)
+}
+
+// hasLeft reports whether the socket has left, and returns when its client has been told if the server did that.
+func (s *Socket) hasLeft() bool {
+	if s.state.Load() != left {
+		return false
 	}
-	return was
+	if s.dismissed.Load() {
+		s.tell.Lock()
+		defer s.tell.Unlock()
+	}
+	return true
 }
 
 // leave ends the socket and returns the state it was in. What it has received is still handled, and then
@@ -110,6 +129,12 @@ func (s *Socket) leave(reason Reason) (was int32) {
 	}
 	s.cancel(reason)
 	s.abandon(reason)
+	if was != connecting && reason == ServerNamespaceDisconnect {
+		if was == admitted {
+			s.tellConnected()
+		}
+		s.conn.send(encodeControl(parser.Disconnect, s.ns.name, nil))
+	}
 	s.conn.forget(s, reason == ServerNamespaceDisconnect && was != connecting)
 	if was != connecting { // otherwise begin sees it
 		s.put(&work.Item[incoming]{Job: incoming{kind: disconnectKind, call: call{socket: s}}})
@@ -128,33 +153,42 @@ func (s *Socket) begin(name string) {
 		err = context.Cause(s.ctx)
 	}
 	if err != nil {
-		s.state.Store(left)
-		s.cancel(err)
-		s.ns.remove(s) // a middleware may have joined rooms
-		s.conn.forget(s, false)
-		s.end()
-		if context.Cause(s.ctx) != ClientNamespaceDisconnect { // the name may be another socket's by now
-			s.refuse(name, err)
-		}
+		s.turnAway(name, err)
 		return
 	}
 	s.conn.stopDeadline()
-	s.conn.send(encodeControl(parser.Connect, s.ns.name, s.conn.dialect.welcome(s.id)))
-	s.state.CompareAndSwap(admitted, connected)
 	s.ns.add(s)
 	if s.ns.removed.Load() {
 		s.dismiss()
 	}
-	for _, f := range s.ns.onConnect {
-		s.guard("connect", func() error { f(s.ctx, s); return nil })
-	}
+	s.greet()
 }
 
-// refuse answers the CONNECT with an error, which may panic.
-func (s *Socket) refuse(name string, err error) {
-	if s.guard("connect_error", func() error { s.conn.refuse(name, err); return nil }) != nil {
-		s.conn.refuse(name, errPanic)
+// turnAway answers the CONNECT with an error.
+func (s *Socket) turnAway(name string, err error) {
+	s.ns.remove(s) // a middleware may have joined rooms
+	s.conn.srv.release(s.ns)
+	refusal := s.refusal(name, err)
+	s.tell.Lock()
+	s.dismissed.Store(true)
+	if s.state.Swap(left) == left {
+		<-s.ctx.Done() // at any moment
 	}
+	s.cancel(err)
+	if context.Cause(s.ctx) != ClientNamespaceDisconnect { // the name may be another socket's by now
+		s.conn.send(refusal)
+	}
+	s.conn.forget(s, false)
+	s.tell.Unlock()
+	s.end()
+}
+
+// refusal encodes an error, which may panic.
+func (s *Socket) refusal(name string, err error) (out *outgoing) {
+	if s.guard("connect_error", func() error { out = s.conn.refusal(name, err); return nil }) != nil {
+		out = s.conn.refusal(name, errPanic)
+	}
+	return out
 }
 
 // admit asks the middleware, in the order in which it was registered.
@@ -183,6 +217,7 @@ func (s *Socket) finish() {
 	for _, f := range s.ns.onDisconnect {
 		s.guard("disconnect", func() error { f(s, reason); return nil })
 	}
+	s.conn.srv.release(s.ns)
 	s.end()
 }
 
@@ -191,7 +226,6 @@ func (s *Socket) end() {
 	if s.hooks.Load() != nil {
 		s.hook(func(*hooks) {})
 	}
-	s.conn.srv.release(s.ns)
 	s.conn.finished()
 }
 
@@ -200,13 +234,10 @@ func (s *Socket) namespace() *Namespace { return s.ns }
 func (s *Socket) target() Target { return Target{ns: s.ns, only: s} }
 
 func (s *Socket) send(o *outgoing) error {
-	if s.state.Load() != connected {
+	if state := s.state.Load(); state != connected && state != admitted {
 		return ErrDisconnected
 	}
-	if o.watched != nil {
-		s.shown(o.watched)
-	}
-	return s.conn.send(o)
+	return s.deliver(o)
 }
 
 // A flaggedSocket is a socket to which is sent in another way.

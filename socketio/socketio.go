@@ -4,7 +4,7 @@
 //
 // The events of one socket run in order, one after the other, but never on the goroutine that reads its
 // session: a handler may block, and may ask its own client something and wait for the answer. What a
-// handler emits leaves at once. Handlers of different sockets run at the same time. An event that came in
+// handler emits leaves at once, but for Namespace.OnConnect. Handlers of different sockets run at the same time. An event that came in
 // before its socket left is still handled, with a context that has ended.
 //
 // The package knows nothing of HTTP beyond the values of the handshake, and nothing of what the events

@@ -133,7 +133,7 @@ func (t Target) visit(yield func(*Socket) bool) {
 	}
 	for i, sockets := range included {
 		for _, s := range sockets {
-			if s == t.without || s.state.Load() != connected || seen[s] {
+			if state := s.state.Load(); s == t.without || state != connected && state != admitted || seen[s] {
 				continue
 			}
 			if i < len(included)-1 {
@@ -195,9 +195,6 @@ func (t Target) send(o *outgoing) error {
 // deliver gives the sockets of one server the frames.
 func (t Target) deliver(o *outgoing) {
 	for s := range t.visit {
-		if o.watched != nil {
-			s.shown(o.watched)
-		}
-		s.conn.send(o)
+		s.deliver(o)
 	}
 }

@@ -1,0 +1,110 @@
+package socketio
+
+import (
+	"time"
+
+	"jobcast/engineio"
+	"jobcast/socketio/parser"
+)
+
+// A client must not hear that it is connected before its socket is in the rooms that OnConnect joins: what is
+// emitted to them meanwhile would miss it. So the CONNECT goes out when OnConnect has returned, and before it
+// nothing does: what is emitted to the socket until then is held.
+const (
+	// maxWelcome is how long a client waits for an OnConnect that takes its time.
+	maxWelcome = time.Second
+	// maxHeld and maxHeldBytes bound what is held. With so much the CONNECT goes out, and all of it.
+	maxHeld      = 256
+	maxHeldBytes = 1 << 20
+)
+
+// held is what is sent to a socket before its CONNECT.
+type held struct {
+	packets []packet
+	bytes   int
+}
+
+// A packet is an outgoing in the form that one session takes.
+type packet struct {
+	frames   []*engineio.Frame
+	volatile bool
+}
+
+// greet runs OnConnect and tells the client that it is connected.
+func (s *Socket) greet() {
+	defer s.welcome()
+	if len(s.ns.onConnect) == 0 {
+		return
+	}
+	late := time.AfterFunc(maxWelcome, s.welcome)
+	defer late.Stop()
+	for _, f := range s.ns.onConnect {
+		s.guard("connect", func() error { f(s.ctx, s); return nil })
+	}
+}
+
+// welcome tells the client that it is connected, if it has not been told.
+func (s *Socket) welcome() {
+	if s.state.Load() != admitted {
+		return
+	}
+	s.tell.Lock()
+	defer s.tell.Unlock()
+	s.welcomeLocked()
+}
+
+func (s *Socket) welcomeLocked() {
+	if s.state.Load() == admitted {
+		s.tellConnected()
+		s.state.CompareAndSwap(admitted, connected)
+	}
+}
+
+// tellConnected sends the CONNECT and what was held, unless the client has gone meanwhile.
+func (s *Socket) tellConnected() {
+	s.conn.send(encodeControl(parser.Connect, s.ns.name, s.conn.dialect.welcome(s.id)))
+	if s.held == nil {
+		return
+	}
+	for _, p := range s.held.packets {
+		if s.state.Load() == left && !s.dismissed.Load() {
+			break // what follows may be another socket's
+		}
+		s.conn.sendPacket(p)
+	}
+	s.held = nil
+}
+
+// deliver sends a packet to a socket that is connected, or will be.
+func (s *Socket) deliver(o *outgoing) error {
+	if o.watched != nil {
+		s.shown(o.watched)
+	}
+	if s.state.Load() == admitted {
+		return s.hold(s.conn.form(o))
+	}
+	return s.conn.sendPacket(s.conn.form(o))
+}
+
+// hold keeps a packet for after the CONNECT, if that is still to be sent.
+func (s *Socket) hold(p packet) error {
+	s.tell.Lock()
+	defer s.tell.Unlock()
+	switch s.state.Load() {
+	case connected:
+		return s.conn.sendPacket(p)
+	case left:
+		return ErrDisconnected
+	}
+	if s.held == nil {
+		s.held = new(held)
+	}
+	s.held.packets = append(s.held.packets, p)
+	for _, f := range p.frames {
+		s.held.bytes += f.Len()
+	}
+	if len(s.held.packets) >= maxHeld || s.held.bytes >= maxHeldBytes {
+		s.welcomeLocked()
+	}
+	return nil
+}
