@@ -103,6 +103,9 @@ func testRecipe(t *testing.T, server string) {
 	if err := json.Unmarshal(answer, &got); err != nil || got.Job.State != jobs.Completed {
 		t.Fatalf("count: got %s, %v", answer, err)
 	}
+	if refused := post(ctx, t, server+"/api/jobs", `{"kind":"count","args":{"to":0}}`, http.Header{}); !bytes.Contains(refused, []byte("/args/to")) {
+		t.Errorf("count to 0: got %s, want it refused", refused)
+	}
 }
 
 // connect joins a namespace with the client in Go.
