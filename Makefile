@@ -2,6 +2,7 @@
 # make test     install what the tests need, and run them all
 # make unit     the tests in Go
 # make interop  the tests with real clients and browsers
+# make chaos    kill the server over and over, at any moment, and look whether something is lost
 # make bench    measure beside Node's socket.io
 # make build    leave bin/jobcast
 # make clean    remove everything that was built or installed here
@@ -13,7 +14,7 @@ BUNDLE := socketio/bundle/dist/socket.io.js
 GO_FILES := $(shell find . -name '*.go' -not -path '*/node_modules/*') go.mod go.sum
 PAGES := $(shell find public -type f -not -path '*/vendor/*')
 
-.PHONY: help run build test unit types interop bench clean
+.PHONY: help run build test unit types interop chaos bench clean
 .DEFAULT_GOAL := build
 
 help:
@@ -73,6 +74,10 @@ interop: bin/jobcast types interop/node_modules/.installed interop/old/node_modu
 	@interop/install-browser
 	go build -race -tags testkinds -trimpath -o bin/jobcast-test .
 	node --test --test-concurrency=2 interop/*.test.js interop/old/*.test.js
+
+# The tests have a short form of each of these.
+chaos: $(CLIENT) $(BUNDLE)
+	go test -timeout 60m -run '^TestKillDuringFirstStart$$' . -kills=500
 
 bench: bin/jobcast
 	bench/run

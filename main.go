@@ -332,6 +332,10 @@ func dataFailure(dir string, err error) error {
 	if errors.Is(err, natsio.ErrInUse) {
 		return fmt.Errorf("the data directory %s is used by another jobcast; stop that one, or choose another directory with --data", dir)
 	}
+	if damaged, ok := errors.AsType[*natsio.DamagedError](err); ok {
+		return fmt.Errorf("the data directory %s is damaged: stream %s holds something and cannot be opened, see the log above; "+
+			"restore the directory from a backup, or choose another with --data", dir, damaged.Stream)
+	}
 	return fmt.Errorf("cannot use the data directory %s: %w; make it readable and writable, or choose another with --data", dir, reason(err))
 }
 

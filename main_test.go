@@ -287,6 +287,29 @@ func TestDataDirectoryIsFreeAfterKill(t *testing.T) {
 	}
 }
 
+func TestDamagedDataIsNotDropped(t *testing.T) {
+	p := startServer(t)
+	p.signal(syscall.SIGTERM)
+	if err := p.wait(20 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	sum := filepath.Join(p.data, "jetstream", "jetstream", "$G", "streams", "JOBS_EV", "meta.sum")
+	if err := os.Remove(sum); err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd := exec.Command(binary, "--listen=127.0.0.1:0", "--data="+p.data)
+	cmd.Stderr = &stderr
+	if err := cmd.Run(); err == nil {
+		t.Error("a start on damaged data ended without an error")
+	}
+	want := "jobcast: the data directory " + p.data + " is damaged: stream JOBS_EV holds something and cannot be opened, see the log above; " +
+		"restore the directory from a backup, or choose another with --data\n"
+	if got := stderr.String(); !strings.HasSuffix(got, "\n"+want) || !strings.Contains(got, sum) {
+		t.Errorf("stderr: got  %q\nwant at its end %q", got, want)
+	}
+}
+
 func TestDrainEndsWhatWaits(t *testing.T) {
 	p := startServer(t)
 	_, hello := get(t, p.url+"/socket.io/?EIO=4&transport=polling")

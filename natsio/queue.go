@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"jobcast/jobs"
 )
@@ -22,15 +21,12 @@ type queue struct {
 	held map[jobs.ID]*lease
 }
 
-// openQueue makes the consumer that leases jobs anew. It is durable because a work queue wants one, but
-// what it remembers is who holds what, and this process is the only one that uses the files: whoever held
-// a job is gone. So each job is free at once, and not when its lease runs out.
+// openQueue makes the consumer that leases jobs; tidy has removed that of the last process. It is durable
+// because a work queue wants one, but what it remembers is who holds what, and this process is the only one
+// that uses the files: whoever held a job is gone. So each job is free at once, and not when its lease runs
+// out.
 func (s *Store) openQueue(ctx context.Context) error {
-	err := s.js.DeleteConsumer(ctx, workStream, workers)
-	if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return s.failed("drop the leases of the last process", err)
-	}
-	_, err = s.js.CreateConsumer(ctx, workStream, workConsumer)
+	_, err := s.js.CreateConsumer(ctx, workStream, workConsumer)
 	return s.failed("open the queue", err)
 }
 

@@ -118,10 +118,15 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 			s.Close()
 		}
 	}()
+	if err = tidy(cfg.Dir); err != nil {
+		return nil, fmt.Errorf("natsio: tidy the directory of the store: %w", err)
+	}
 	if s.srv, err = startServer(cfg.Dir, every, cfg.Logger); err != nil {
 		return nil, fmt.Errorf("natsio: start the NATS server in %s: %w", cfg.Dir, err)
 	}
-	// A stream whose files are damaged is left out by the server, and would be made anew: empty.
+	if err := leftOut(s.srv, cfg.Dir, cfg.Logger); err != nil {
+		return nil, fmt.Errorf("natsio: look for unfinished streams in %s: %w", cfg.Dir, err)
+	}
 	if err := s.health(); err != nil {
 		return nil, err
 	}
