@@ -17,28 +17,27 @@ import (
 	"jobcast/jobs"
 )
 
-// The directory for a child process that is to be killed, or that cannot write large files.
+// The directory for a child process that is to be killed, that cannot write large files, or for which the
+// system is out of something for a while.
 const (
 	killDir  = "NATSIO_TEST_KILL_DIR"
 	smallDir = "NATSIO_TEST_SMALL_DIR"
+	shortDir = "NATSIO_TEST_SHORT_DIR"
 )
 
 const killJobs = 8
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(killDir); dir != "" {
-		if err := writeUntilKilled(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	for variable, child := range map[string]func(dir string) error{
+		killDir: writeUntilKilled, smallDir: writeUntilBroken, shortDir: writeThroughShortage,
+	} {
+		if dir := os.Getenv(variable); dir != "" {
+			if err := child(dir); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			return
 		}
-		return
-	}
-	if dir := os.Getenv(smallDir); dir != "" {
-		if err := writeUntilBroken(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
 	}
 	os.Exit(m.Run())
 }

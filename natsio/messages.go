@@ -54,8 +54,8 @@ func (s *Store) put(ctx context.Context, stream, subject string, data []byte, af
 		return pos, err
 	}
 	// The server gives no answer at all when it could not write, and takes nothing more.
-	if err := s.health(); err != nil {
-		s.broken.CompareAndSwap(nil, &err)
+	if err := s.health(); errors.Is(err, ErrBroken) {
+		s.suspect(err)
 		return 0, err
 	}
 	lost := err
@@ -71,19 +71,6 @@ func (s *Store) put(ctx context.Context, stream, subject string, data []byte, af
 		return 0, jobs.ErrConflict
 	}
 	return 0, lost
-}
-
-// health returns ErrBroken when the server could not read or write a stream.
-func (s *Store) health() error {
-	select {
-	case <-s.done:
-		return jobs.ErrClosed
-	default:
-	}
-	if h := s.srv.Healthz(&server.HealthzOptions{}); h.Error != "" {
-		return fmt.Errorf("%w: %s", ErrBroken, h.Error)
-	}
-	return nil
 }
 
 // publish does what put does, once.
@@ -118,7 +105,7 @@ func (s *Store) state(ctx context.Context, stream string) (jetstream.StreamState
 	if err := ctx.Err(); err != nil {
 		return jetstream.StreamState{}, err
 	}
-	of, err := s.js.Stream(ctx, stream) // a question to the server
+	of, err := insist(ctx, s, func(ctx context.Context) (jetstream.Stream, error) { return s.js.Stream(ctx, stream) })
 	if err != nil {
 		return jetstream.StreamState{}, err
 	}
@@ -129,13 +116,14 @@ func (s *Store) purge(ctx context.Context, stream, subject string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	of, err := s.js.Stream(ctx, stream)
-	if err != nil {
-		return err
-	}
-	return of.Purge(ctx, jetstream.WithPurgeSubject(subject))
+	_, err := insist(ctx, s, func(ctx context.Context) (struct{}, error) {
+		of, err := s.js.Stream(ctx, stream)
+		if err == nil {
+			err = of.Purge(ctx, jetstream.WithPurgeSubject(subject))
+		}
+		return struct{}{}, err
+	})
+	return err
 }
 
 // getRequest is the body of a direct get (NATS ADR-31).
@@ -170,9 +158,9 @@ func (s *Store) getOne(ctx context.Context, api string, body []byte) (entry, err
 	if err := ctx.Err(); err != nil {
 		return entry{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	m, err := s.ask.RequestWithContext(ctx, api, body)
+	m, err := insist(ctx, s, func(ctx context.Context) (*nats.Msg, error) {
+		return s.ask.RequestWithContext(ctx, api, body)
+	})
 	if err != nil {
 		return entry{}, err
 	}
@@ -205,6 +193,7 @@ func (s *Store) getBatch(ctx context.Context, stream, subject string, from uint6
 	if err != nil {
 		return b, err
 	}
+	woken := s.woken()
 	// There is room for the whole answer, so none of it is dropped.
 	answers := make(chan *nats.Msg, limit+1)
 	inbox := s.read.NewInbox()
@@ -222,6 +211,8 @@ func (s *Store) getBatch(ctx context.Context, stream, subject string, from uint6
 		var m *nats.Msg
 		select {
 		case m = <-answers:
+		case <-woken: // the rest has gone with the connection
+			return s.getBatch(ctx, stream, subject, from, limit)
 		case <-ctx.Done():
 			return b, ctx.Err()
 		case <-s.done:

@@ -9,6 +9,6 @@
 //
 // The package knows nothing of sockets, of HTTP, or of what a job's events mean.
 //
-// It starts no goroutine of its own: iterators and waiting calls run on their caller's. The NATS server
-// and the three connections to it run several; Close ends them.
+// A Store runs one goroutine, which looks after the files: iterators and waiting calls run on their caller's.
+// The NATS server and the three connections to it run several; Close ends them all.
 package natsio

@@ -26,7 +26,7 @@ type queue struct {
 // that uses the files: whoever held a job is gone. So each job is free at once, and not when its lease runs
 // out.
 func (s *Store) openQueue(ctx context.Context) error {
-	_, err := s.js.CreateConsumer(ctx, workStream, workConsumer)
+	_, err := s.js.CreateOrUpdateConsumer(ctx, workStream, workConsumer)
 	return s.failed("open the queue", err)
 }
 
@@ -135,9 +135,9 @@ const (
 
 // acknowledge returns when the server has taken note.
 func (s *Store) acknowledge(ctx context.Context, reply, what string) error {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	_, err := s.ask.RequestWithContext(ctx, reply, []byte(what))
+	_, err := insist(ctx, s, func(ctx context.Context) (*nats.Msg, error) {
+		return s.ask.RequestWithContext(ctx, reply, []byte(what))
+	})
 	return err
 }
 

@@ -25,8 +25,8 @@ var (
 	// ErrInUse is returned by Open when another process, or another Store, holds the directory.
 	ErrInUse = errors.New("natsio: the directory is in use by another process")
 	// ErrBroken is returned when the files could not be written, as when the disk is full: what is stored
-	// can still be read, but nothing more is taken until the store is opened again. Open returns it when
-	// they could not be read.
+	// can still be read, but nothing more is taken until the files have been opened again, which happens by
+	// itself. Open returns it when they could not be read.
 	ErrBroken = fmt.Errorf("natsio: the store's files cannot be read or written: %w", jobs.ErrBroken)
 )
 
@@ -46,13 +46,16 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// A Store is a jobs.Store on the disk. All who follow and lease wait on their own goroutine.
+// A Store is a jobs.Store on the disk. All who follow and lease wait on their own goroutine; the Store has one,
+// which opens the files again after they could not be written.
 type Store struct {
 	log      *slog.Logger
+	dir      string
 	sync     string
+	every    time.Duration // is how often the disk is synced, zero means after each message
 	maxBytes int64
 	lock     *os.File
-	srv      *server.Server
+	srv      atomic.Pointer[server.Server] // nil while it is replaced
 
 	// The server works off one connection's requests in order, so what must not wait for one another
 	// has its own: short questions and all writes, long reads, and what is pushed to us.
@@ -63,14 +66,17 @@ type Store struct {
 	logs   journal[jobs.LogChunk]
 	queue  queue
 
-	broken atomic.Pointer[error] // why nothing can be written any more
+	broken   atomic.Pointer[error] // why nothing can be written
+	suspects chan struct{}         // holds a token when someone has set broken
 
 	done    chan struct{} // closed by Close
+	keeping sync.WaitGroup
 	closing sync.Once
 	closed  error
 
-	mu   sync.Mutex    // guards wake
-	wake chan struct{} // closed and replaced when the live connection may have missed messages
+	mu   sync.Mutex      // guards the fields below
+	era  context.Context // ended and replaced when a connection has come back, and may have missed something
+	over context.CancelFunc
 
 	hooks hooks
 }
@@ -79,6 +85,7 @@ type Store struct {
 type hooks struct {
 	dropLive func(subject string) bool // lose this live message
 	loseAck  func() bool               // lose the answer to this write
+	healthz  atomic.Pointer[func(*server.HealthzOptions) *server.HealthStatus]
 }
 
 var _ jobs.Store = (*Store)(nil)
@@ -104,7 +111,11 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("natsio: make the directory of the store: %w", err)
 	}
-	s := &Store{log: cfg.Logger, sync: mode, maxBytes: cfg.MaxBytes, done: make(chan struct{}), wake: make(chan struct{})}
+	s := &Store{
+		log: cfg.Logger, dir: cfg.Dir, sync: mode, every: every, maxBytes: cfg.MaxBytes,
+		suspects: make(chan struct{}, 1), done: make(chan struct{}),
+	}
+	s.era, s.over = context.WithCancel(context.Background())
 	s.events = journal[jobs.Record]{s, eventStream, eventPrefix, eventLive, eventKey}
 	s.logs = journal[jobs.LogChunk]{s, logStream, logPrefix, logLive, chunkKey}
 	s.queue.held = make(map[jobs.ID]*lease)
@@ -121,13 +132,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if err = tidy(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("natsio: tidy the directory of the store: %w", err)
 	}
-	if s.srv, err = startServer(cfg.Dir, every, cfg.Logger); err != nil {
-		return nil, fmt.Errorf("natsio: start the NATS server in %s: %w", cfg.Dir, err)
-	}
-	if err := leftOut(s.srv, cfg.Dir, cfg.Logger); err != nil {
-		return nil, fmt.Errorf("natsio: look for unfinished streams in %s: %w", cfg.Dir, err)
-	}
-	if err := s.health(); err != nil {
+	if err := s.start(); err != nil {
 		return nil, err
 	}
 	for _, c := range []struct {
@@ -141,15 +146,34 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if s.js, err = jetstream.New(s.ask, jetstream.WithDefaultTimeout(answerTime)); err != nil {
 		return nil, fmt.Errorf("natsio: %w", err)
 	}
-	for _, stream := range streams(cfg.MaxBytes) {
-		if _, err := s.js.CreateOrUpdateStream(ctx, stream); err != nil {
-			return nil, fmt.Errorf("natsio: open stream %s: %w", stream.Name, err)
-		}
-	}
-	if err := s.openQueue(ctx); err != nil {
+	if err := s.openStreams(ctx); err != nil {
 		return nil, err
 	}
+	s.keeping.Go(s.keep)
 	return s, nil
+}
+
+// start starts the server on the files, with all streams that there are.
+func (s *Store) start() error {
+	srv, err := startServer(s.dir, s.every, s.log)
+	if err != nil {
+		return fmt.Errorf("natsio: start the NATS server in %s: %w", s.dir, err)
+	}
+	s.srv.Store(srv)
+	if err := leftOut(srv, s.dir, s.log); err != nil {
+		return fmt.Errorf("natsio: look for unfinished streams in %s: %w", s.dir, err)
+	}
+	return s.health()
+}
+
+// openStreams makes the streams that are missing, and the consumer of the queue.
+func (s *Store) openStreams(ctx context.Context) error {
+	for _, stream := range streams(s.maxBytes) {
+		if _, err := s.js.CreateOrUpdateStream(ctx, stream); err != nil {
+			return fmt.Errorf("natsio: open stream %s: %w", stream.Name, err)
+		}
+	}
+	return s.openQueue(ctx)
 }
 
 func parseSync(text string) (every time.Duration, mode string, err error) {
@@ -170,7 +194,7 @@ func parseSync(text string) (every time.Duration, mode string, err error) {
 // it does to a reader that is far too slow.
 func (s *Store) connect(name string) (*nats.Conn, error) {
 	return nats.Connect("",
-		nats.InProcessServer(s.srv),
+		nats.InProcessServer(dialer{s}),
 		nats.Name(name),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(10*time.Millisecond),
@@ -193,18 +217,39 @@ func (s *Store) connect(name string) (*nats.Conn, error) {
 	)
 }
 
-// wakeAll lets all who follow look into the stream for what they may have missed.
+// wakeAll lets all who follow look into the stream for what they may have missed, and all who wait for an answer
+// ask again.
 func (s *Store) wakeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	close(s.wake)
-	s.wake = make(chan struct{})
+	s.over()
+	s.era, s.over = context.WithCancel(context.Background())
 }
 
-func (s *Store) woken() <-chan struct{} {
+func (s *Store) present() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.wake
+	return s.era
+}
+
+func (s *Store) woken() <-chan struct{} { return s.present().Done() }
+
+// insist asks the server something that may be asked twice, and asks again when a connection has come back
+// meanwhile: the question, or its answer, has gone with the old one.
+func insist[T any](ctx context.Context, s *Store, ask func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	for {
+		era := s.present()
+		once, cancel := context.WithCancel(ctx)
+		stop := context.AfterFunc(era, cancel)
+		answer, err := ask(once)
+		stop()
+		cancel()
+		if err == nil || era.Err() == nil || ctx.Err() != nil {
+			return answer, err
+		}
+	}
 }
 
 // Close ends all calls and iterators with jobs.ErrClosed, and returns when the NATS server has closed
@@ -212,15 +257,14 @@ func (s *Store) woken() <-chan struct{} {
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		close(s.done)
+		s.keeping.Wait()
 		for _, conn := range []*nats.Conn{s.ask, s.read, s.live} {
 			if conn != nil {
 				conn.Close()
 			}
 		}
-		if s.srv != nil {
-			s.srv.Shutdown()
-			s.srv.WaitForShutdown()
-		}
+		s.over()
+		s.stop()
 		s.closed = s.lock.Close()
 	})
 	return s.closed
@@ -228,20 +272,6 @@ func (s *Store) Close() error {
 
 // SyncMode says when what is written is synced to the disk: "always", or such as "every 1s".
 func (s *Store) SyncMode() string { return s.sync }
-
-// Ready returns nil while the store can read and write, and else ErrBroken, jobs.ErrClosed, or that a
-// connection is being made anew. It looks into the server, and waits for nobody.
-func (s *Store) Ready() error {
-	if err := s.health(); err != nil {
-		return err
-	}
-	for _, conn := range []*nats.Conn{s.ask, s.read, s.live} {
-		if !conn.IsConnected() {
-			return fmt.Errorf("natsio: connection %s is lost", conn.Opts.Name)
-		}
-	}
-	return nil
-}
 
 // failed says what we were doing when err came up, unless it is an answer that jobs.Store promises. Once
 // the store is closed, everything else fails alike.

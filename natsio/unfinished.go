@@ -35,8 +35,14 @@ func streamsDir(dir string) string {
 	return filepath.Join(serverDir(dir), server.DEFAULT_GLOBAL_ACCOUNT, "streams")
 }
 
-// tidy removes what the server does not expect to find. It must not run yet.
+// probeFile is the file with which we find out whether there is room.
+const probeFile = "probe"
+
+// tidy removes what the server does not expect to find, and a probe. The server must not run yet.
 func tidy(dir string) error {
+	if err := os.Remove(filepath.Join(dir, probeFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	// With such a file the server finds out whether it may write. It would take one that is left for the
 	// directory of an account.
 	trials, err := filepath.Glob(filepath.Join(serverDir(dir), "_test_*"))
