@@ -336,6 +336,9 @@ func dataFailure(dir string, err error) error {
 		return fmt.Errorf("the data directory %s is damaged: stream %s holds something and cannot be opened, see the log above; "+
 			"restore the directory from a backup, or choose another with --data", dir, damaged.Stream)
 	}
+	if errors.Is(err, natsio.ErrNotReady) {
+		return fmt.Errorf("the store in %s was not ready in time, as happens on a machine that is very busy; start jobcast again", dir)
+	}
 	return fmt.Errorf("cannot use the data directory %s: %w; make it readable and writable, or choose another with --data", dir, reason(err))
 }
 

@@ -73,7 +73,8 @@ type Config struct {
 	CertificateHashes func() ([][]byte, error)
 	// MaxUploadBytes bounds one upload. Zero means 4 GiB.
 	MaxUploadBytes int64
-	// Ready says why the server cannot do its work right now. Nil means that it always can.
+	// Ready says why the server cannot do its work right now; with jobs.ErrBroken, it is not healthy either. Nil
+	// means that it always can.
 	Ready func() error
 	// Version is told at /healthz.
 	Version string
@@ -215,8 +216,14 @@ func (s *server) getKinds(c echo.Context) error {
 	}{s.Jobs.Kinds()})
 }
 
-// healthz says that the process answers.
+// healthz says that the process answers, and can use its disk.
 func (s *server) healthz(c echo.Context) error {
+	if s.Ready != nil {
+		if err := s.Ready(); errors.Is(err, jobs.ErrBroken) {
+			s.Logger.Warn("not healthy", "err", err)
+			return jobs.ProblemOf(err)
+		}
+	}
 	return respond(c, http.StatusOK, struct {
 		Status  string `json:"status"`
 		Version string `json:"version,omitempty"`

@@ -462,6 +462,22 @@ func TestHealth(t *testing.T) {
 	if !strings.Contains(w.log.String(), "/secret") {
 		t.Errorf("log: got %q, want the reason", w.log)
 	}
+	if resp := w.get("/healthz"); resp.status != 200 {
+		t.Errorf("healthz of a server that is not ready: got %d %s, want 200", resp.status, resp.text())
+	}
+	notReady = fmt.Errorf("%w: /secret is full", jobs.ErrBroken)
+	for _, path := range []string{"/healthz", "/readyz"} {
+		resp := w.get(path)
+		if p := decodeBody[jobs.Problem](t, resp); resp.status != 503 || p.Code != "unavailable" || strings.Contains(resp.text(), "secret") {
+			t.Errorf("%s of a server that cannot use its disk: got %d %s, want 503 without details", path, resp.status, resp.text())
+		}
+	}
+	notReady = nil
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if resp := w.get(path); resp.status != 200 {
+			t.Errorf("%s after that: got %d %s, want 200", path, resp.status, resp.text())
+		}
+	}
 }
 
 func TestSocketsGetEveryMethodUntouched(t *testing.T) {

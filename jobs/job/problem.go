@@ -151,7 +151,8 @@ func ProblemOf(err error) *Problem {
 	case errors.Is(err, ErrFull):
 		p = NewProblem(CodeUnavailable, "the job store is full")
 	case errors.Is(err, ErrBroken):
-		p = NewProblem(CodeUnavailable, "the job store cannot use its disk; whoever runs the server must look at it")
+		p = NewProblem(CodeUnavailable, "the job store cannot use its disk, and goes on as soon as it can; whoever runs the server must look at it")
+		p.RetryAfterMs = 10_000
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		p = NewProblem(CodeUnavailable, "the disk is full")
 	default:
