@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -24,6 +25,8 @@ type settings struct {
 	Listen string   `toml:"listen"`
 	Origin []string `toml:"origin"`
 	Host   []string `toml:"host"`
+
+	TrustedProxy []netip.Prefix `toml:"trusted-proxy"`
 
 	TLSCert      string `toml:"tls-cert"`
 	TLSKey       string `toml:"tls-key"`
@@ -43,6 +46,8 @@ type flags struct {
 	Listen string   `group:"Server" default:"127.0.0.1:8080" env:"JOBCAST_LISTEN" help:"Address to listen on; port 0 takes a free one."`
 	Origin []string `group:"Server" placeholder:"ORIGIN" sep:"," env:"JOBCAST_ORIGIN" help:"Other site whose pages may connect a socket, such as https://example.com, or * for all. Repeatable."`
 	Host   []string `group:"Server" placeholder:"NAME" sep:"," env:"JOBCAST_HOST" help:"Name that browsers may ask this server by, beside localhost and addresses, or * for any. Any will do unless it listens on this machine only, or one is given. Repeatable."`
+
+	TrustedProxy []string `group:"Server" placeholder:"ADDRESS" sep:"," env:"JOBCAST_TRUSTED_PROXY" help:"Address or network, such as 10.0.0.0/8, of a proxy that is believed whom it speaks for, by Forwarded or X-Forwarded-For. Without it all who come through a proxy count as one. Repeatable."`
 
 	TLSCert      string `name:"tls-cert" group:"Server" placeholder:"FILE" env:"JOBCAST_TLS_CERT" help:"Certificate chain, in PEM: speak HTTPS with it."`
 	TLSKey       string `name:"tls-key" group:"Server" placeholder:"FILE" env:"JOBCAST_TLS_KEY" help:"Key of the certificate, in PEM."`
@@ -146,7 +151,7 @@ func parse(args []string, stdout io.Writer) (s settings, err error) {
 
 // settings checks what was typed.
 func (f *flags) settings(ctx *kong.Context) (settings, error) {
-	s := settings{Origin: []string{}, Host: []string{}, Root: []string{}}
+	s := settings{Origin: []string{}, Host: []string{}, TrustedProxy: []netip.Prefix{}, Root: []string{}}
 	var failed error
 	check := func(flag string, err error) {
 		if err != nil && failed == nil {
@@ -165,6 +170,11 @@ func (f *flags) settings(ctx *kong.Context) (settings, error) {
 		host, err := parseHost(text)
 		check("host", err)
 		s.Host = append(s.Host, host)
+	}
+	for _, text := range f.TrustedProxy {
+		network, err := parseNetwork(text)
+		check("trusted-proxy", err)
+		s.TrustedProxy = append(s.TrustedProxy, network)
 	}
 	s.TLSCert, err = parseFile(f.TLSCert, f.TLSKey, "--tls-key")
 	check("tls-cert", err)
@@ -228,6 +238,19 @@ func parseHost(text string) (string, error) {
 		return "", fmt.Errorf("must be a name such as jobs.example.com, without a port, or *, not %q", text)
 	}
 	return host, nil
+}
+
+// parseNetwork reads a network, or an address, which is a network of one.
+func parseNetwork(text string) (netip.Prefix, error) {
+	network, err := netip.ParsePrefix(text)
+	if addr, e := netip.ParseAddr(text); e == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		network, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	if err != nil || network.Addr().Is4In6() {
+		return netip.Prefix{}, fmt.Errorf("must be an address such as 10.1.2.3, or a network such as 10.0.0.0/8, not %q", text)
+	}
+	return network.Masked(), nil
 }
 
 // parseDir makes a path absolute, so that --print-config means the same wherever it is used.
@@ -360,7 +383,7 @@ func (configFile) BeforeResolve(ctx *kong.Context, path *kong.Path) error {
 		if !slices.Contains(configKeys, key) {
 			return &usageError{fmt.Sprintf("%s: unknown key %q; the keys are %s", name, key, strings.Join(configKeys, ", "))}
 		}
-		if values[key], err = textOf(value, key == "root" || key == "origin" || key == "host", key == "webtransport"); err != nil {
+		if values[key], err = textOf(value, slices.Contains(listKeys, key), key == "webtransport"); err != nil {
 			return &usageError{fmt.Sprintf("%s: %s %v", name, key, err)}
 		}
 	}
@@ -376,7 +399,10 @@ func (configFile) BeforeResolve(ctx *kong.Context, path *kong.Path) error {
 }
 
 // configKeys are the keys of a configuration file: those of settings.
-var configKeys = []string{"listen", "origin", "host", "tls-cert", "tls-key", "webtransport", "data", "sync", "root", "max-upload", "concurrency", "log-level"}
+var configKeys = []string{"listen", "origin", "host", "trusted-proxy", "tls-cert", "tls-key", "webtransport", "data", "sync", "root", "max-upload", "concurrency", "log-level"}
+
+// listKeys are those that may have more than one value.
+var listKeys = []string{"origin", "host", "trusted-proxy", "root"}
 
 func readConfig(name string) (map[string]any, error) {
 	text, err := os.ReadFile(name)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -27,15 +28,16 @@ func TestDefaults(t *testing.T) {
 	t.Chdir(dir)
 	got, err := parse(nil, io.Discard)
 	want := settings{
-		Listen:      "127.0.0.1:8080",
-		Origin:      []string{},
-		Host:        []string{},
-		Data:        filepath.Join(dir, "data"),
-		Sync:        diskSync(time.Second),
-		Root:        []string{dir},
-		MaxUpload:   4 << 30,
-		Concurrency: 4,
-		LogLevel:    0,
+		Listen:       "127.0.0.1:8080",
+		Origin:       []string{},
+		Host:         []string{},
+		TrustedProxy: []netip.Prefix{},
+		Data:         filepath.Join(dir, "data"),
+		Sync:         diskSync(time.Second),
+		Root:         []string{dir},
+		MaxUpload:    4 << 30,
+		Concurrency:  4,
+		LogLevel:     0,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("parse() = %+v, %v, want %+v", got, err, want)
@@ -47,6 +49,7 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		listen = "127.0.0.1:1"
 		origin = ["https://file.example"]
 		host = ["file.example"]
+		trusted-proxy = "10.0.0.1"
 		tls-cert = "/file/c"
 		tls-key = "/file/k"
 		webtransport = true
@@ -57,32 +60,34 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		concurrency = 11
 		log-level = "warn"`)
 	env := map[string]string{
-		"JOBCAST_LISTEN":       "127.0.0.1:2",
-		"JOBCAST_ORIGIN":       "https://a.example,https://b.example",
-		"JOBCAST_HOST":         "a.example,b.example",
-		"JOBCAST_TLS_CERT":     "/env/c",
-		"JOBCAST_TLS_KEY":      "/env/k",
-		"JOBCAST_WEBTRANSPORT": "false",
-		"JOBCAST_DATA":         "/env",
-		"JOBCAST_SYNC":         "3s",
-		"JOBCAST_ROOT":         "/env,/env2",
-		"JOBCAST_MAX_UPLOAD":   "2KB",
-		"JOBCAST_CONCURRENCY":  "12",
-		"JOBCAST_LOG_LEVEL":    "error",
+		"JOBCAST_LISTEN":        "127.0.0.1:2",
+		"JOBCAST_ORIGIN":        "https://a.example,https://b.example",
+		"JOBCAST_HOST":          "a.example,b.example",
+		"JOBCAST_TRUSTED_PROXY": "10.1.2.3/8,2001:db8::1",
+		"JOBCAST_TLS_CERT":      "/env/c",
+		"JOBCAST_TLS_KEY":       "/env/k",
+		"JOBCAST_WEBTRANSPORT":  "false",
+		"JOBCAST_DATA":          "/env",
+		"JOBCAST_SYNC":          "3s",
+		"JOBCAST_ROOT":          "/env,/env2",
+		"JOBCAST_MAX_UPLOAD":    "2KB",
+		"JOBCAST_CONCURRENCY":   "12",
+		"JOBCAST_LOG_LEVEL":     "error",
 	}
 	flags := map[string][]string{
-		"listen":       {"--listen=127.0.0.1:3"},
-		"origin":       {"--origin", "*", "--origin", "http://c.example:81/"},
-		"host":         {"--host", "*", "--host", "C.example."},
-		"tls-cert":     {"--tls-cert", "/flag/c", "--tls-key", "/flag/k"},
-		"tls-key":      {"--tls-key", "/flag/k", "--tls-cert", "/flag/c"},
-		"webtransport": {"--webtransport"},
-		"data":         {"--data", "/flag"},
-		"sync":         {"--sync=always"},
-		"root":         {"--root", "/flag", "--root=/flag2"},
-		"max-upload":   {"--max-upload", "1.5 GiB"},
-		"concurrency":  {"--concurrency=13"},
-		"log-level":    {"--log-level=debug"},
+		"listen":        {"--listen=127.0.0.1:3"},
+		"origin":        {"--origin", "*", "--origin", "http://c.example:81/"},
+		"host":          {"--host", "*", "--host", "C.example."},
+		"trusted-proxy": {"--trusted-proxy=::ffff:127.0.0.1", "--trusted-proxy", "fd00::/8"},
+		"tls-cert":      {"--tls-cert", "/flag/c", "--tls-key", "/flag/k"},
+		"tls-key":       {"--tls-key", "/flag/k", "--tls-cert", "/flag/c"},
+		"webtransport":  {"--webtransport"},
+		"data":          {"--data", "/flag"},
+		"sync":          {"--sync=always"},
+		"root":          {"--root", "/flag", "--root=/flag2"},
+		"max-upload":    {"--max-upload", "1.5 GiB"},
+		"concurrency":   {"--concurrency=13"},
+		"log-level":     {"--log-level=debug"},
 	}
 	tests := []struct {
 		field                 string
@@ -95,6 +100,8 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 			[]string{"*", "http://c.example:81"}, "JOBCAST_ORIGIN", func(s settings) any { return s.Origin }},
 		{"host", []string{"file.example"}, []string{"a.example", "b.example"}, []string{"*", "c.example"}, "JOBCAST_HOST",
 			func(s settings) any { return s.Host }},
+		{"trusted-proxy", networks("10.0.0.1/32"), networks("10.0.0.0/8", "2001:db8::1/128"), networks("127.0.0.1/32", "fd00::/8"),
+			"JOBCAST_TRUSTED_PROXY", func(s settings) any { return s.TrustedProxy }},
 		{"tls-cert", "/file/c", "/env/c", "/flag/c", "JOBCAST_TLS_CERT", func(s settings) any { return s.TLSCert }},
 		{"tls-key", "/file/k", "/env/k", "/flag/k", "JOBCAST_TLS_KEY", func(s settings) any { return s.TLSKey }},
 		{"webtransport", true, false, true, "JOBCAST_WEBTRANSPORT", func(s settings) any { return s.WebTransport }},
@@ -146,6 +153,13 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 	})
 }
 
+func networks(texts ...string) (all []netip.Prefix) {
+	for _, text := range texts {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
+}
+
 func TestWrongSettingsGetOneSentence(t *testing.T) {
 	file := func(text string) []string { return []string{"--config", write(t, text)} }
 	tests := []struct {
@@ -164,6 +178,8 @@ func TestWrongSettingsGetOneSentence(t *testing.T) {
 		{"empty address", nil, "JOBCAST_LISTEN=", `JOBCAST_LISTEN must be an address such as 127.0.0.1:8080, not ""`},
 		{"origin", []string{"--origin", "example.com"}, "", `--origin must be an origin such as https://example.com, or *, not "example.com"`},
 		{"origin with a path", nil, "JOBCAST_ORIGIN=https://a.example/x", `JOBCAST_ORIGIN must be an origin such as https://example.com, or *, not "https://a.example/x"`},
+		{"proxy", []string{"--trusted-proxy=proxy.example"}, "", `--trusted-proxy must be an address such as 10.1.2.3, or a network such as 10.0.0.0/8, not "proxy.example"`},
+		{"a network that is too long", nil, "JOBCAST_TRUSTED_PROXY=10.0.0.0/33", `JOBCAST_TRUSTED_PROXY must be an address such as 10.1.2.3, or a network such as 10.0.0.0/8, not "10.0.0.0/33"`},
 		{"certificate without a key", []string{"--tls-cert=c.pem"}, "", `--tls-cert is no use without --tls-key`},
 		{"key without a certificate", nil, "JOBCAST_TLS_KEY=k.pem", `JOBCAST_TLS_KEY is no use without --tls-cert`},
 		{"webtransport in file", file("webtransport = 'yes'"), "", `FILE: webtransport has a value of the wrong type, yes`},
@@ -179,9 +195,9 @@ func TestWrongSettingsGetOneSentence(t *testing.T) {
 		{"no file", []string{"--config", "/nowhere/x"}, "",
 			`cannot read the configuration file /nowhere/x: no such file or directory; name another with --config`},
 		{"unknown key", file("listen = '127.0.0.1:1'\nworkers = 4"), "",
-			`FILE: unknown key "workers"; the keys are listen, origin, host, tls-cert, tls-key, webtransport, data, sync, root, max-upload, concurrency, log-level`},
+			`FILE: unknown key "workers"; the keys are listen, origin, host, trusted-proxy, tls-cert, tls-key, webtransport, data, sync, root, max-upload, concurrency, log-level`},
 		{"a flag that is no setting", file("version = true"), "",
-			`FILE: unknown key "version"; the keys are listen, origin, host, tls-cert, tls-key, webtransport, data, sync, root, max-upload, concurrency, log-level`},
+			`FILE: unknown key "version"; the keys are listen, origin, host, trusted-proxy, tls-cert, tls-key, webtransport, data, sync, root, max-upload, concurrency, log-level`},
 		{"no TOML", file("listen = "), "", `FILE:1:9: this is not TOML: expected value, not end of input`},
 		{"value in file", file("concurrency = 0"), "", `FILE: concurrency must be a number from 1 to 1024, not "0"`},
 		{"type in file", file("listen = true"), "", `FILE: listen has a value of the wrong type, true`},
@@ -211,7 +227,7 @@ func TestWrongSettingsGetOneSentence(t *testing.T) {
 }
 
 func TestPrintedConfigIsAConfig(t *testing.T) {
-	args := []string{"--listen=[::1]:0", "--origin=*", "--origin=https://a.example", "--data=some dir", "--sync=always",
+	args := []string{"--listen=[::1]:0", "--origin=*", "--origin=https://a.example", "--trusted-proxy=10.1.2.3/8", "--trusted-proxy=::1", "--data=some dir", "--sync=always",
 		"--webtransport", "--tls-cert=c.pem", "--tls-key=k.pem", `--root=a\,b`, `--root=c"d'`, "--max-upload=1234567", "--concurrency=7", "--log-level=warn"}
 	var first, second bytes.Buffer
 	if _, err := parse(append(args, "--print-config"), &first); err != errDone {
@@ -225,7 +241,7 @@ func TestPrintedConfigIsAConfig(t *testing.T) {
 	if first.String() != second.String() {
 		t.Errorf("got\n%s\nwant\n%s", &second, &first)
 	}
-	for _, want := range []string{"1234567B", "always", "a,b'", "concurrency = 7"} {
+	for _, want := range []string{"1234567B", "always", "a,b'", "concurrency = 7", "'10.0.0.0/8', '::1/128'"} {
 		if !strings.Contains(first.String(), want) {
 			t.Errorf("no %q in\n%s", want, &first)
 		}

@@ -41,7 +41,7 @@ var floors = map[string][]string{
 	"journal":               {},
 	"vote":                  {"journal", "limit"},
 	"websocket":             {"engineio/opening", "engineio/wsframe", "github.com/gobwas/ws"},
-	"web":                   {"chat", "compare", "jobs", "jobs/files", "vote", "websocket", "github.com/labstack/echo/v4"},
+	"web":                   {"chat", "compare", "jobs", "jobs/files", "limit", "vote", "websocket", "github.com/labstack/echo/v4"},
 
 	"socketio/attach":  {"socketio/parser"},
 	"socketio/msgpack": {"socketio/parser"},

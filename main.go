@@ -173,6 +173,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		Origins: s.Origin,
 		Hosts:   hosts(listener, s),
 
+		TrustedProxies:    s.TrustedProxy,
 		CertificateHashes: quic.hashes(),
 
 		MaxUploadBytes: int64(s.MaxUpload),

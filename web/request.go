@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -18,16 +17,11 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"jobcast/jobs"
+	"jobcast/limit"
 )
 
-// address is the other end of the connection. What a header field says of it anybody can write.
-func address(c echo.Context) string {
-	host, _, err := net.SplitHostPort(c.Request().RemoteAddr)
-	if err != nil {
-		return c.Request().RemoteAddr
-	}
-	return host
-}
+// address is what the limits of a client without a connection of its own are kept by.
+func address(c echo.Context) string { return limit.Address(c.Request().RemoteAddr) }
 
 // param returns a part of the path, decoded.
 func param(c echo.Context, name string) (string, error) {

@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -68,6 +69,9 @@ type Config struct {
 	// Hosts are the names, without a port, that requests may be for; "*" stands for all. Addresses may
 	// always be asked. Empty means that any name will do.
 	Hosts []string
+	// TrustedProxies are the networks of proxies that are believed whom they speak for. Nil means none: then a
+	// client's address is that of its connection, whatever a request says.
+	TrustedProxies []netip.Prefix
 	// CertificateHashes are the SHA-256 of the certificates that WebTransport is served with, told to pages at
 	// /webtransport.json; none if browsers trust it anyway. Nil means that there is no WebTransport.
 	CertificateHashes func() ([][]byte, error)
@@ -176,7 +180,7 @@ func New(cfg Config) *Handler {
 		}
 		return pages.byPath["/"].serve(c, http.StatusOK) // it reads the id out of its own address
 	})
-	return &Handler{s.measured(e), s.raws}
+	return &Handler{s.clientsOwn(s.measured(e)), s.raws}
 }
 
 // guard stands before every handler but the sockets'. It refuses what another site's page may not ask
