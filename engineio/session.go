@@ -278,7 +278,11 @@ func (s *Session) closeLocked(reason Reason, code ws.StatusCode, keep bool) endi
 	case s.ws != nil:
 		end.forget = true
 		if s.ws.stream == nil {
-			s.out.Push(outbox.NewClose(code, string(reason)))
+			text := string(reason)
+			if !keep && (reason == TransportError || reason == ParseError) {
+				text = "" // who broke the protocol is told the code alone, as by the reference
+			}
+			s.out.Push(outbox.NewClose(code, text))
 		} else if s.out.Empty() {
 			timeout = streamLinger
 		}

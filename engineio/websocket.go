@@ -255,7 +255,7 @@ func (c *wsConn) violated(s *Session, err error) {
 		s.fail(TransportError, v.Code)
 		return
 	}
-	c.hangUp(outbox.NewClose(v.Code, v.Text))
+	c.hangUp(outbox.NewClose(v.Code, ""))
 }
 
 // part tells a peer to go that has no business here.

@@ -60,7 +60,8 @@ func TestHostileFrames(t *testing.T) {
 	}
 }
 
-// wantCloseFrame reads until the server says goodbye with that code.
+// wantCloseFrame reads until the server says goodbye with that code, and with no text where the client has broken
+// RFC 6455.
 func (c *wsClient) wantCloseFrame(code ws.StatusCode) {
 	c.t.Helper()
 	var err error
@@ -69,6 +70,8 @@ func (c *wsClient) wantCloseFrame(code ws.StatusCode) {
 	}
 	if closed, ok := errors.AsType[errClosed](err); !ok || closed.code != code {
 		c.t.Errorf("got %v, want close code %d", err, code)
+	} else if closed.reason != "" && slices.Contains([]ws.StatusCode{ws.StatusProtocolError, ws.StatusInvalidFramePayloadData, ws.StatusMessageTooBig}, code) {
+		c.t.Errorf("got the text %q with close code %d, want none", closed.reason, code)
 	}
 }
 
