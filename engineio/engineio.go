@@ -153,6 +153,14 @@ type Config struct {
 	// Accept is called for every new session, before its OPEN packet can reach the client, and gives
 	// the session's handler. It must be set, and must not block.
 	Accept func(*Session) Handler
+	// OnUpgrade, if set, is told of every session that goes on over another transport, which is that of its
+	// Transport by then. It is called on the goroutine that reads the new one, between the last message of the
+	// old transport and the first of the new, and must not block.
+	OnUpgrade func(*Session)
+	// OnDrain, if set, is told each time that the last of what was queued for a session has been handed to its
+	// transport: for who sends much, and only as fast as it is taken. It is called on the goroutine that has
+	// written, beside those of Handler, and must not block. It may send.
+	OnDrain func(*Session)
 	// Logger is where the server logs; at Debug, every request that is refused, and why. Nil means
 	// slog.Default().
 	Logger *slog.Logger

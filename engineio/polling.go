@@ -21,7 +21,9 @@ type poll struct {
 	// a moment later, a refusal.
 	overtaken bool
 
-	contentType string // of the answer; used by the GET's goroutine
+	// The GET's goroutine has these to itself.
+	contentType string // of the answer
+	took        bool   // it has what was in the outbox
 }
 
 // signal makes the GET's goroutine look again.
@@ -61,6 +63,9 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 		default:
 			s.server.gate.Respond(w, r, p.contentType, *body)
 			putBuffer(body)
+			if p.took {
+				s.drained()
+			}
 			return
 		}
 		if probed && noop == nil {
@@ -124,7 +129,7 @@ func (s *Session) pollAnswer(p *poll, noopDue bool) (body *[]byte, probed bool, 
 		return body, false, end
 	case answer != nil:
 	case !s.out.Empty():
-		s.poll = nil
+		s.poll, p.took = nil, true
 		*body, p.contentType = s.rev.appendPayload(*body, s.out.Frames())
 		s.out.Reset()
 		return body, false, end

@@ -400,6 +400,12 @@ func (s *Session) callClosed() {
 	s.handler.Closed(s.reason) // no longer written
 }
 
+// call calls one of the server's functions that are told of sessions.
+func (s *Session) call(name string, f func(*Session)) {
+	defer s.recoverHandler(name)
+	f(s)
+}
+
 func (s *Session) recoverHandler(call string) {
 	if v := recover(); v != nil {
 		s.server.log.Error("handler panicked", "sid", s.shortID(), "call", call, "err", v, "stack", string(debug.Stack()))

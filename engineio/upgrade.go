@@ -102,5 +102,8 @@ func (s *Session) upgrade(c *wsConn) bool {
 	if handover != nil {
 		<-handover
 	}
+	if s.server.cfg.OnUpgrade != nil {
+		s.call("upgrade", s.server.cfg.OnUpgrade)
+	}
 	return true
 }

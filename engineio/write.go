@@ -48,14 +48,14 @@ func (s *Session) flush(b *batch) {
 	}
 	s.mu.Lock()
 	s.out.Advance(n)
-	stalled := n < len(p)
+	stalled, empty := n < len(p), s.out.Empty()
 	switch {
 	case stalled:
 		s.writer, s.behind = writerStalled, true
 		if !c.Watched() {
 			s.server.wg.Go(s.writeWaiting)
 		}
-	case s.out.Empty():
+	case empty:
 		s.writer, s.behind = writerIdle, false
 	default:
 		// Behind the others, lest one session's megabytes hold them up.
@@ -66,13 +66,16 @@ func (s *Session) flush(b *batch) {
 	if stalled && c.Watched() {
 		c.NotifyWritable()
 	}
-	s.written()
+	s.written(empty)
 }
 
-// written is called after a write. When the last frame of a session that is closing has left, only the
-// peer's own goodbye is still to come.
-func (s *Session) written() {
+// written is called after a write, after which the outbox was empty or not. When the last frame of a session
+// that is closing has left, only the peer's own goodbye is still to come.
+func (s *Session) written(empty bool) {
 	if s.state.Load() != stateClosing {
+		if empty {
+			s.drained()
+		}
 		return
 	}
 	s.mu.Lock()
@@ -106,10 +109,18 @@ func (s *Session) writeWaiting() {
 	}
 	s.mu.Lock()
 	s.out.Advance(n)
-	s.writer, s.behind = writerIdle, !s.out.Empty()
+	empty := s.out.Empty()
+	s.writer, s.behind = writerIdle, !empty
 	s.scheduleLocked()
 	s.mu.Unlock()
-	s.written()
+	s.written(empty)
+}
+
+// drained tells Config.OnDrain of a session that is still open.
+func (s *Session) drained() {
+	if f := s.server.cfg.OnDrain; f != nil && s.state.Load() == stateOpen {
+		s.call("drain", f)
+	}
 }
 
 // writeBlocking writes until nothing waits, on a connection that cannot be written without blocking.
@@ -121,7 +132,7 @@ func (s *Session) writeBlocking() {
 		if s.out.Empty() || s.state.Load() == stateClosed {
 			s.writer = writerIdle
 			s.mu.Unlock()
-			s.written()
+			s.written(true)
 			return
 		}
 		c := s.ws.conn

@@ -292,3 +292,21 @@ func (l listener) Accept() (net.Conn, error) {
 
 func (l listener) Close() error   { close(l.done); return nil }
 func (l listener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// The engine's hook and the socket speak of one session.
+func TestUpgradeIsToldOfASocketsSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		upgraded := make(chan string, 10)
+		w := newWorldWith(t, engineio.Config{OnUpgrade: func(s *engineio.Session) { upgraded <- s.ID() + " " + s.Transport() }})
+		joined := make(chan *socketio.Socket, 1)
+		w.server.Of("/").OnConnect(func(_ context.Context, s *socketio.Socket) { joined <- s })
+		sid := w.open()
+		w.post(sid, "40")
+		s := <-joined
+		before := s.Transport()
+		w.upgrade(sid)
+		if got, want := before+", "+<-upgraded, "polling, "+s.SessionID()+" websocket"; got != want || s.Transport() != "websocket" || len(upgraded) > 0 {
+			t.Errorf("got %s, and the socket over %s, want %s", got, s.Transport(), want)
+		}
+	})
+}

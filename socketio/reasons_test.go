@@ -120,6 +120,9 @@ func TestHandshake(t *testing.T) {
 					w.post(sid[:20], "40")
 				}
 				h := <-handshakes
+				if want := fmt.Sprintf("/socket.io/?EIO=%d&transport=polling&room=a%%20b", revision); h.URL != want {
+					t.Errorf("got the URL %q, want %q", h.URL, want)
+				}
 				if h.Header.Get("X-Token") != "abc" || h.Query.Get("room") != "a b" || h.Query.Get("EIO") != fmt.Sprint(revision) ||
 					h.Host != "server" || h.RemoteAddr == "" || h.Secure || !h.Time.Equal(start) {
 					t.Errorf("got %+v", h)

@@ -57,6 +57,10 @@ func newSocket(ns *Namespace, name string, c *conn, auth json.RawMessage) *Socke
 // as that client.
 func (s *Socket) ID() string { return s.id }
 
+// SessionID is that of the Engine.IO session below, which all sockets of one client share: for the functions of
+// Config.Engine, which know the session only. Whoever has it can speak as the client.
+func (s *Socket) SessionID() string { return s.conn.sess.ID() }
+
 // label is what may be logged of the id.
 func (s *Socket) label() string { return s.conn.dialect.label(s.id) }
 

@@ -93,6 +93,9 @@ func TestHandshakeIsKeptWhole(t *testing.T) {
 	if h.Host != r.Host || h.RemoteAddr != r.RemoteAddr || !h.Secure {
 		t.Errorf("got %q, %q, secure %v, want %q, %q, true", h.Host, h.RemoteAddr, h.Secure, r.Host, r.RemoteAddr)
 	}
+	if want := "/?a=1&a=2&b=%F0%9F%98%80&c"; h.URL != want {
+		t.Errorf("got the URL %q, want %q", h.URL, want)
+	}
 	h.Header.Set("X-Many", "changed")
 	if got := kept.Handshake().Header.Get("X-Many"); got != "one" {
 		t.Errorf("got %q after another caller's change, want one", got)

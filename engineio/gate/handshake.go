@@ -11,6 +11,7 @@ import (
 // A Handshake is what is kept of the request that opened a session.
 type Handshake struct {
 	Header     http.Header // the fields of the request, without those that only open a WebSocket
+	URL        string      // path and query as they came, such as "/socket.io/?EIO=4&transport=polling"
 	Query      url.Values
 	Host       string
 	RemoteAddr string
@@ -20,7 +21,7 @@ type Handshake struct {
 
 // A KeptHandshake is a Handshake in as little memory as it takes: an idle client is mostly that. It is its
 // time, and then strings, each after its length: the address, the host, "s" if the request was secure, the
-// query, and the names and values of the header's fields.
+// path and query, and the names and values of the header's fields.
 type KeptHandshake string
 
 // notKept says which fields of a request are of no use once a WebSocket is open (RFC 6455, section 4.1).
@@ -41,7 +42,7 @@ func KeepHandshake(r *http.Request) KeptHandshake {
 	if r.TLS != nil {
 		secure = "s"
 	}
-	b = appendString(appendString(b, secure), r.URL.RawQuery)
+	b = appendString(appendString(b, secure), r.URL.RequestURI())
 	for name, values := range r.Header {
 		if notKept(name) {
 			continue
@@ -66,7 +67,8 @@ func (k KeptHandshake) Handshake() *Handshake {
 	h.Host, b = cutString(b)
 	secure, b := cutString(b)
 	h.Secure = secure != ""
-	query, b := cutString(b)
+	h.URL, b = cutString(b)
+	_, query, _ := strings.Cut(h.URL, "?")
 	h.Query, _ = url.ParseQuery(query) // what it could make out
 	for len(b) > 0 {
 		var name, value string
