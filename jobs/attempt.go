@@ -52,7 +52,7 @@ func (e *Engine) runAttempt(lease Lease, worker Worker, last Record, pos Positio
 	}
 	started := nextRecord(last, EventStarted, map[string]string{"worker": e.node}, func(j *Job) {
 		j.State, j.Attempt, j.Worker = Running, j.Attempt+1, e.node
-		j.Progress = nil
+		j.Progress, j.Warnings = nil, 0
 	})
 	a := &attempt{engine: e, lease: lease, last: last, outcome: make(chan outcome, 1), renewAt: time.Now().Add(LeaseTime / 3)}
 	a.run = &Run{
@@ -282,11 +282,20 @@ func (a *attempt) complete(result json.RawMessage) {
 	if len(result) <= maxInlineResult {
 		data["result"] = result
 	}
+	a.run.mu.Lock()
+	warnings := a.run.warnings
+	a.run.mu.Unlock()
+	if warnings > 0 {
+		data["warnings"] = warnings
+	}
 	a.end(EventCompleted, data, func(j *Job) {
 		j.State, j.Result, j.Error = Completed, result, nil
 		if j.Progress != nil && j.Progress.Total != nil {
 			p := *j.Progress
-			p.Percent, p.EtaMs = new(100.0), nil
+			p.EtaMs = nil
+			if warnings == 0 || p.Done >= *p.Total {
+				p.Percent = new(100.0) // else it would claim what was not done
+			}
 			j.Progress = &p
 		}
 	})
@@ -296,7 +305,7 @@ func (a *attempt) complete(result json.RawMessage) {
 func (a *attempt) handBack() {
 	a.end(EventQueued, map[string]string{"reason": "the node that ran the job stops"}, func(j *Job) {
 		j.State, j.Attempt, j.Worker = Queued, j.Attempt-1, ""
-		j.Progress, j.StartedAt = nil, nil
+		j.Progress, j.StartedAt, j.Warnings = nil, nil, 0
 	})
 }
 

@@ -106,6 +106,7 @@ type meter struct {
 	count   int
 	average float64 // of the seconds from first to the end, by estimate; to be divided by weight
 	weight  float64 // 1-(1-etaWeight)^n: corrects the bias of an average that starts at zero
+	percent float64 // the highest so far
 }
 
 type sample struct {
@@ -117,7 +118,7 @@ type sample struct {
 // that it is not known.
 func (m *meter) add(now time.Time, r report) (rate *float64, etaMs *int64) {
 	if n := len(m.samples); n > 0 && r.done < m.samples[n-1].done {
-		*m = meter{} // the worker has started over
+		*m = meter{percent: m.percent} // the worker has started over
 	}
 	if m.count == 0 {
 		m.first = now
@@ -166,7 +167,9 @@ func (m *meter) progress(now time.Time, r report, step *Step) *Progress {
 	p.Rate, p.EtaMs = m.add(now, r)
 	if r.total > 0 {
 		p.Total = new(r.total)
-		p.Percent = new(min(highestPercent, math.Floor(r.done/r.total*1000)/10))
+		// Work may turn out to be more than was thought; to whoever watches, what is done stays done.
+		m.percent = max(m.percent, min(highestPercent, math.Floor(r.done/r.total*1000)/10))
+		p.Percent = new(m.percent)
 	}
 	return p
 }

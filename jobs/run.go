@@ -39,6 +39,7 @@ type Run struct {
 	progress  throttle
 	log       lines.Buffer
 	artifacts []Artifact
+	warnings  int64
 	armed     time.Time    // when the attempt's goroutine looks again by itself
 	order     *cancelOrder // nil: nobody wants the job cancelled
 	told      bool         // the log says that someone does
@@ -91,6 +92,17 @@ func (r *Run) Step(index, count int, name string) {
 	r.mu.Unlock()
 	if early {
 		r.poke()
+	}
+}
+
+// Warn counts n things that the job could not do, such as files that cannot be read, and went on without. The
+// job's snapshot has their number, so that lists show it; say in the log what they are. Who could do nothing
+// at all returns an error instead. Watchers learn of the number with the job's next event.
+func (r *Run) Warn(n int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.over {
+		r.warnings += n
 	}
 }
 
@@ -161,6 +173,7 @@ func (r *Run) owns(job *Job) bool {
 func (r *Run) annotate(job *Job) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	job.Warnings = r.warnings
 	if len(r.artifacts) == 0 {
 		return
 	}

@@ -453,6 +453,8 @@ export interface Job {
   args?: unknown;
   progress?: JobProgress;
   result?: unknown;
+  /** what the attempt could not do, and went on */
+  warnings?: number;
   error?: JobError;
   artifacts?: JobArtifact[];
   cancelRequested?: boolean;
@@ -473,8 +475,8 @@ export type JobState =
   | "cancelled";
 
 /**
- * JobProgress is how far a job is. `percent`, `rate` and ETA are computed by the engine; `percent` is below 100
- * until the job has completed.
+ * JobProgress is how far a job is. `percent`, `rate` and ETA are computed by the engine. `percent` is below 100 until
+ * the job has completed, and never goes back within a step; a job that completes with warnings keeps what it had.
  */
 export interface JobProgress {
   done: number;

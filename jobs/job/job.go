@@ -80,6 +80,7 @@ type Job struct {
 	Args            json.RawMessage `json:"args,omitempty"` // only where one job is asked for
 	Progress        *Progress       `json:"progress,omitempty"`
 	Result          json.RawMessage `json:"result,omitempty"`
+	Warnings        int64           `json:"warnings,omitempty"` // what the attempt could not do, and went on
 	Error           *Error          `json:"error,omitempty"`
 	Artifacts       []Artifact      `json:"artifacts,omitempty"`
 	CancelRequested bool            `json:"cancelRequested,omitempty"`
@@ -90,8 +91,8 @@ type Job struct {
 	Log             *LogInfo        `json:"log,omitempty"`
 }
 
-// Progress is how far a job is. Percent, Rate and ETA are computed by the engine; Percent is below 100
-// until the job has completed.
+// Progress is how far a job is. Percent, Rate and ETA are computed by the engine. Percent is below 100 until
+// the job has completed, and never goes back within a step; a job that completes with warnings keeps what it had.
 type Progress struct {
 	Done    float64  `json:"done"`
 	Total   *float64 `json:"total,omitempty"` // nil: nobody knows
