@@ -106,6 +106,9 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 	if err := checkData(s.Data); err != nil {
 		return err
 	}
+	if err := checkApart(s.Root, s.Data); err != nil {
+		return err
+	}
 	store, err := natsio.Open(ctx, natsio.Config{
 		Dir:    filepath.Join(s.Data, "jetstream"),
 		Sync:   s.Sync.String(),
@@ -123,7 +126,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 	engine, err := jobs.Open(ctx, jobs.Config{
 		Store:       store,
 		Files:       files,
-		Workers:     workers.All(workers.Config{Roots: s.Root}),
+		Workers:     workers.All(workers.Config{Roots: s.Root, Private: []string{s.Data}}),
 		Concurrency: s.Concurrency,
 		Logger:      log,
 	})
@@ -308,6 +311,16 @@ func checkRoots(roots []string) error {
 		}
 		if err != nil {
 			return fmt.Errorf("cannot read the root %s: %w; name a directory that exists with --root", root, reason(err))
+		}
+	}
+	return nil
+}
+
+// checkApart refuses a root in the data directory, which no job reads.
+func checkApart(roots []string, data string) error {
+	for _, root := range roots {
+		if !workers.Readable(root, data) {
+			return fmt.Errorf("the root %s lies in the data directory %s, which jobs do not read; name another with --root", root, data)
 		}
 	}
 	return nil

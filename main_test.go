@@ -247,6 +247,8 @@ func TestFailedStartGetsOneSentence(t *testing.T) {
 			"cannot read the root " + missing + ": no such file or directory; name a directory that exists with --root"},
 		{"root is a file", []string{"--listen=127.0.0.1:0", "--data", data, "--root", file}, 1,
 			"cannot read the root " + file + ": not a directory; name a directory that exists with --root"},
+		{"a root in the data directory", []string{"--listen=127.0.0.1:0", "--data", data, "--root", data}, 1,
+			"the root " + data + " lies in the data directory " + data + ", which jobs do not read; name another with --root"},
 		{"wrong flag", []string{"--nonsense=80"}, 2, "unknown flag --nonsense; jobcast --help lists what there is"},
 		{"wrong value", []string{"--listen=here"}, 2, `--listen must be an address such as 127.0.0.1:8080, not "here"`},
 		{"missing file", []string{"--config", missing}, 2,
@@ -274,6 +276,48 @@ func TestFailedStartGetsOneSentence(t *testing.T) {
 	}
 	if status, _ := get(t, p.url+"/readyz"); status != http.StatusOK {
 		t.Errorf("the first server after all this: got %d, want 200", status)
+	}
+}
+
+// TestNoJobReadsTheServersOwnData has the data directory below the root, as it is by default.
+func TestNoJobReadsTheServersOwnData(t *testing.T) {
+	base := t.TempDir()
+	if err := os.WriteFile(filepath.Join(base, "mine"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := startServer(t, "--root="+base, "--data="+filepath.Join(base, "data"))
+	post := func(path, contentType, body string) (status int, text string) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", contentType)
+		req.Header.Set("Prefer", "wait=60")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		all, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(all)
+	}
+	if status, text := post("/api/uploads/secret.csv", "text/csv", "a,b\n1,2\n"); status != http.StatusCreated {
+		t.Fatalf("upload: got %d %s", status, text)
+	}
+	_, text := post("/api/jobs", "application/json", `{"kind":"checksum","id":"all","args":{"path":"`+base+`"}}`)
+	if !strings.Contains(text, `"state":"completed"`) || !strings.Contains(text, `"result":{"files":1,`) {
+		t.Errorf("got %s, want one file", text)
+	}
+	if _, sums := get(t, p.url+"/api/jobs/all/artifacts/SHA256SUMS"); !strings.HasSuffix(sums, "  mine\n") || strings.Count(sums, "\n") != 1 {
+		t.Errorf("got sums\n%s", sums)
+	}
+	for _, body := range []string{`{"kind":"checksum","args":{"path":"data/files"}}`, `{"kind":"csv.profile","args":{"path":"` + base + `/data/files"}}`} {
+		if status, text := post("/api/jobs", "application/json", body); status != http.StatusBadRequest || !strings.Contains(text, "outside of what jobs may read") {
+			t.Errorf("%s: got %d %s", body, status, text)
+		}
 	}
 }
 

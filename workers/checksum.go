@@ -4,14 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path/filepath"
 
 	"jobcast/jobs"
 )
 
 // Checksum computes the SHA-256 of every regular file under a directory, several at once, and leaves
 // them in the artifact SHA256SUMS, which "sha256sum -c" reads in that directory. Symbolic links are not
-// followed. A file that cannot be read costs a line of the job's log, not the job.
+// followed. A file that cannot be read costs a line of the job's log and is one of its warnings; the job fails
+// only if there are files or directories and none of them can be read.
 var Checksum = jobs.NewKind[ChecksumArgs, ChecksumResult]("checksum").Described(jobs.About[ChecksumArgs]{
 	Title:    "Checksum",
 	Sentence: "SHA-256 of every file in a directory",
@@ -78,24 +78,18 @@ func findSummable(rs roots, path string) (place, error) {
 
 // sumPlace does all the work of Checksum but its artifact.
 func sumPlace(ctx context.Context, to reporter, p place) ([]fileSum, ChecksumResult, error) {
-	root, files, failed := p.root, []fileSum{{name: p.name, size: p.info.Size()}}, int64(0)
+	files, failed := []fileSum{{name: p.name, size: p.info.Size()}}, int64(0)
 	to.Step(1, 2, "Find files")
 	if p.info.IsDir() {
-		// From here on a link cannot even lead out of the directory that was asked for.
-		sub, err := p.root.OpenRoot(p.name)
-		if err != nil {
-			return nil, ChecksumResult{}, fmt.Errorf("open the directory: %w", err)
-		}
-		defer sub.Close()
-		f := finder{root: sub, to: to, found: meter{to: to, unit: "file"}}
+		f := finder{in: p, to: to, found: meter{to: to, unit: "file"}}
 		if err := f.find(ctx); err != nil {
 			return nil, ChecksumResult{}, err
 		}
-		root, files, failed = sub, f.files, f.failed
+		files, failed = f.files, f.failed
 	}
 
 	to.Step(2, 2, "Read")
-	s := summer{root: root, to: to, files: files, read: meter{to: to, unit: "byte"}}
+	s := summer{in: p, to: to, files: files, read: meter{to: to, unit: "byte"}}
 	if err := s.sum(ctx); err != nil {
 		return nil, ChecksumResult{}, err
 	}
@@ -108,8 +102,19 @@ func sumPlace(ctx context.Context, to reporter, p place) ([]fileSum, ChecksumRes
 		res.Files++
 		res.Bytes += f.size
 	}
+	if res.Failed > 0 && res.Files == 0 {
+		return nil, res, &jobs.Error{Type: "NothingRead", Message: nothingRead(res.Failed)}
+	}
+	to.Warn(res.Failed)
 	if !p.info.IsDir() {
-		files[0].name = filepath.Base(p.name)
+		files[0].name = p.base
 	}
 	return files, res, nil
+}
+
+func nothingRead(failed int64) string {
+	if failed == 1 {
+		return "The only file or directory there cannot be read; the log says why. Make it readable for the server."
+	}
+	return fmt.Sprintf("None of %d files and directories can be read; the log says why. Make them readable for the server.", failed)
 }

@@ -29,6 +29,8 @@ type recorder struct {
 	logs []string
 	last [2]float64 // done and total of the newest report
 	unit string
+
+	warnings int64
 }
 
 var _ reporter = (*recorder)(nil)
@@ -52,6 +54,12 @@ func (r *recorder) Log(level slog.Level, text string, attrs ...slog.Attr) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.logs = append(r.logs, strings.TrimSpace(fmt.Sprintln(level, text, attrs)))
+}
+
+func (r *recorder) Warn(n int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.warnings += n
 }
 
 // logged returns the lines so far, sorted: files are read in any order.
@@ -79,7 +87,7 @@ func makeTree(t *testing.T, files map[string]string) string {
 
 // sumPath sums what is at a path of a root, and returns the text of SHA256SUMS too.
 func sumPath(ctx context.Context, to reporter, root, path string) (ChecksumResult, string, error) {
-	p, err := findSummable(newRoots([]string{root}), path)
+	p, err := findSummable(newRoots(Config{Roots: []string{root}}), path)
 	if err != nil {
 		return ChecksumResult{}, "", err
 	}
@@ -203,8 +211,8 @@ func TestChecksumCopesWithFilesThatChange(t *testing.T) {
 	if sums != want {
 		t.Errorf("got %s\nwant %s", sums, want)
 	}
-	if rec.last != [2]float64{11, 11} {
-		t.Errorf("got progress %v, want 11 of 11", rec.last)
+	if rec.last != [2]float64{11, 27} || rec.warnings != 4 {
+		t.Errorf("got progress %v with %d warnings, want 11 of 27 with 4: what cannot be read is not done", rec.last, rec.warnings)
 	}
 	logs := rec.logged()
 	for i, want := range []string{
@@ -280,7 +288,7 @@ func TestPathsAreRefused(t *testing.T) {
 	must(t, os.Symlink("loop1", filepath.Join(dir, "loop2")))
 	must(t, os.Symlink("sub", filepath.Join(dir, "inside")))
 	must(t, syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o644))
-	rs := newRoots([]string{dir, second})
+	rs := newRoots(Config{Roots: []string{dir, second}})
 	for _, tt := range []struct{ path, want string }{
 		{"nothing", "There is nothing at"},
 		{"sub/nothing", "There is nothing at"},
@@ -322,8 +330,8 @@ func TestPathsAreRefused(t *testing.T) {
 			t.Errorf("%q: got %v", path, err)
 			continue
 		}
-		if got := filepath.Base(p.name); p.name != "." && got != want || p.name == "." && want != "" {
-			t.Errorf("%q: got %s, want %s", path, p.name, want)
+		if got := strings.TrimPrefix(p.base, "."); got != want {
+			t.Errorf("%q: got %s, want %s", path, got, want)
 		}
 		if path == "both" && p.info.Size() != int64(len("first")) {
 			t.Errorf("both: got the file of the second root")

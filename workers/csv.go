@@ -140,7 +140,7 @@ func openCSV(rs roots, r *jobs.Run, args CSVArgs) (io.ReadCloser, int64, error) 
 		return nil, 0, failure(err)
 	}
 	defer p.Close()
-	f, info, err := openFile(p.root, p.name)
+	f, info, err := openFile(p.dir, p.name)
 	if err != nil {
 		return nil, 0, fmt.Errorf("open the file: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"unicode"
@@ -18,25 +19,78 @@ import (
 const maxPath = 4096
 
 // roots are the directories that jobs may read. Every access goes through an os.Root, so that neither
-// ".." nor a symbolic link leads out, whatever is moved about meanwhile.
+// ".." nor a symbolic link leads out, whatever is moved about meanwhile; and through openDir, which opens
+// none of the private directories, by whatever name or link they are reached.
 type roots struct {
-	dirs []string // absolute and clean
+	dirs    []string // absolute and clean
+	private []string // directories that no job reads
 }
 
-func newRoots(dirs []string) roots {
+func newRoots(cfg Config) roots {
+	dirs := cfg.Roots
 	if len(dirs) == 0 {
 		dirs = []string{"."}
 	}
-	var rs roots
+	rs := roots{private: absolute(cfg.Private)}
+	for _, dir := range absolute(dirs) {
+		if !rs.below(dir) {
+			rs.dirs = append(rs.dirs, dir)
+		}
+	}
+	return rs
+}
+
+// Readable reports whether jobs can read a root though a directory is private: it does not lie in there.
+func Readable(root, private string) bool {
+	return len(newRoots(Config{Roots: []string{root}, Private: []string{private}}).dirs) > 0
+}
+
+// absolute makes paths absolute and clean. Abs fails only where the working directory is gone. The path then
+// stays relative, and find says that nothing is there.
+func absolute(dirs []string) []string {
+	var all []string
 	for _, dir := range dirs {
-		// Abs fails only where the working directory is gone. The root then stays relative, and
-		// find says that nothing is there.
 		if abs, err := filepath.Abs(dir); err == nil {
 			dir = abs
 		}
-		rs.dirs = append(rs.dirs, dir)
+		all = append(all, dir)
 	}
-	return rs
+	return all
+}
+
+// below reports whether a directory is a private one, or lies in one.
+func (rs roots) below(dir string) bool {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	hidden := rs.hidden()
+	for {
+		if info, err := os.Stat(dir); err == nil && hidden.has(info) {
+			return true
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return false
+		}
+		dir = up
+	}
+}
+
+// hidden are the private directories that are there.
+type hidden []fs.FileInfo
+
+func (rs roots) hidden() hidden {
+	var all hidden
+	for _, dir := range rs.private {
+		if info, err := os.Stat(dir); err == nil {
+			all = append(all, info)
+		}
+	}
+	return all
+}
+
+func (h hidden) has(info fs.FileInfo) bool {
+	return slices.ContainsFunc(h, func(p fs.FileInfo) bool { return os.SameFile(p, info) })
 }
 
 // A pathError says in a sentence why a path argument cannot be used, and what to do.
@@ -60,20 +114,26 @@ func failure(err error) error {
 	return err
 }
 
-// A place is what a path argument stands for: name inside of root.
+// A place is what a path argument stands for.
 type place struct {
-	root *os.Root
-	name string // "." is the root itself
-	info fs.FileInfo
+	dir    *os.Root // the directory itself, or the one that the file is in
+	name   string   // of the file in dir; "." stands for dir
+	base   string   // the last part of the argument, which may have been a link
+	info   fs.FileInfo
+	hidden hidden // what is not to be read below dir
 }
 
-func (p place) Close() error { return p.root.Close() }
+func (p place) Close() error { return p.dir.Close() }
 
 // find looks up a path argument: absolute and inside of a root, or relative, which is tried in each root
-// in order. "" and "." are the first root. The error is a pathError, and else the place must be closed.
+// in order. "" and "." are the first root. What is found can be read. The error is what refusal and failure
+// take; without one the place must be closed.
 func (rs roots) find(arg string) (place, error) {
 	if err := checkPath(arg); err != nil {
 		return place{}, err
+	}
+	if len(rs.dirs) == 0 {
+		return place{}, pathError("There is nothing that jobs may read. Whoever runs the server must name a root outside of its data directory.")
 	}
 	if arg == "" || arg == "." {
 		return rs.look(rs.dirs[:1], ".", arg)
@@ -81,11 +141,11 @@ func (rs roots) find(arg string) (place, error) {
 	if !filepath.IsAbs(arg) {
 		name := filepath.Clean(arg)
 		if !filepath.IsLocal(name) {
-			return place{}, rs.outside(arg)
+			return place{}, outside(arg)
 		}
 		return rs.look(rs.dirs, name, arg)
 	}
-	var err error = rs.outside(arg)
+	err := outside(arg)
 	for i, dir := range rs.dirs {
 		name, relErr := filepath.Rel(dir, arg)
 		if relErr != nil || !filepath.IsLocal(name) {
@@ -103,7 +163,7 @@ func (rs roots) find(arg string) (place, error) {
 func (rs roots) look(dirs []string, name, arg string) (place, error) {
 	var trouble error // the first one other than that nothing is there
 	for _, dir := range dirs {
-		p, err := lookIn(dir, name)
+		p, err := lookIn(dir, name, rs.hidden())
 		if err == nil {
 			return p, nil
 		}
@@ -113,33 +173,30 @@ func (rs roots) look(dirs []string, name, arg string) (place, error) {
 	}
 	switch {
 	case trouble == nil:
-		return place{}, pathError(fmt.Sprintf("There is nothing at %s. Check the spelling; a relative path starts in %s.", quote(arg), rs))
+		return place{}, pathError(fmt.Sprintf("There is nothing at %s. Check the spelling; a relative path starts in one of the server's roots.", quote(arg)))
+	case errors.Is(trouble, errHidden):
+		return place{}, outside(arg)
 	case errors.Is(trouble, fs.ErrPermission):
 		return place{}, pathError(fmt.Sprintf("The server is not allowed to read %s. Change its permissions, or use another path.", quote(arg)))
+	case errors.Is(trouble, errLeadsOut):
+		return place{}, pathError(fmt.Sprintf("The path %s cannot be followed: a symbolic link leads out of the server's roots. Use one that stays inside; a link must be relative.", quote(arg)))
+	case exhausted(trouble):
+		p := jobs.NewProblem(jobs.CodeUnavailable, "the server has too many files open at the moment, so try again later")
+		p.RetryAfterMs = 1000
+		return place{}, p
 	default:
-		return place{}, pathError(fmt.Sprintf("The path %s cannot be followed (%v). Use one that stays in %s, with its symbolic links; a link must be relative.", quote(arg), cause(trouble), rs))
+		return place{}, pathError(fmt.Sprintf("The path %s cannot be followed (%v). Use another path.", quote(arg), cause(trouble)))
 	}
 }
 
-func lookIn(dir, name string) (place, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return place{}, err
-	}
-	info, err := root.Stat(name)
-	if err != nil {
-		root.Close()
-		return place{}, err
-	}
-	return place{root, name, info}, nil
+// exhausted reports whether an error says nothing about a path, but that the system has run out of something.
+func exhausted(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
 
-func (rs roots) outside(arg string) error {
-	return pathError(fmt.Sprintf("The path %s is outside of what jobs may read. Use a path in %s.", quote(arg), rs))
+func outside(arg string) error {
+	return pathError(fmt.Sprintf("The path %s is outside of what jobs may read. Use a path inside of one of the server's roots.", quote(arg)))
 }
-
-// String lists the roots for a sentence.
-func (rs roots) String() string { return strings.Join(rs.dirs, " or ") }
 
 // checkPath refuses what no honest path holds: such bytes would forge lines of logs, or cut a name short
 // where the system reads it.
@@ -163,22 +220,4 @@ func cause(err error) error {
 		return e.Err
 	}
 	return err
-}
-
-// openFile opens a regular file, and nothing that has taken its place meanwhile: opening a named pipe
-// would block until someone writes, which O_NONBLOCK prevents.
-func openFile(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is no longer a regular file")
-	}
-	if err != nil {
-		f.Close()
-		return nil, nil, err
-	}
-	return f, info, nil
 }

@@ -19,7 +19,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"jobcast/jobs"
 )
@@ -29,6 +28,10 @@ const (
 	maxFiles = 2_000_000
 	// readChunk is how many bytes are read at once, between two looks at whether the job is cancelled.
 	readChunk = 256 << 10
+	// maxNames bounds the same, in bytes of all their paths.
+	maxNames = 512 << 20
+	// maxHandles is how many directories one job keeps open, all its readers together.
+	maxHandles = 64
 	// maxGrowth is how many bytes a file may grow while it is read. One that is written faster than
 	// it is read would else never end; beyond this it counts as failed.
 	maxGrowth = 64 << 20
@@ -42,24 +45,27 @@ type fileSum struct {
 	failed bool
 }
 
-// finder lists the regular files under a root.
+// finder lists the regular files under a directory.
 type finder struct {
-	root   *os.Root
+	in     place
 	to     reporter
 	found  meter
 	files  []fileSum
 	failed int64 // directories and files that could not be looked at
+	names  int64 // bytes of all paths found
 
-	links, specials int64 // skipped
+	links, specials, own int64 // skipped
 }
 
 // find fills in files, sorted by the bytes of their names. The error is ctx's, or that there are too many.
 func (f *finder) find(ctx context.Context) error {
+	t := trail{root: f.in.dir, hidden: f.in.hidden, limit: maxHandles}
+	defer t.close()
 	for dirs := []string{"."}; len(dirs) > 0; {
 		dir := dirs[len(dirs)-1]
 		dirs = dirs[:len(dirs)-1]
 		var err error
-		if dirs, err = f.list(ctx, dir, dirs); err != nil {
+		if dirs, err = f.list(ctx, &t, dir, dirs); err != nil {
 			return err
 		}
 	}
@@ -68,12 +74,23 @@ func (f *finder) find(ctx context.Context) error {
 		f.to.Log(slog.LevelInfo, "Skipped symbolic links, which are not followed, and special files",
 			slog.Int64("links", f.links), slog.Int64("special", f.specials))
 	}
+	if f.own > 0 {
+		f.to.Log(slog.LevelInfo, "Skipped the server's own data, which jobs do not read")
+	}
 	return nil
 }
 
 // list adds the files of one directory to f and its directories to dirs.
-func (f *finder) list(ctx context.Context, dir string, dirs []string) ([]string, error) {
-	d, err := f.root.OpenFile(dir, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+func (f *finder) list(ctx context.Context, t *trail, dir string, dirs []string) ([]string, error) {
+	at, err := t.to(dir)
+	if errors.Is(err, errHidden) {
+		f.own++
+		return dirs, nil
+	}
+	var d *os.File
+	if err == nil {
+		d, err = at.Open(".")
+	}
 	if err != nil {
 		f.fail(dir, err)
 		return dirs, nil
@@ -87,6 +104,7 @@ func (f *finder) list(ctx context.Context, dir string, dirs []string) ([]string,
 		before := len(f.files)
 		for _, e := range entries {
 			name := path.Join(dir, e.Name())
+			f.names += int64(len(name))
 			switch {
 			case e.IsDir():
 				dirs = append(dirs, name)
@@ -96,7 +114,7 @@ func (f *finder) list(ctx context.Context, dir string, dirs []string) ([]string,
 				f.specials++
 			default:
 				// Not e.Info: before Go 1.26.1 that could be tricked to look outside of the root.
-				info, err := f.root.Lstat(name)
+				info, err := at.Lstat(e.Name())
 				if err != nil {
 					f.fail(name, err)
 					continue
@@ -104,8 +122,8 @@ func (f *finder) list(ctx context.Context, dir string, dirs []string) ([]string,
 				f.files = append(f.files, fileSum{name: name, size: info.Size()})
 			}
 		}
-		if len(f.files)+len(dirs) > maxFiles {
-			return nil, &jobs.Error{Type: "TooManyFiles", Message: fmt.Sprintf("The directory holds more than %d files. Give one of the directories below it.", maxFiles)}
+		if len(f.files)+len(dirs) > maxFiles || f.names > maxNames {
+			return nil, &jobs.Error{Type: "TooManyFiles", Message: fmt.Sprintf("The directory holds more than %d files, or their paths more than %d bytes. Give one of the directories below it.", maxFiles, maxNames)}
 		}
 		f.found.add(int64(len(f.files)-before), func() string { return show(dir) })
 		if err == io.EOF {
@@ -129,7 +147,7 @@ func logUnreadable(to reporter, name string, err error) {
 
 // summer reads files and fills in their sums.
 type summer struct {
-	root  *os.Root
+	in    place
 	to    reporter
 	files []fileSum // each reader owns the one that it took
 	read  meter
@@ -147,7 +165,8 @@ func (s *summer) sum(ctx context.Context) error {
 	}
 	s.read.correct(total)
 	var readers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(s.files)) {
+	count := min(runtime.GOMAXPROCS(0), len(s.files))
+	for range count {
 		readers.Go(func() {
 			// A panic in a goroutine would end the process. It must cost this job only.
 			defer func() {
@@ -156,7 +175,7 @@ func (s *summer) sum(ctx context.Context) error {
 					s.panicked.Store(&text)
 				}
 			}()
-			s.sumNext(ctx)
+			s.sumNext(ctx, max(2, maxHandles/count))
 		})
 	}
 	readers.Wait()
@@ -166,8 +185,10 @@ func (s *summer) sum(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// sumNext takes files until there are no more.
-func (s *summer) sumNext(ctx context.Context) {
+// sumNext takes files until there are no more, and keeps so many directories open.
+func (s *summer) sumNext(ctx context.Context, handles int) {
+	t := trail{root: s.in.dir, hidden: s.in.hidden, limit: handles}
+	defer t.close()
 	h, buf := sha256.New(), make([]byte, readChunk)
 	for ctx.Err() == nil {
 		i := s.next.Add(1) - 1
@@ -176,17 +197,19 @@ func (s *summer) sumNext(ctx context.Context) {
 		}
 		f := &s.files[i]
 		h.Reset()
-		n, err := s.sumOne(ctx, h, buf, f.name)
+		n, err := s.sumOne(ctx, &t, h, buf, f)
 		if ctx.Err() != nil {
 			return
 		}
-		// The total was a promise of the walk. What came instead is what counts, so that all files
-		// together end at 100 %.
-		s.read.correct(n - f.size)
 		switch {
 		case err != nil:
+			// What was not read stays in the total: it is not done.
 			f.failed = true
 			logUnreadable(s.to, f.name, err)
+			continue
+		case n < f.size:
+			s.read.correct(n - f.size)
+			fallthrough
 		case n != f.size:
 			s.to.Log(slog.LevelWarn, fmt.Sprintf("%s changed while the job ran; its sum is of what was read", show(f.name)),
 				slog.Int64("foundBytes", f.size), slog.Int64("readBytes", n))
@@ -197,14 +220,24 @@ func (s *summer) sumNext(ctx context.Context) {
 }
 
 // sumOne writes one file into h and returns how many bytes that were.
-func (s *summer) sumOne(ctx context.Context, h hash.Hash, buf []byte, name string) (int64, error) {
-	f, info, err := openFile(s.root, name)
+func (s *summer) sumOne(ctx context.Context, t *trail, h hash.Hash, buf []byte, file *fileSum) (int64, error) {
+	dir, name := path.Split(file.name)
+	at, err := t.to(path.Clean(dir))
+	if err != nil {
+		return 0, err
+	}
+	f, info, err := openFile(at, name)
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
-	message := func() string { return show(name) }
-	return hashAll(ctx, h, f, buf, info.Size()+maxGrowth, func(n int) { s.read.add(int64(n), message) })
+	message, found := func() string { return show(file.name) }, file.size
+	return hashAll(ctx, h, f, buf, info.Size()+maxGrowth, func(n int) {
+		// The total was a promise of the walk: what a file has grown by since comes on top of it.
+		promised := min(int64(n), found)
+		found -= promised
+		s.read.extend(int64(n), int64(n)-promised, message)
+	})
 }
 
 // hashAll writes r into h until its end, and fails once it has given more than limit bytes. It looks at

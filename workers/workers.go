@@ -2,7 +2,7 @@
 // files under a directory, CSVProfile describes a CSV file. A worker only does its work and reports; it
 // does not know who started the job, who watches, or how either is connected.
 //
-// Files are read inside the roots of Config and nowhere else (see roots.go). Memory is bounded for any
+// Files are read inside the roots of Config, outside of its private directories, and nowhere else (see roots.go). Memory is bounded for any
 // input, except that Checksum holds the list of names it found, up to maxFiles.
 //
 // Checksum runs up to GOMAXPROCS readers, which have ended when its job has. Nothing else here starts a
@@ -25,11 +25,14 @@ type Config struct {
 	// Roots are the directories that jobs may read, with all that is under them. A relative path is
 	// tried in each, in this order. Empty means the working directory.
 	Roots []string
+	// Private are directories that no job reads, though they lie in a root or links lead there: the
+	// server's own data. A root that lies in one of them is none.
+	Private []string
 }
 
 // All returns every kind of job of this package, ready to run.
 func All(cfg Config) []jobs.Worker {
-	rs := newRoots(cfg.Roots)
+	rs := newRoots(cfg)
 	return append([]jobs.Worker{newChecksum(rs), newCSVProfile(rs), newTask()}, testKinds()...)
 }
 
@@ -38,6 +41,7 @@ type reporter interface {
 	Progress(done, total float64, unit, message string)
 	Step(index, count int, name string)
 	Log(level slog.Level, text string, attrs ...slog.Attr)
+	Warn(n int64)
 }
 
 var _ reporter = (*jobs.Run)(nil)
@@ -59,10 +63,15 @@ type meter struct {
 }
 
 // add counts n units as done. message is asked for the text to show whenever a new one is due.
-func (m *meter) add(n int64, message func() string) {
+func (m *meter) add(n int64, message func() string) { m.extend(n, 0, message) }
+
+// extend counts n units as done, of which more were not in the total. Both are counted at once: a total that
+// grew on its own would take the share of what is done back.
+func (m *meter) extend(n, more int64, message func() string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.done += n
+	m.total += more
 	if now := time.Now(); now.Sub(m.changed) >= messageInterval {
 		m.changed, m.message = now, message()
 	}
