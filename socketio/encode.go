@@ -22,19 +22,33 @@ type Args struct {
 	Attachments [][]byte
 }
 
-var errArgs = errors.New("socketio: arguments are not JSON, or their placeholders do not fit the attachments")
+var (
+	errArgs        = errors.New("socketio: arguments are not JSON, or their placeholders do not fit the attachments")
+	errPlaceholder = errors.New(`socketio: a member "_placeholder": true beside bytes can be sent in msgpack only, name it differently`)
+)
 
 // check returns an error for what a client would take for a violation of the protocol.
 func (a *Args) check() error {
+	packedOnly, err := a.inspect()
+	if packedOnly {
+		err = errPlaceholder
+	}
+	return err
+}
+
+// inspect is check of arguments that msgpack may have to say, as it alone can.
+func (a *Args) inspect() (packedOnly bool, err error) {
 	if len(a.Attachments) > parser.MaxAttachments {
-		return fmt.Errorf("socketio: %d attachments, at most %d fit in a packet", len(a.Attachments), parser.MaxAttachments)
+		return false, fmt.Errorf("socketio: %d attachments, at most %d fit in a packet", len(a.Attachments), parser.MaxAttachments)
 	}
 	for _, arg := range a.JSON {
-		if !parser.Valid(arg, len(a.Attachments)) {
-			return errArgs
+		ok, lookalike := parser.Check(arg, len(a.Attachments))
+		if !ok {
+			return false, errArgs
 		}
+		packedOnly = packedOnly || lookalike
 	}
-	return nil
+	return packedOnly, nil
 }
 
 // An encoder writes packets into a buffer that is used again.
@@ -66,6 +80,7 @@ type outgoing struct {
 	packed   []*engineio.Frame // in msgpack, once somebody needs it
 	way      way
 	volatile bool     // dropped by who cannot take it at once
+	noText   bool     // only msgpack can say it
 	watched  *watched // nil where nobody listens
 }
 
@@ -88,6 +103,7 @@ func encodeFor(w way, t parser.Type, namespace string, id *uint64, name string, 
 	e.buf.Reset()
 
 	var attachments [][]byte
+	var noText bool
 	if b, ok := v.(*withBytes); ok {
 		args, err := b.encode()
 		if err != nil {
@@ -96,7 +112,8 @@ func encodeFor(w way, t parser.Type, namespace string, id *uint64, name string, 
 		v = &args
 	}
 	if args, ok := v.(*Args); ok {
-		if err := args.check(); err != nil {
+		var err error
+		if noText, err = args.inspect(); err != nil {
 			return nil, err
 		}
 		attachments = args.Attachments
@@ -124,7 +141,9 @@ func encodeFor(w way, t parser.Type, namespace string, id *uint64, name string, 
 		e.buf.WriteByte(']')
 	}
 
-	return newOutgoing(w, bytes.Clone(e.buf.Bytes()), attachments), nil
+	out := newOutgoing(w, bytes.Clone(e.buf.Bytes()), attachments)
+	out.noText = noText
+	return out, nil
 }
 
 func newOutgoing(w way, text []byte, attachments [][]byte) *outgoing {
@@ -176,10 +195,17 @@ func (c *conn) form(o *outgoing) packet {
 	if c.packed {
 		return packet{o.pack(), o.volatile}
 	}
+	if o.noText {
+		return packet{}
+	}
 	return packet{o.frames, o.volatile}
 }
 
 func (c *conn) sendPacket(p packet) error {
+	if p.frames == nil {
+		c.srv.log.Debug("packet is not for JSON", "sid", c.sid(), "err", errPlaceholder)
+		return errPlaceholder
+	}
 	if p.volatile {
 		c.sess.SendVolatile(p.frames...)
 		return nil

@@ -2,6 +2,8 @@ package socketio
 
 import (
 	"context"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -140,6 +142,90 @@ func TestMsgpackRefused(t *testing.T) {
 		p.sendPacked(`0`)
 		p.wantClosed(ParseError)
 	})
+}
+
+// A key _placeholder is the mark of another format: here it is a key like any other, whatever it says and
+// whether bytes are beside it.
+func TestMsgpackKeyPlaceholder(t *testing.T) {
+	packedBubble(t, func(t *testing.T, srv *Server) {
+		ns := srv.Of("/")
+		ns.AllowMsgpack()
+		type typed struct {
+			Data []byte `json:"data"`
+			Meta any    `json:"meta"`
+		}
+		ns.Handle(NewCall[typed, typed]("typed").On(func(_ context.Context, _ *Socket, req typed) (typed, error) { return req, nil }))
+		ns.HandleAny(func(_ context.Context, _ *Socket, _ string, args Args) (Args, error) { return args, nil })
+		p := dialPacked(t, srv, "/")
+		mark := func(value, more string) string { return "ac5f706c616365686f6c646572" + value + more }
+		for name, object := range map[string]string{
+			"false":                     "81" + mark("c2", ""),
+			"true":                      "81" + mark("c3", ""),
+			"true, and its number":      "82" + mark("c3", "a36e756d00"),
+			"a number, then true":       "82" + "a36e756d00" + mark("c3", ""),
+			"true, and another number":  "82" + mark("c3", "a36e756d09"),
+			"true, and a larger number": "82" + mark("c3", "a36e756dce7fffffff"),
+			"an object":                 "81" + mark("80", ""),
+		} {
+			said := func(head, arg string) string {
+				return "84a474797065" + head + "a36e7370a12fa464617461" + arg + "a2696401"
+			}
+			back := func(arg string) string { return "b84a474797065" + "03" + "a36e7370a12fa2696401" + "a4646174619" + arg }
+			for _, tt := range []struct{ event, arg, want string }{
+				{"a178", object, "1" + object},
+				{"a178", "92" + object + "c40142", "192" + object + "c40142"},
+				{"a57479706564", "82a464617461c40142a46d657461" + object, "182a464617461c40142a46d657461" + object},
+			} {
+				p.message(engineio.Message{Binary: true, Data: unhex(t, said("02", "92"+tt.event+tt.arg))})
+				got := p.take()
+				// encoding/json sorts the members of a map, and MessagePack has them in no order.
+				if name == "a number, then true" && tt.event != "a178" {
+					tt.want = strings.Replace(tt.want, object, "82"+mark("c3", "a36e756d00"), 1)
+				}
+				if want := back(tt.want); len(got) != 1 || got[0] != want {
+					t.Errorf("%s: got %q, want %q", name, got, want)
+				}
+				p.wantClosed("")
+			}
+		}
+	})
+}
+
+// What JSON cannot say is not said wrong to those who speak it: there such a key beside bytes is their mark.
+func TestKeyPlaceholderForJSON(t *testing.T) {
+	packedBubble(t, func(t *testing.T, srv *Server) {
+		ns := srv.Of("/")
+		ns.AllowMsgpack()
+		type typed struct {
+			Data []byte         `json:"data"`
+			Meta map[string]any `json:"meta"`
+		}
+		event := NewEvent[typed]("x")
+		plain, s := join(t, srv, "/")
+		packed := dialPacked(t, srv, "/")
+		forged := typed{[]byte{1}, map[string]any{"_placeholder": true, "num": 0}}
+		if err := event.Emit(s, forged); !errors.Is(err, errPlaceholder) {
+			t.Errorf("got %v, want %v", err, errPlaceholder)
+		}
+		event.Emit(ns, forged)
+		event.Emit(ns, typed{nil, forged.Meta})
+		event.Emit(ns, typed{[]byte{2}, map[string]any{"_placeholder": false}})
+		plain.want(`2["x",{"data":null,"meta":{"_placeholder":true,"num":0}}]`,
+			`51-["x",{"data":{"_placeholder":true,"num":0},"meta":{"_placeholder":false}}]`, "b02")
+		if got := packed.take(); len(got) != 3 {
+			t.Errorf("got %d events in msgpack, want 3", len(got))
+		}
+		plain.wantClosed("")
+	})
+}
+
+func unhex(t *testing.T, digits string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(digits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // A broadcast reaches both kinds of clients, is encoded once for each kind that is there, and not at all in

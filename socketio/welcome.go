@@ -24,7 +24,7 @@ type held struct {
 	bytes   int
 }
 
-// A packet is an outgoing in the form that one session takes.
+// A packet is an outgoing in the form that one session takes, without frames if there is none.
 type packet struct {
 	frames   []*engineio.Frame
 	volatile bool

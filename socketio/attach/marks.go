@@ -56,8 +56,10 @@ func (m *marks) valueOf(mark []byte) ([]byte, bool) {
 	return m.values[num], true
 }
 
-// collect writes placeholders in place of the marks in JSON, and copies the values that they stand for.
+// collect writes placeholders in place of the marks in JSON, and copies the values that they stand for. What looked
+// like a placeholder before is none (parser.PlainMark).
 func (m *marks) collect(data []byte) (text []byte, attachments [][]byte) {
+	data = bytes.ReplaceAll(data, []byte(`"_placeholder":true`), []byte(parser.PlainMark+":true")) // not in a string, where a backslash precedes each quote
 	prefix := []byte(`"` + base64.StdEncoding.EncodeToString(m.secret[:]))
 	text = make([]byte, 0, len(data)+len(data)/8)
 	for {

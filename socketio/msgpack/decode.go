@@ -260,9 +260,6 @@ func (d *decoder) value(depth int) error {
 			if err != nil {
 				return err
 			}
-			if string(key) == "_placeholder" {
-				return parser.ErrPlaceholder // binary is in its place here
-			}
 			if d.undefined() {
 				continue
 			}
@@ -270,7 +267,11 @@ func (d *decoder) value(depth int) error {
 				d.out = append(d.out, ',')
 			}
 			comma = true
-			d.out = append(parser.AppendString(d.out, key), ':')
+			if string(key) == "_placeholder" && !d.inBase64 { // binary is in its place here
+				d.out = append(d.out, parser.PlainMark+":"...)
+			} else {
+				d.out = append(parser.AppendString(d.out, key), ':')
+			}
 			if err := d.value(depth + 1); err != nil {
 				return err
 			}

@@ -106,7 +106,6 @@ func TestDecodeRefuses(t *testing.T) {
 		"timestamp of three bytes": {event("c703ff000000"), ErrTag},
 		"key":                      {event("8101a161"), ErrKey},
 		"not UTF-8":                {event("a1ff"), parser.ErrUTF8},
-		"placeholder":              {event("82 ac5f706c616365686f6c646572 c3 a36e756d 00"), parser.ErrPlaceholder},
 		"type":                     {"82 a474797065 05 a36e7370 a12f", parser.ErrType},
 		"no type":                  {"81 a36e7370 a12f", parser.ErrType},
 		"no namespace":             {"81 a474797065 00", parser.ErrNamespace},

@@ -83,13 +83,14 @@ func (l *Lexer) Placeholder() (num int, ok bool) {
 		case t.Kind != ':':
 			return 0, false
 		}
-		name, _ := text(inner.Data[t.Start:t.End])
+		key := inner.Data[t.Start:t.End]
+		name, _ := text(key)
 		t, ok = inner.Next()
 		switch {
 		case !ok:
 			return 0, false
 		case string(name) == "_placeholder":
-			marked = t.Kind == 't'
+			marked = t.Kind == 't' && string(key) != PlainMark
 		case string(name) == "num":
 			n, err := strconv.ParseUint(string(inner.Data[t.Start:t.End]), 10, 31)
 			if num = int(n); err != nil {

@@ -8,13 +8,24 @@ import (
 // Valid reports whether data is one JSON value in UTF-8 whose placeholders, if any, number one of so
 // many attachments. With no attachments nothing is a placeholder.
 func Valid(data []byte, attachments int) bool {
-	s := scanner{data: data, attachments: attachments}
+	ok, _ := Check(data, attachments)
+	return ok
+}
+
+// PlainMark is how the key of a placeholder is written where an object is none but looks like one, and there are
+// attachments beside it: as JSON it is the same key. A packet of text cannot say that, since clients tell no
+// difference.
+const PlainMark = `"\u005fplaceholder"`
+
+// Check is Valid that also reports whether an object would be a placeholder but for a PlainMark.
+func Check(data []byte, attachments int) (ok, lookalike bool) {
+	s := scanner{data: data, attachments: attachments, plainMarks: true}
 	s.space()
 	if !s.value() {
-		return false
+		return false, false
 	}
 	s.space()
-	return s.pos == len(data) && utf8.Valid(data)
+	return s.pos == len(data) && utf8.Valid(data), s.lookalike
 }
 
 // A scanner walks over JSON text and checks it, without decoding anything. Its methods return false at
@@ -23,7 +34,9 @@ type scanner struct {
 	data        []byte
 	pos         int
 	depth       int
-	attachments int // above zero, the placeholders are checked
+	attachments int  // above zero, the placeholders are checked
+	plainMarks  bool // PlainMark makes no placeholder
+	lookalike   bool // but has made an object look like one
 	err         error
 }
 
@@ -210,6 +223,10 @@ func (s *scanner) object() bool {
 			switch name, _ := text(s.data[key:keyEnd]); string(name) {
 			case "_placeholder":
 				marked = string(s.data[start:s.pos]) == "true"
+				if s.plainMarks && string(s.data[key:keyEnd]) == PlainMark {
+					s.lookalike = s.lookalike || marked
+					marked = false
+				}
 			case "num":
 				num = s.data[start:s.pos]
 			}
