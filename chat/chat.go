@@ -119,14 +119,13 @@ func open(ctx context.Context, j journal.Journal, every int) (*Chat, error) {
 		waiting: map[string][]*letter{},
 		claims:  map[string]claim{},
 		marks:   newMarks(),
-		readers: readers{by: map[string]*reader{}},
+		readers: readers{by: map[string]*reader{}, of: map[string]*crowd{}},
 	}
 	c.watcher = Watcher{Said: func(Message) {}, Joined: func(_, _ string) {}, Left: func(_, _ string) {}, Typing: func(_, _ string) {}}
 	if err := c.catchUp(ctx, true); err != nil {
 		return nil, fmt.Errorf("chat: read what was said: %w", err)
 	}
 	c.expireLocked(time.Now()) // nobody else has the chat yet
-	c.readers.trim()
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.wake() // a sweep may be due
 	c.done.Go(c.write)

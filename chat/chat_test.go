@@ -172,9 +172,9 @@ func TestARestartForgetsNothing(t *testing.T) {
 		say(t, nobody, "", "hello")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		c.Next(ctx, "reader", Unknown)
+		c.Next(ctx, "a", "reader", Unknown)
 		say(t, nobody, "", "hello, reader")
-		if m, _, ok, _ := c.Next(t.Context(), "reader", Unknown); !ok || m.Text != "hello, reader" {
+		if m, _, ok, _ := c.Next(t.Context(), "a", "reader", Unknown); !ok || m.Text != "hello, reader" {
 			t.Fatalf("got %+v", m)
 		}
 		tell(t, bob, "Ada", "one")

@@ -1,23 +1,11 @@
 package chat
 
 import (
-	"cmp"
 	"context"
-	"maps"
-	"slices"
 	"time"
 	"unicode/utf8"
 
 	"jobcast/limit"
-)
-
-const (
-	// forgetAfter is when a reader who has not asked is forgotten.
-	forgetAfter = 5 * time.Minute
-	// maxReaders bounds the readers; one more is refused.
-	maxReaders = 10_000
-	// maxKey bounds a reader's name, in bytes.
-	maxKey = 200
 )
 
 // rate is what one client may say.
@@ -39,42 +27,25 @@ func (c *Chat) SayFrom(ctx context.Context, address, text string) (Message, erro
 	return said, err
 }
 
-// readers are those who read one message at a time, and leave it to the server how far they are.
-type readers struct {
-	by    map[string]*reader
-	swept time.Time
-}
-
-// A reader has no queue: it is a place in its room, which keeps what there is to read.
-type reader struct {
-	at    uint64 // has been read
-	asked time.Time
-}
-
-func (r *reader) forgotten(now time.Time) bool { return now.Sub(r.asked) > forgetAfter }
-
-// trim lets go of those who are farthest behind, if a journal has more than there may be.
-func (r *readers) trim() {
-	if len(r.by) > maxReaders {
-		names := slices.SortedFunc(maps.Keys(r.by), func(a, b string) int { return cmp.Compare(r.by[a].at, r.by[b].at) })
-		for _, name := range names[:len(names)-maxReaders] {
-			delete(r.by, name)
-		}
-	}
-}
-
 // Next returns the next message of the room Anonymous that a reader has not got, and waits for it until
 // ctx ends; at is the reader's place then. A reader who says by after how far they have read goes on from
 // there. One who says Unknown goes on from where the chat remembers them to be, also after a restart, or,
-// if it does not, with what is said from now on. Who is more than Kept behind misses the oldest.
-func (c *Chat) Next(ctx context.Context, name string, after uint64) (m Message, at uint64, ok bool, err error) {
+// if it does not, with what is said from now on. Who is more than Kept behind misses the oldest. The address is
+// that of the client: it may have so many readers only, and the one that has been silent for longest is
+// forgotten for a new one.
+func (c *Chat) Next(ctx context.Context, address, name string, after uint64) (m Message, at uint64, ok bool, err error) {
 	if len(name) == 0 || len(name) > maxKey || !utf8.ValidString(name) {
 		return m, 0, false, refuse(BadRequest, "a reader's name has 1 to %d bytes", maxKey)
 	}
+	r, err := c.ask(address, name)
+	if err != nil {
+		return m, 0, false, err
+	}
+	defer c.rest(r)
 	for {
-		m, at, more, err := c.next(name, after)
+		m, at, more := c.next(r, after)
 		if more == nil {
-			return m, at, err == nil, err
+			return m, at, true, nil
 		}
 		after = Unknown // it is known now
 		select {
@@ -87,42 +58,73 @@ func (c *Chat) Next(ctx context.Context, name string, after uint64) (m Message, 
 	}
 }
 
-// next is Next without the waiting: until more is closed, if it is not nil.
-func (c *Chat) next(name string, after uint64) (m Message, at uint64, more <-chan struct{}, err error) {
+// ask returns the reader with that name, who is not forgotten before rest is called.
+func (c *Chat) ask(address, name string) (*reader, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	if now.Sub(c.readers.swept) > time.Minute {
-		c.readers.swept = now
-		maps.DeleteFunc(c.readers.by, func(_ string, r *reader) bool { return r.forgotten(now) })
-	}
+	c.readers.forget(now)
 	r := c.readers.by[name]
-	if r == nil || r.forgotten(now) {
-		if r == nil && len(c.readers.by) >= maxReaders {
-			return m, 0, nil, refuse(TooMany, "too many people read right now")
+	if r == nil {
+		gone, ok := c.readers.tooMany(address)
+		if !ok {
+			return nil, refuse(TooMany, "too many people read right now")
 		}
-		r = &reader{at: c.last}
-		c.readers.by[name] = r
-		c.placeLocked(name, r.at)
+		if gone != nil {
+			c.dropReaderLocked(gone)
+		}
+		r = c.readers.add(address, name, c.last, now)
+		_, r.written = c.marks.Places[name] // that there was one of this name, who is gone
+		c.placeLocked(r)
 	}
-	r.asked = now
+	c.readers.begin(r)
+	return r, nil
+}
+
+// rest ends what ask began.
+func (c *Chat) rest(r *reader) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.readers.end(r, time.Now())
+}
+
+// next is Next without the waiting: until more is closed, if it is not nil.
+func (c *Chat) next(r *reader, after uint64) (m Message, at uint64, more <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if after != Unknown {
 		r.at = min(after, c.last)
 	}
 	room := c.roomLocked(Anonymous)
 	past := room.after(r.at)
 	if len(past) == 0 {
-		return m, r.at, room.more, nil
+		return m, r.at, room.more
 	}
 	r.at = past[0].ID
 	if after == Unknown { // who says their place has it
-		c.placeLocked(name, r.at)
+		c.placeLocked(r)
 	}
-	return past[0], r.at, nil, nil
+	return past[0], r.at, nil
 }
 
 // placeLocked has the writer note where a reader is.
-func (c *Chat) placeLocked(name string, at uint64) {
-	c.marks.Places[name] = at
+func (c *Chat) placeLocked(r *reader) {
+	if _, waits := c.marks.Places[r.name]; !waits && r.placed {
+		r.written = true
+	}
+	r.placed = true
+	c.marks.Places[r.name] = r.at
+	c.wake()
+}
+
+// dropReaderLocked makes room for another, and has the writer note it, or not note that there was one: names
+// that come and go do not fill the journal.
+func (c *Chat) dropReaderLocked(r *reader) {
+	c.readers.remove(r)
+	if _, waits := c.marks.Places[r.name]; waits && !r.written {
+		delete(c.marks.Places, r.name)
+		return
+	}
+	c.marks.Places[r.name] = Unknown
 	c.wake()
 }

@@ -14,7 +14,7 @@ func next(t *testing.T, c *Chat, name string, after uint64) (string, uint64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	m, at, ok, err := c.Next(ctx, name, after)
+	m, at, ok, err := c.Next(ctx, "a", name, after)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,28 +56,126 @@ func TestAReaderGoesOnWhereItIs(t *testing.T) {
 	})
 }
 
-func TestNoQueueGrowsForAReaderWhoDoesNotAsk(t *testing.T) {
+// glance asks and goes at once, as a client that is gone before anything is said.
+func glance(c *Chat, address, name string) error {
+	r, err := c.ask(address, name)
+	if err != nil {
+		return err
+	}
+	c.next(r, Unknown)
+	c.rest(r)
+	return nil
+}
+
+func TestOneAddressDoesNotTakeEveryReadersPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := new(shelf)
 		c := chatOn(t, j, sweepEvery)
-		for i := range maxReaders {
-			if _, _, more, err := c.next(fmt.Sprint("reader ", i), Unknown); more == nil || err != nil {
-				t.Fatal(err)
+		ask := func(address, name, want string) {
+			t.Helper()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if m, _, _, err := c.Next(ctx, address, name, Unknown); m.Text != want || err != nil {
+				t.Errorf("%s: got %q, %v, want %q", name, m.Text, err, want)
 			}
 		}
-		if _, _, _, err := c.next("one too many", Unknown); code(err) != TooMany {
+		ask("quiet", "ada", "")
+		ask("loud", "one of many", "")
+		for i := range maxReaders {
+			if err := glance(c, "loud", fmt.Sprint("reader ", i)); err != nil {
+				t.Fatalf("reader %d: %v", i, err)
+			}
+		}
+		if n := len(c.readers.by); n != maxReadersOf+1 || c.readers.of["loud"].n != maxReadersOf {
+			t.Errorf("got %d readers, want %d of the one address", n, maxReadersOf)
+		}
+		if n := len(c.marks.Places); n > 2*maxReadersOf+2 { // those who are there, and those who are gone
+			t.Errorf("%d readers wait to be written", n)
+		}
+		check := func(when string) {
+			say(t, c.Anonymous(), "", when)
+			ask("quiet", "ada", when)
+			ask("quiet", "new "+when, "") // there is room for new ones
+			ask("loud", fmt.Sprint("reader ", maxReaders-1), when)
+		}
+		check("after the flood")
+		c = reopened(t, c, j)
+		check("after a restart")
+	})
+}
+
+func TestTheLongestSilentReaderGoesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := chatOn(t, new(shelf), sweepEvery)
+		waiting, stop := context.WithCancel(t.Context())
+		defer stop()
+		answered := make(chan error, 1)
+		go func() { // asks first, and still does when all others have gone
+			m, _, ok, err := c.Next(waiting, "0", "patient", Unknown)
+			if err == nil && (!ok || m.Text != "at last") {
+				err = fmt.Errorf("got %q", m.Text)
+			}
+			answered <- err
+		}()
+		synctest.Wait()
+		for i := range 2 * maxReaders {
+			if err := glance(c, fmt.Sprint(i%100), fmt.Sprint("reader ", i)); err != nil {
+				t.Fatalf("reader %d: %v", i, err)
+			}
+			if i > maxReaders && i%1000 == 0 { // asks again and again, and so is never the one
+				if err := glance(c, "1", fmt.Sprint("reader ", maxReaders)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if n := len(c.readers.by); n != maxReaders {
+			t.Errorf("got %d readers, want %d", n, maxReaders)
+		}
+		for name, want := range map[string]bool{
+			"patient": true, fmt.Sprint("reader ", maxReaders): true, fmt.Sprint("reader ", 2*maxReaders-1): true,
+			fmt.Sprint("reader ", maxReaders+1): false, "reader 0": false,
+		} {
+			if got := c.readers.by[name] != nil; got != want {
+				t.Errorf("%s: got %v, want %v", name, got, want)
+			}
+		}
+		say(t, c.Anonymous(), "", "at last")
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWhoAsksIsNeverForgottenForAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := chatOn(t, new(shelf), sweepEvery)
+		var all []*reader
+		for i := range maxReadersOf {
+			r, err := c.ask("a", fmt.Sprint(i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, r)
+		}
+		if err := glance(c, "a", "one too many"); code(err) != TooMany {
 			t.Errorf("got %v, want %s", err, TooMany)
 		}
-		c = reopened(t, c, j)
-		if _, _, _, err := c.next("one too many", Unknown); code(err) != TooMany {
-			t.Errorf("got %v, want %s", err, TooMany)
+		if err := glance(c, "b", "of another address"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(2 * forgetAfter)
+		for _, r := range all {
+			c.rest(r)
+		}
+		if err := glance(c, "a", "one more"); err != nil {
+			t.Error(err)
 		}
 		time.Sleep(forgetAfter + time.Second)
-		if _, _, _, err := c.next("later", Unknown); err != nil || len(c.readers.by) != 1 {
-			t.Errorf("got %v and %d readers, want the others forgotten", err, len(c.readers.by))
+		if err := glance(c, "a", "later"); err != nil || len(c.readers.by) != 1 || len(c.readers.of) != 1 {
+			t.Errorf("got %v and %d readers of %d addresses, want the others forgotten", err, len(c.readers.by), len(c.readers.of))
 		}
 		for _, name := range []string{"", strings.Repeat("x", maxKey+1), "\xff"} {
-			if _, _, _, err := c.Next(t.Context(), name, Unknown); code(err) != BadRequest {
+			if _, _, _, err := c.Next(t.Context(), "a", name, Unknown); code(err) != BadRequest {
 				t.Errorf("%q: got %v", name, err)
 			}
 		}

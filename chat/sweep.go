@@ -51,17 +51,13 @@ func (c *Chat) newSweep() *sweep {
 	defer c.mu.Unlock()
 	now := time.Now()
 	c.expireLocked(now)
-	s := &sweep{
-		people: slices.Collect(maps.Keys(c.waiting)),
-		claims: slices.Collect(maps.Keys(c.claims)),
-		rooms:  slices.Collect(maps.Keys(c.rooms)),
+	c.readers.forget(now)
+	return &sweep{
+		people:  slices.Collect(maps.Keys(c.waiting)),
+		claims:  slices.Collect(maps.Keys(c.claims)),
+		readers: slices.Collect(maps.Keys(c.readers.by)),
+		rooms:   slices.Collect(maps.Keys(c.rooms)),
 	}
-	for name, r := range c.readers.by {
-		if !r.forgotten(now) {
-			s.readers = append(s.readers, name)
-		}
-	}
-	return s
 }
 
 // part makes the next record of a sweep.

@@ -23,13 +23,13 @@ func old(t *testing.T, j *shelf, every, talk int) (*Chat, *Member) {
 	for i := range 3 {
 		tell(t, ada, "Bob", fmt.Sprint("for Bob ", i))
 	}
-	c.next("reader", Unknown)
+	glance(c, "a", "reader")
 	bob.Leave()
 	nobody := c.Anonymous()
 	for i := range talk {
 		say(t, nobody, "", fmt.Sprint("small talk ", i))
 		if i%100 == 99 {
-			c.next("reader", Unknown) // or it would be forgotten
+			glance(c, "a", "reader") // or it would be forgotten
 		}
 	}
 	return c, ada
@@ -154,7 +154,7 @@ func TestMuchThatHappensToPeopleFitsIntoRecords(t *testing.T) {
 		nobody := c.Anonymous()
 		for i := range 4000 {
 			name := fmt.Sprint(i, strings.Repeat("\x01", maxKey-5))
-			if _, _, _, err := c.next(name, Unknown); err != nil {
+			if err := glance(c, fmt.Sprint(i%10), name); err != nil {
 				t.Fatal(err)
 			}
 		}

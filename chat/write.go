@@ -36,7 +36,7 @@ type record struct {
 type marks struct {
 	Taken  map[string][]uint64 `json:"taken,omitempty"`  // nickname -> private messages that it has
 	Claims map[string]*claim   `json:"claims,omitempty"` // nickname -> its claim, or none
-	Places map[string]uint64   `json:"places,omitempty"` // reader -> place
+	Places map[string]uint64   `json:"places,omitempty"` // reader -> place, or Unknown if it is forgotten
 }
 
 func newMarks() marks {
@@ -362,7 +362,7 @@ func (c *Chat) restore(r record) {
 	}
 	now := time.Now()
 	for name, at := range r.Places {
-		c.readers.by[name] = &reader{at, now}
+		c.restoreReaderLocked(name, at, now)
 	}
 	for name, ids := range r.Taken {
 		for _, id := range ids {

@@ -124,7 +124,7 @@ func (s *server) next(c echo.Context, param string) (chat.Message, bool, error) 
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), chatWait)
 	defer cancel()
-	m, at, ok, err := s.Chat.Next(ctx, param+" "+name, after)
+	m, at, ok, err := s.Chat.Next(ctx, address(c), param+" "+name, after)
 	if err == nil {
 		cookie.Value = strconv.FormatUint(at, 10)
 		c.SetCookie(cookie)
