@@ -12,9 +12,10 @@ import (
 )
 
 // CSVProfile reads a CSV file once and describes its columns: types, empty and different values, and
-// figures. The rows that do not fit are counted, and the first of them listed. The file must be UTF-8;
-// its first row is the header; the delimiter, one of comma, semicolon, tab and bar, is found out. The
-// artifact profile.json has the result in full. A file that is not CSV fails the job with type NotCSV.
+// figures. It takes a file as it is: what RFC 4180 does not allow but can be read is a Remark, and only a
+// row that cannot be laid out under the header is a Misfit. The dialect, and the line that is the header,
+// are found out from the first 200 records of the first 256 KiB (csvdetect.go, csvsample.go). The artifact
+// profile.json has the result in full. A file that is not CSV fails the job with type NotCSV.
 var CSVProfile = jobs.NewKind[CSVArgs, CSVResult]("csv.profile").Described(jobs.About[CSVArgs]{
 	Title:    "CSV profile",
 	Sentence: "Columns, types and figures of a CSV file",
@@ -33,10 +34,14 @@ type CSVArgs struct {
 type CSVResult struct {
 	Rows        int64    `json:"rows"`        // below the header, without blank lines; misfits are among them
 	Bytes       int64    `json:"bytes"`       // of the file
+	Encoding    string   `json:"encoding"`    // UTF-8, UTF-16, or Windows-1252 where bytes are not UTF-8
 	Delimiter   string   `json:"delimiter"`   // between two fields
+	HeaderLine  int64    `json:"headerLine"`  // from 1; what is above it is a title, a comment or the like
 	Columns     []Column `json:"columns"`     // at most 2,000, in the order of the file
 	MisfitCount int64    `json:"misfitCount"` // rows that are broken, and single values of a wrong type
 	Misfits     []Misfit `json:"misfits"`     // the first 100, by line
+	RemarkCount int64    `json:"remarkCount"` // lines that are not as they should be, but could be read
+	Remarks     []Remark `json:"remarks"`     // the first 100, by line
 	Shortened   bool     `json:"shortened,omitempty"`
 	// Shortened says that values were cut or left out to fit a result: profile.json has them.
 }
@@ -65,6 +70,13 @@ type Misfit struct {
 	Line   int64  `json:"line"`             // from 1, in the file; where the row starts
 	Column string `json:"column,omitempty"` // of the value; without it, the whole row is meant
 	Reason string `json:"reason"`           // goes on after "Line 7"
+}
+
+// Remark is what is not as RFC 4180 has it, or a line that is no part of the table. No row and no value is
+// lost by it.
+type Remark struct {
+	Line   int64  `json:"line"`   // from 1, in the file
+	Reason string `json:"reason"` // goes on after "Line 7"
 }
 
 func newCSVProfile(rs roots) jobs.Worker {

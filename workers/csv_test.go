@@ -75,7 +75,7 @@ func TestCSVProfileOfAPathAndOfAnUpload(t *testing.T) {
 	must(t, err)
 	mean := 38.5
 	want := CSVResult{
-		Rows: 4, Bytes: int64(len(people)), Delimiter: ",",
+		Rows: 4, Bytes: int64(len(people)), Encoding: "UTF-8", Delimiter: ",", HeaderLine: 1,
 		Columns: []Column{
 			{Name: "name", Type: TypeString, Distinct: 3, Min: jsonText("Ada"), Max: jsonText("Grace")},
 			{Name: "age", Type: TypeInteger, Empty: 1, Distinct: 2, Min: json.RawMessage("36"), Max: json.RawMessage("41"), Mean: &mean},
@@ -83,6 +83,7 @@ func TestCSVProfileOfAPathAndOfAnUpload(t *testing.T) {
 		},
 		MisfitCount: 1,
 		Misfits:     []Misfit{{Line: 5, Reason: "has 2 fields, where the header has 3"}},
+		Remarks:     []Remark{},
 	}
 	for _, args := range []string{`{"path":"data/people.csv"}`, `{"path":"` + s.root + `/data/people.csv"}`, `{"upload":"` + upload + `"}`} {
 		job, err := s.run(t, "csv.profile", args)

@@ -6,7 +6,6 @@ import (
 	"hash/maphash"
 	"math"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/axiomhq/hyperloglog"
 )
@@ -193,12 +192,22 @@ func (c *columnState) add(b []byte, line int64, limits *csvLimits) {
 	}
 }
 
+// onlyEmpty reports whether the column has no value.
+func (c *columnState) onlyEmpty() bool {
+	for _, n := range c.counts[classInteger:] {
+		if n > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // text is the start of a value as it may stand in a line of text, or "" when enough of them are kept.
 func (l *csvLimits) text(b []byte) string {
 	if l.textBytes < maxSpotText {
 		return ""
 	}
-	text := strconv.Quote(cut(string(b[:min(len(b), maxSpotText+utf8.UTFMax)]), maxSpotText))
+	text := strconv.Quote(textOf(b, maxSpotText))
 	if len(b) > maxSpotText {
 		text += "…"
 	}
@@ -251,7 +260,7 @@ func (c *columnState) column(name string) (Column, [classes]bool) {
 	case TypeDate, TypeDatetime:
 		col.Min, col.Max = jsonText(c.minAtText), jsonText(c.maxAtText)
 	case TypeString:
-		col.Min, col.Max = jsonText(string(c.minText)), jsonText(string(c.maxText))
+		col.Min, col.Max = jsonText(textOf(c.minText, maxValue)), jsonText(textOf(c.maxText, maxValue))
 	}
 	return col, fits
 }

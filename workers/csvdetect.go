@@ -4,13 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-)
 
-const (
-	// sampleRecords is how many records tell the delimiter.
-	sampleRecords = 200
-	// delimiters are those that are looked for. Of two that fit equally well, the first is taken.
-	delimiters = ",;\t|"
+	"jobcast/jobs"
 )
 
 var byteOrderMark = []byte("\xEF\xBB\xBF")
@@ -27,71 +22,146 @@ var magics = []struct{ start, what string }{
 	{"\x28\xB5\x2F\xFD", "a zstd file; unpack it first"},
 	{"SQLite format 3", "an SQLite database"},
 	{"PAR1", "a Parquet file"},
-	{"\xFF\xFE", "text in UTF-16; save it as UTF-8"},
-	{"\xFE\xFF", "text in UTF-16; save it as UTF-8"},
 }
 
+func notCSV(message string) error { return &jobs.Error{Type: "NotCSV", Message: message} }
+
 // start reads the front of the file, refuses what is not CSV, skips a byte order mark, and finds out the
-// delimiter. It must be called once, before next.
-func (r *csvReader) start(ctx context.Context) error {
+// dialect and where the header is. It must be called once, before next.
+func (r *csvReader) start(ctx context.Context) (csvLayout, error) {
+	if err := r.decode(ctx); err != nil {
+		return csvLayout{}, err
+	}
 	err := r.fill(ctx)
 	front := r.buf[:r.end]
 	for _, m := range magics {
 		if bytes.HasPrefix(front, []byte(m.start)) {
-			return notCSV(fmt.Sprintf("The file is not a CSV file: it starts like %s.", m.what))
+			return csvLayout{}, notCSV(fmt.Sprintf("The file is not a CSV file: it starts like %s.", m.what))
 		}
 	}
 	if err != nil {
-		return err
+		return csvLayout{}, err
 	}
 	if bytes.HasPrefix(front, byteOrderMark) {
 		r.pos = len(byteOrderMark)
-		front = front[r.pos:]
 	}
-	if r.taken == 0 {
-		return notCSV("The file is not a CSV file: it is empty.")
+	if r.source.taken == 0 {
+		return csvLayout{}, notCSV("The file is not a CSV file: it is empty.")
 	}
-	r.delimiter = detectDelimiter(front, r.eof)
-	return nil
+	delimiter, n := separatorLine(r.buf[r.pos:r.end])
+	r.advance(n)
+	front = r.buf[r.pos:r.end]
+	sample := detect(front, r.eof, delimiter)
+	r.csvDialect = sample.dialect
+	return sample.top, nil
 }
 
-// detectDelimiter takes the one that splits the first records into many fields, and each into as many as
-// the header. Where none splits the header, it is a comma, and there is one column.
-func detectDelimiter(front []byte, whole bool) byte {
-	best, bestScore := byte(','), 0.0
-	for _, d := range []byte(delimiters) {
-		if score := delimiterScore(front, whole, d); score > bestScore {
-			best, bestScore = d, score
+// separatorLine takes the line that tells Excel the delimiter, "sep=;", off the front of a file. The
+// delimiter is 0 where there is none.
+func separatorLine(front []byte) (delimiter byte, n int) {
+	line := front[:max(0, bytes.IndexAny(front, "\r\n"))]
+	n = len(line)
+	line = bytes.Trim(line, `"`)
+	if len(line) != len("sep=;") || !bytes.EqualFold(line[:4], []byte("sep=")) || !mayDelimit(line[4]) {
+		return 0, 0
+	}
+	for n < len(front) && front[n] == '\r' {
+		n++
+	}
+	if n < len(front) && front[n] == '\n' {
+		n++
+	}
+	return line[4], n
+}
+
+// mayDelimit reports whether a file may name c as its delimiter.
+func mayDelimit(c byte) bool {
+	return c == '\t' || ' ' <= c && c <= '~' && c != '"' && c != '\\' && !isDigit(c) && !('a' <= c|0x20 && c|0x20 <= 'z')
+}
+
+const (
+	// delimiters are those that are looked for. Of two that fit equally well, the first is taken.
+	delimiters = ",;\t|"
+	// rareDelimiters are looked for too, and must fit nearly all of the sample.
+	rareDelimiters = "#^~"
+)
+
+// detect returns the dialect that fits the front of a file best: the one that splits most of the first
+// records into equally many fields, as many as may be, that look as if nothing else was between them.
+// Where none splits anything, it is that of RFC 4180, and there is one column. The delimiter is given, or 0.
+func detect(front []byte, whole bool, delimiter byte) csvSample {
+	plain := csvDialect{delimiter: ',', quote: '"'}
+	if delimiter != 0 {
+		plain.delimiter = delimiter
+	}
+	plain.returns = onlyReturns(front, whole, plain)
+	best := takeSample(front, whole, plain)
+	try := func(d csvDialect, factor float64) {
+		if s := takeSample(front, whole, d); s.score*factor > best.score {
+			s.score *= factor
+			best = s
+		}
+	}
+	eachDelimiter := func(d csvDialect, factor float64) {
+		if delimiter != 0 {
+			try(d, factor)
+			return
+		}
+		for _, d.delimiter = range []byte(delimiters) {
+			try(d, factor)
+		}
+		for _, d.delimiter = range []byte(rareDelimiters) {
+			if bytes.IndexByte(front, d.delimiter) >= 0 {
+				try(d, 0.6*factor)
+			}
+		}
+	}
+	eachDelimiter(plain, 1)
+	// The unusual must be better than the usual, not only as good.
+	if d := plain; !d.returns && bytes.IndexByte(front, '\r') >= 0 && loneReturn(front) {
+		d.returns = true
+		eachDelimiter(d, 0.95)
+	}
+	if d := best.dialect; bytes.Contains(front, []byte(`\"`)) {
+		d.escape = '\\'
+		eachDelimiter(d, 0.95)
+	}
+	if d := best.dialect; bytes.IndexByte(front, '\'') >= 0 {
+		d.quote = '\''
+		eachDelimiter(d, 0.95)
+		d.escape = '\\'
+		if bytes.Contains(front, []byte(`\'`)) {
+			eachDelimiter(d, 0.9)
 		}
 	}
 	return best
 }
 
-func delimiterScore(front []byte, whole bool, delimiter byte) float64 {
-	r := csvReader{buf: front, end: len(front), eof: whole, last: whole, delimiter: delimiter, line: 1}
-	header, records, same := 0, 0, 0
-	for records < sampleRecords && r.pos < r.end {
-		var rec csvRecord
-		n := r.parse(r.buf[r.pos:r.end], &rec)
-		if n == 0 {
-			break
+// loneReturn reports whether a CR is in text that does not belong to the end of a line with an LF.
+func loneReturn(text []byte) bool {
+	for {
+		i := bytes.IndexByte(text, '\r')
+		if i < 0 {
+			return false
 		}
-		r.pos += n
-		switch {
-		case rec.count == 0 && rec.problem == "":
-			continue
-		case records == 0:
-			header = rec.count
+		text = text[i:]
+		for len(text) > 0 && text[0] == '\r' {
+			text = text[1:]
 		}
-		records++
-		if rec.count == header && rec.problem == "" {
-			same++
+		if len(text) > 0 && text[0] != '\n' {
+			return true
 		}
 	}
-	if records == 0 {
-		return 0
+}
+
+// onlyReturns reports whether the lines of a file end with a CR alone: with LFs it would be one line, but
+// perhaps for an LF at its end.
+func onlyReturns(front []byte, whole bool, d csvDialect) bool {
+	if bytes.IndexByte(front, '\r') < 0 || !loneReturn(front) && bytes.IndexByte(front, '\n') >= 0 {
+		return false
 	}
-	// The square makes a few wide records worth less than many even ones.
-	share := float64(same) / float64(records)
-	return share * share * float64(header-1)
+	byLF := takeSample(front, whole, d)
+	d.returns = true
+	byCR := takeSample(front, whole, d)
+	return len(byLF.records) <= 1 && (len(byCR.records) > 2 || len(byCR.records) == 2 && bytes.IndexByte(front, '\n') < 0)
 }

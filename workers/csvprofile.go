@@ -1,13 +1,13 @@
 package workers
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"slices"
-	"unicode/utf8"
 
 	"jobcast/jobs"
 )
@@ -18,6 +18,8 @@ const (
 	// maxMisfits is how many misfits a result lists. They are the first ones of the file, but where there
 	// are more than 142 columns: fewer are then kept of each.
 	maxMisfits = 100
+	// maxRemarks is how many remarks a result lists: the first ones.
+	maxRemarks = 100
 	// maxMisfitLogs is how many misfits of a kind are logged.
 	maxMisfitLogs = 10
 )
@@ -29,9 +31,16 @@ type csvProfile struct {
 	names  []string
 	states []columnState
 
-	rows    int64
-	broken  int64 // rows whose structure is wrong
-	misfits []Misfit
+	headerLine int64
+	comments   bool // a row that starts with # and does not fit is one
+	rows       int64
+	broken     int64 // rows whose structure is wrong
+	misfits    []Misfit
+	remarked   int64
+	remarks    []Remark
+
+	trailing     int64 // rows that have only empty fields beyond the header's
+	trailingLine int64 // the first of them
 }
 
 // profileCSV reads a file of so many bytes and describes it. The error is ctx's, the file's, or a
@@ -54,58 +63,114 @@ func profileCSV(ctx context.Context, to reporter, src io.Reader, size int64) (CS
 		}
 		p.row(rec)
 	}
-	progress.correct(r.taken - size)
+	progress.correct(r.source.taken - size)
+	if r.foreign > 0 {
+		p.remark(r.foreign, "has bytes that are not UTF-8; such text is shown as if it was Windows-1252")
+	}
 	res := p.result()
-	res.Bytes, res.Delimiter = r.taken, string(r.delimiter)
+	res.Bytes, res.Encoding, res.Delimiter = r.source.taken, r.encoding, string(r.delimiter)
 	return res, nil
 }
 
-// header reads the first record, which names the columns.
+// header reads the record that names the columns, past what is above it.
 func (p *csvProfile) header(ctx context.Context, r *csvReader) error {
-	if err := r.start(ctx); err != nil {
+	layout, err := r.start(ctx)
+	if err != nil {
 		return err
 	}
 	r.keep = maxColumns + 1
-	rec, err := r.next(ctx)
+	var rec csvRecord
+	var above int64 // the first line above the header
+	for n := 0; n <= layout.above; n++ {
+		rec, err = r.next(ctx)
+		switch {
+		case err == io.EOF:
+			return notCSV("The file is not a CSV file: it has only blank lines.")
+		case err != nil:
+			return err
+		case n == 0:
+			above = rec.line
+		}
+	}
 	switch {
-	case err == io.EOF:
-		return notCSV("The file is not a CSV file: it has only blank lines.")
-	case err != nil:
-		return err
 	case rec.problem != "":
 		return notCSV(fmt.Sprintf("The file is not a CSV file: its header, line %d, %s.", rec.line, rec.problem))
 	case rec.count > maxColumns:
 		return &jobs.Error{Type: "TooManyColumns", Message: fmt.Sprintf("The file has %d columns. Give one with at most %d.", rec.count, maxColumns)}
 	}
+	if layout.above > 0 {
+		p.remark(above, fmt.Sprintf("is above the header, which is line %d, and is not counted", rec.line))
+	}
+	if layout.unnamed {
+		p.names = append(p.names, "")
+		p.remark(rec.line, "has no name for the first column")
+	}
 	for _, f := range rec.fields {
 		// A longer name is not worth its memory; it is cut anyway where it is shown.
-		p.names = append(p.names, cut(string(f[:min(len(f), maxValue+utf8.UTFMax)]), maxValue))
+		p.names = append(p.names, textOf(f, maxValue))
 	}
+	if n := len(p.names); layout.width > 0 {
+		for len(p.names) > layout.width && p.names[len(p.names)-1] == "" {
+			p.names = p.names[:len(p.names)-1]
+		}
+		if len(p.names) < n {
+			p.remark(rec.line, "ends with a delimiter that the rows do not have")
+		}
+	}
+	if rec.remark != "" {
+		p.remark(rec.line, rec.remark)
+	}
+	p.headerLine, p.comments = rec.line, layout.comments
 	r.keep = len(p.names)
 	p.limits = newCSVLimits(len(p.names))
 	p.states = make([]columnState, len(p.names))
 	return nil
 }
 
-// row counts one record below the header. Where its structure is wrong, nobody knows which of its fields
+// row counts one record below the header. Where it has not the header's fields, nobody knows which of them
 // belongs to which column, and none is counted there.
 func (p *csvProfile) row(rec csvRecord) {
 	p.rows++
-	if rec.problem == "" && rec.count != len(p.names) {
-		rec.problem = fmt.Sprintf("has %s, where the header has %d", fields(rec.count), len(p.names))
-	}
-	if rec.problem == "" {
+	if rec.problem == "" && len(rec.fields) == len(p.names) && !rec.over {
 		for i, f := range rec.fields {
 			p.states[i].add(f, rec.line, p.limits)
 		}
+		if rec.count > len(p.names) {
+			if p.trailing++; p.trailing == 1 {
+				p.trailingLine = rec.line
+			}
+		}
+		if rec.remark != "" {
+			p.remark(rec.line, rec.remark)
+		}
 		return
+	}
+	if p.comments && len(rec.fields) > 0 && bytes.HasPrefix(rec.fields[0], []byte("#")) {
+		p.rows--
+		p.remark(rec.line, "is a comment, and is not counted")
+		return
+	}
+	reason := rec.problem
+	if reason == "" {
+		reason = fmt.Sprintf("has %s, where the header has %d", fields(rec.count), len(p.names))
+		if rec.remark != "" {
+			reason += "; it " + rec.remark
+		}
 	}
 	p.broken++
 	if len(p.misfits) < maxMisfits {
-		p.misfits = append(p.misfits, Misfit{Line: rec.line, Reason: rec.problem})
+		p.misfits = append(p.misfits, Misfit{Line: rec.line, Reason: reason})
 	}
 	if p.broken <= maxMisfitLogs {
-		logMisfit(p.to, Misfit{Line: rec.line, Reason: rec.problem})
+		logMisfit(p.to, Misfit{Line: rec.line, Reason: reason})
+	}
+}
+
+// remark notes what is unusual in a line that was read all the same.
+func (p *csvProfile) remark(line int64, reason string) {
+	p.remarked++
+	if len(p.remarks) < maxRemarks {
+		p.remarks = append(p.remarks, Remark{Line: line, Reason: reason})
 	}
 }
 
@@ -122,7 +187,8 @@ func logMisfit(to reporter, m Misfit) {
 
 // result describes the file when all of it was read.
 func (p *csvProfile) result() CSVResult {
-	res := CSVResult{Rows: p.rows, Columns: make([]Column, len(p.names)), MisfitCount: p.broken}
+	p.delimitersAtEnd()
+	res := CSVResult{Rows: p.rows, HeaderLine: p.headerLine, Columns: make([]Column, len(p.names)), MisfitCount: p.broken, RemarkCount: p.remarked}
 	type place struct {
 		column int
 		spot
@@ -163,5 +229,27 @@ func (p *csvProfile) result() CSVResult {
 	}
 	slices.SortStableFunc(res.Misfits, func(a, b Misfit) int { return cmp.Compare(a.Line, b.Line) })
 	res.Misfits = res.Misfits[:min(len(res.Misfits), maxMisfits)]
+	res.Remarks = append([]Remark{}, p.remarks...)
+	slices.SortStableFunc(res.Remarks, func(a, b Remark) int { return cmp.Compare(a.Line, b.Line) })
 	return res
+}
+
+// delimitersAtEnd takes delimiters at the end of each row for what they are: nothing. A column that they
+// have made, without a name and without a value, goes.
+func (p *csvProfile) delimitersAtEnd() {
+	end := len(p.names)
+	for end > 1 && p.rows > 0 && p.names[end-1] == "" && p.states[end-1].onlyEmpty() {
+		end--
+	}
+	if end < len(p.names) {
+		p.names, p.states = p.names[:end], p.states[:end]
+		p.remark(p.headerLine, "ends with a delimiter, and no row has a value behind it")
+	}
+	switch p.trailing {
+	case 0:
+	case 1:
+		p.remark(p.trailingLine, "ends with a delimiter that the header does not have")
+	default:
+		p.remark(p.trailingLine, fmt.Sprintf("ends with a delimiter that the header does not have, as %d rows do", p.trailing))
+	}
 }

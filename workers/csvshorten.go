@@ -11,7 +11,7 @@ const maxCSVResult = 192 << 10
 // A cutting is how much of a result is left.
 type cutting struct {
 	name, value int // bytes; without a value, min, max and mean are left out
-	misfits     int
+	misfits     int // as many remarks too
 }
 
 // cuttings are tried in this order. The last keeps 2,000 columns of any names under what a result may
@@ -44,6 +44,7 @@ func (c cutting) of(res CSVResult) CSVResult {
 		}
 	}
 	res.Misfits = slices.Clone(res.Misfits[:min(len(res.Misfits), c.misfits)])
+	res.Remarks = res.Remarks[:min(len(res.Remarks), c.misfits)]
 	for i := range res.Misfits {
 		res.Misfits[i].Column = cut(res.Misfits[i].Column, c.name)
 	}
