@@ -7,6 +7,10 @@ import { mock, test } from "node:test";
 const source = readFileSync(new URL("../public/jobs.js", import.meta.url));
 const { fold, watchJob } = await import(`data:text/javascript;base64,${source.toString("base64")}`);
 
+// What jobs.js reads of a clock; a test says what time it is.
+let clock = 0;
+mock.method(performance, "now", () => clock);
+
 const ID = "01K9ZQ8V5M9S2T7X4W3E6R1B0C";
 
 /** Stands for a stock client's socket: the test says when it connects and what is answered. */
@@ -58,6 +62,7 @@ class FakeSocket {
   }
 }
 
+const WRITTEN = Date.parse("2026-11-20T20:24:00Z");
 const event = (seq, prev = seq - 1, type = "progress", data = { done: seq }) => ({
   type: `job.${type}`, jobId: ID, seq, prev, time: "2026-11-20T20:24:00Z", attempt: 1, data,
 });
@@ -70,7 +75,7 @@ const ack = (events, lastSeq, more = {}) => ({
   ok: true, job: job(lastSeq), events, firstSeq: 1, lastSeq, recovered: true, hasMore: false, done: false, ...more,
 });
 const chunk = (line, n, more = {}) => ({
-  jobId: ID, attempt: 1, line, lines: Array.from({ length: n }, (_, i) => ({ t: 1, m: `line ${line + i}` })), ...more,
+  jobId: ID, attempt: 1, line, lines: Array.from({ length: n }, (_, i) => ({ t: WRITTEN, m: `line ${line + i}` })), ...more,
 });
 
 /** A watch that writes down all it is told. */
@@ -404,4 +409,45 @@ test("fold follows a job through its life and ignores what the snapshot already 
   assert.equal(over.state, "cancelled");
   assert.equal(over.finishedAt, "2026-11-20T20:24:00Z");
   assert.equal(queued.state, "queued", "the older snapshot is not changed");
+});
+
+test("text that comes too late is not waited for: the newest is asked for, and what was skipped is told", () => {
+  const { socket, watch, seen } = watching({ logs: { tail: 10 } });
+  socket.connect();
+  socket.take("job:subscribe").answer(ack(run(1, 3), 3, { log: chunk(1, 5) }));
+  const late = (seconds) => ({ ...event(4 + seconds), time: new Date(WRITTEN + 1000 * seconds).toISOString(), prev: 3 });
+  socket.say("job:log", chunk(6, 5)); // of the same time as the events
+  socket.event(late(2));
+  socket.say("job:log", chunk(11, 5)); // two seconds behind them
+  socket.event(late(4));
+  socket.say("job:log", chunk(16, 5)); // four
+  socket.say("job:log", chunk(21, 5));
+  assert.deepEqual(seen.lines, Array.from({ length: 15 }, (_, i) => i + 1));
+  const { payload, answer } = socket.take("job:logs");
+  assert.deepEqual(payload, { id: ID, tail: 200 });
+  assert.deepEqual(socket.sent, [], "it is asked for once");
+  answer({ ok: true, log: chunk(901, 200) });
+  assert.deepEqual([seen.lines[15], seen.lines.at(-1)], [901, 1100]);
+  assert.deepEqual(seen.skipped, [0, 0, 0, 885]);
+  socket.say("job:log", chunk(26, 5)); // still behind, and known not to be wanted
+  assert.deepEqual(socket.sent, [], "not again within a second");
+  clock += 1001;
+  socket.say("job:log", chunk(31, 5));
+  socket.take("job:logs").answer({ ok: true, log: chunk(1101, 200) });
+  assert.deepEqual([seen.lines.at(-1), seen.skipped.at(-1)], [1300, 0]);
+  watch.stop();
+});
+
+test("text that is late by the page's own clock is late too, where the events come as late", () => {
+  const { socket, watch, seen } = watching({ logs: true });
+  socket.connect();
+  socket.take("job:subscribe").answer(ack(run(1, 3), 3, { log: chunk(1, 5) }));
+  clock += 5000; // the page did something else, and the text has waited on its way
+  socket.say("job:log", chunk(6, 5));
+  assert.deepEqual(seen.lines.length, 5);
+  socket.cut(); // the answer is lost with the connection
+  socket.connect();
+  socket.take("job:logs");
+  assert.deepEqual(socket.take("job:subscribe").payload.logs, { after: 5 });
+  watch.stop();
 });

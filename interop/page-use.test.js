@@ -209,6 +209,50 @@ test("after a kill the page says that the server restarted, and which attempt th
   await page.context().close();
 });
 
+// ---- a flood of text
+
+test("where text comes too late, the state goes ahead of it, and the page skips to its end and says so", async () => {
+  const { id } = await server.startJob("test.flood", { lines: 1_000_000, burst: 1 });
+  const page = await (await browser.newContext()).newPage();
+  page.problems = [];
+  page.on("pageerror", (error) => page.problems.push(String(error)));
+  // Everything but the text passes at once; the text waits on its way.
+  let held = null;
+  await page.routeWebSocket(/socket\.io/, (ws) => {
+    const to = ws.connectToServer();
+    ws.onMessage((message) => to.send(message));
+    to.onMessage((message) => {
+      if (held && String(message).includes('"job:log"')) held.push(message);
+      else ws.send(message);
+    });
+    page.release = () => {
+      const messages = held;
+      held = null;
+      for (const message of messages) ws.send(message);
+    };
+  });
+  await page.goto(`${server.url}/jobs/${id}?transport=websocket`);
+  await until("text", async () => (await by(page, "log-line").count()) > 100);
+  assert.equal(await by(page, "log-gap").count(), 0);
+  held = [];
+  const before = parseFloat(await by(page, "job-percent").textContent());
+  await until("the state goes on", async () => parseFloat(await by(page, "job-percent").textContent()) > before + 0.4, 60_000);
+  const { log } = await server.job(id);
+  page.release();
+  await until("what was skipped is said", async () => (await by(page, "log-gap").count()) > 0);
+  await until("the newest text", async () => Number(await by(page, "log-line").last().getAttribute("data-line")) >= log.lines, 60_000);
+  await server.api(`/api/jobs/${id}/cancel`, { method: "POST", json: {} });
+  await until("the end", async () => (await by(page, "job-state").getAttribute("data-state")) === "cancelled");
+  // What was skipped can be read all the same.
+  const gap = by(page, "log-gap").last();
+  const words = await gap.textContent();
+  assert.match(words, /^[\d,]+ lines skipped: they came faster than they can be shown/);
+  await gap.getByRole("button").click();
+  await until("a smaller gap", async () => (await gap.textContent().catch(() => "")) !== words);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
 // ---- a telephone, and the way back
 
 test("on a telephone the list comes before the form, which is folded and within reach", async () => {

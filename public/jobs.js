@@ -42,6 +42,9 @@ export const JOB_EVENTS = Object.freeze([
 
 const PAGE = 1000; // events asked for at once, the most the server gives
 const LOG_PAGE = 1000; // log lines asked for at once, the most the server gives
+const BEHIND_MS = 3000; // text that is older than this, by the job's own clock, is not waited for
+const SKIP_MS = 1000; // the newest text is asked for at most once in so long
+const SKIP_LINES = 200; // and so much of it
 const HELD = 1000; // events (or log chunks) held behind a gap; more are dropped and fetched again
 const RETRY_MS = 250; // first wait after a refusal, or an answer that brought nothing new
 const RETRY_MAX_MS = 8000;
@@ -179,6 +182,10 @@ class Watch {
     this.filling = false;
     this.heldLogs = [];
     this.emptyFills = 0;
+    this.newest = -Infinity; // the server's time of the newest event
+    this.offset = Infinity; // this page's clock minus the server's, and the way between them
+    this.skipping = false;
+    this.skippedAt = -Infinity;
 
     this.hub = Hub.for(socket);
     this.hub.add(this);
@@ -208,6 +215,7 @@ class Watch {
     this.epoch++;
     this.busy = false;
     this.filling = false;
+    this.skipping = false;
     this.held = [];
     this.heldLogs = [];
     clearTimeout(this.timer);
@@ -312,6 +320,7 @@ class Watch {
     if (event.seq <= this.last) return true;
     if (event.prev > this.last) return false;
     this.last = event.seq;
+    this.tick(event.time);
     this.job = fold(this.job, event);
     this.call('onEvent', event, { replay });
     if (!replay) {
@@ -367,6 +376,10 @@ class Watch {
 
   log(chunk, replay) {
     if (!this.wantsLogs || !chunk.lines?.length) return;
+    if (!replay && this.lag(chunk.lines[chunk.lines.length - 1].t) > BEHIND_MS) {
+      this.skip();
+      return;
+    }
     if (this.lastLine === null || (this.filling && chunk.line > this.lastLine + 1)) {
       if (this.heldLogs.length < HELD) this.heldLogs.push(chunk);
       return;
@@ -386,6 +399,34 @@ class Watch {
     const fresh = known === 0 ? chunk
       : { ...chunk, line: chunk.line + known, lines: chunk.lines.slice(known) };
     this.call('onLog', fresh, { skipped, replay });
+  }
+
+  /** Takes in what time it was on the server. */
+  tick(time) {
+    const at = Date.parse(time);
+    if (!Number.isFinite(at)) return;
+    this.newest = Math.max(this.newest, at);
+    this.offset = Math.min(this.offset, performance.now() - at);
+  }
+
+  /** How far a line is behind what is known of the job, in milliseconds; both times are the server's. */
+  lag(t) {
+    return Math.max(this.newest, performance.now() - this.offset) - t;
+  }
+
+  /**
+   * The text comes later and later: it is written faster than it gets here. It is not read in full then, or its
+   * reader would see old lines of a job that has long ended; the newest lines are asked for instead.
+   */
+  skip() {
+    if (this.skipping || this.lastLine === null || performance.now() - this.skippedAt < SKIP_MS) return;
+    this.skipping = true;
+    this.skippedAt = performance.now();
+    this.ask('job:logs', { id: this.id, tail: SKIP_LINES }, (ack) => {
+      this.skipping = false;
+      const chunk = ack.ok ? ack.log : null;
+      if (chunk?.lines?.length) this.deliver(chunk, Math.max(0, chunk.line - this.lastLine - 1), true);
+    });
   }
 
   /**
@@ -435,7 +476,7 @@ const noAnswer = Object.freeze({
  *               recovered false: forget what was known, this is the new state
  *   onEvent     (event, {replay}): each event once, in order
  *   onLog       (chunk, {skipped, replay}): each line once, in order; `skipped` lines before
- *               this chunk were too many to fetch or are no longer stored
+ *               this chunk were too many to fetch, came too late, or are no longer stored
  *   onDone      (job): once, with the final snapshot
  *   onError     (problem): refused, for example `code: 'not_found'`
  * @returns `{stop(), last, job, lastLine}`; the last three are live

@@ -74,21 +74,26 @@ export function edges(box) {
   return box;
 }
 
+const REST = 4; // times as long as a drawing took, the page does other things before the next one
+
 /**
- * Runs `call` soon after `mark()`, at most four times a second, however often it is marked.
+ * Runs `call` soon after `mark()`, at most four times a second, however often it is marked, and less often
+ * where it takes long: what comes in must be taken in, or the page falls behind what it shows.
  * Everything on the page that changes with a job's progress is drawn through one of these.
  */
 export function painter(call, everyMs = 250) {
   let timer = null;
-  let at = -Infinity;
+  let next = -Infinity;
   const run = () => {
     timer = null;
-    at = performance.now();
+    const from = performance.now();
     call();
+    const to = performance.now();
+    next = Math.max(from + everyMs, to + REST * (to - from));
   };
   return {
     mark() {
-      if (timer === null) timer = setTimeout(run, Math.max(0, at + everyMs - performance.now()));
+      if (timer === null) timer = setTimeout(run, Math.max(0, next - performance.now()));
     },
     stop() {
       clearTimeout(timer);

@@ -45,7 +45,7 @@ export function logPanel(app, id) {
 
   function add(chunk, skipped) {
     const last = items.length ? items[items.length - 1].n : 0;
-    if (skipped > 0 && last > 0) items.push({ n: chunk.line - 0.5, gap: chunk.line - 1 - last });
+    if (skipped > 0 && last > 0) items.push({ n: chunk.line - 0.5, after: last, gap: chunk.line - 1 - last });
     chunk.lines.forEach((line, i) => {
       const n = chunk.line + i;
       if (n > last) items.push({ n, ...line });
@@ -72,7 +72,7 @@ export function logPanel(app, id) {
       return;
     }
     const missing = first - 1 - fresh[fresh.length - 1].n;
-    if (missing >= 1 && Number.isFinite(missing)) fresh.push({ n: first - 0.5, gap: missing });
+    if (missing >= 1 && Number.isFinite(missing)) fresh.push({ n: first - 0.5, after: first - 1 - missing, gap: missing });
     items = fresh.concat(items);
     lo = 0;
     hi = Math.min(items.length, Math.max(SHOWN, following ? items.length : 0));
@@ -94,6 +94,26 @@ export function logPanel(app, id) {
       earlier.disabled = false;
       if (ack.ok && ack.log?.lines?.length) prepend(ack.log);
       else if (ack.ok) firstStored = items[0].n;
+      draw();
+    });
+  }
+
+  /** Reads the last lines that a gap stands for, and leaves a smaller gap, or none. */
+  function close(item) {
+    if (asking) return;
+    asking = true;
+    const before = Math.ceil(item.n); // the first line after the gap
+    const after = Math.max(item.after, before - 1 - STEP);
+    ask(app.socket, 'job:logs', { id, after, limit: before - 1 - after }, (ack) => {
+      asking = false;
+      const at = items.indexOf(item);
+      if (at < 0 || !ack.ok) return;
+      letGo();
+      const lines = (ack.log?.lines ?? []).map((line, i) => ({ n: ack.log.line + i, ...line })).filter(({ n }) => n > item.after && n < before);
+      const gap = lines.length ? lines[0].n - 1 - item.after : 0; // what is not stored any more is not missed
+      items.splice(at, 1, ...(gap > 0 ? [{ n: item.n - lines.length, after: item.after, gap }] : []), ...lines);
+      lo = Math.max(0, Math.min(at - STEP, items.length - SHOWN));
+      hi = Math.min(items.length, lo + SHOWN);
       draw();
     });
   }
@@ -192,7 +212,7 @@ export function logPanel(app, id) {
     }
     let at = body.firstElementChild;
     for (const item of wanted) {
-      item.node ??= item.gap ? gapNode(item) : lineNode(item);
+      item.node ??= item.gap ? gapNode(item, close) : lineNode(item);
       if (item.node === at) at = at.nextElementSibling;
       else body.insertBefore(item.node, at);
     }
@@ -236,8 +256,9 @@ export function logPanel(app, id) {
   };
 }
 
-function gapNode(item) {
-  return h('div', { class: 'ln-gap' }, `${format.plural(item.gap, 'line')} not shown`);
+function gapNode(item, onClick) {
+  return h('div', { class: 'ln-gap', test: 'log-gap' }, `${format.plural(item.gap, 'line')} skipped: they came faster than they can be shown. `,
+    h('button', { type: 'button', class: 'text-button', on: { click: () => onClick(item) } }, 'Show them'));
 }
 
 function lineNode(line) {
