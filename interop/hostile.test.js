@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -144,3 +145,47 @@ test("another origin's page may not connect", async () => {
     assert.match(body.message, /origin/i);
   }
 });
+
+/** Sends a WebSocket handshake of which every line is given, and returns the head of the answer and its body. */
+function handshake(path, lines) {
+  const { hostname, port } = new URL(server.url);
+  return new Promise((ok, bad) => {
+    const socket = connect(Number(port), hostname);
+    let answer = "";
+    socket.setEncoding("latin1");
+    socket.on("error", bad);
+    socket.on("data", (chunk) => {
+      answer += chunk;
+      const [head, body] = answer.split("\r\n\r\n");
+      if (body === undefined) return;
+      const length = Number(head.match(/^content-length: (\d+)/im)?.[1] ?? 0);
+      if (body.length < length) return;
+      ok({ head, body: body.slice(0, length), status: Number(head.split(" ")[1]) });
+      socket.destroy();
+    });
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: ${hostname}\r\n${lines.join("\r\n")}\r\n\r\n`);
+  });
+}
+
+const upgrade = ["Connection: Upgrade", "Upgrade: websocket"];
+const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+const version = "Sec-WebSocket-Version: 13";
+for (const path of ["/socket.io/?EIO=4&transport=websocket", "/socket.io/?EIO=3&transport=websocket", "/ws/echo", "/ws/vote", "/ws/chat"]) {
+  for (const [name, lines, status] of [
+    ["two lines of Connection", ["Connection: keep-alive", ...upgrade, key, version], 101],
+    ["a tab in the list of Connection", ["Connection: keep-alive,\tUpgrade", "Upgrade: websocket", key, version], 101],
+    ["two keys", [...upgrade, key, key, version], 400],
+    ["a key that is not base64", [...upgrade, key.replace("dGhl", "!!!!"), version], 400],
+    ["two versions", [...upgrade, key, version, version], 400],
+  ]) {
+    test(`${name}: ${status} for a WebSocket at ${path}`, async () => {
+      const answer = await handshake(path, lines);
+      assert.equal(answer.status, status, answer.head + answer.body);
+      if (status === 101) return;
+      assert.match(answer.head, /^x-content-type-options: nosniff$/im);
+      const body = JSON.parse(answer.body);
+      assert.deepEqual(path.startsWith("/ws/") ? [body.code, body.status] : [body.code], path.startsWith("/ws/") ? ["bad_request", 400] : [3]);
+      assert.match(body.message ?? body.detail, /Sec-WebSocket-(Key|Version) must be there once/);
+    });
+  }
+}
