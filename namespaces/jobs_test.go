@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,6 +39,10 @@ func count(ctx context.Context, r *jobs.Run, args countArgs) (int, error) {
 
 // bubble runs a test with the namespace /jobs over a memory store, in fake time.
 func bubble(t *testing.T, test func(t *testing.T, l *pipeListener)) {
+	bubbleOver(t, memory.New(), test)
+}
+
+func bubbleOver(t *testing.T, store jobs.Store, test func(t *testing.T, l *pipeListener)) {
 	synctest.Test(t, func(t *testing.T) {
 		files, err := files.Open(t.TempDir())
 		if err != nil {
@@ -47,7 +52,7 @@ func bubble(t *testing.T, test func(t *testing.T, l *pipeListener)) {
 			return fmt.Sprintf("Count to %d", a.To)
 		}})
 		engine, err := jobs.Open(t.Context(), jobs.Config{
-			Store:       memory.New(),
+			Store:       store,
 			Files:       files,
 			Workers:     []jobs.Worker{kind.Worker(nil, count)},
 			Concurrency: 50,
@@ -527,4 +532,43 @@ func TestKindsAndTitlesAreToldOverTheSocket(t *testing.T) {
 			t.Errorf("got %+v", list)
 		}
 	})
+}
+
+func TestALineOfAnUnknownTypeIsToldByItsName(t *testing.T) {
+	store := memory.New()
+	bubbleOver(t, store, func(t *testing.T, l *pipeListener) {
+		c := l.connect(t, "/jobs")
+		id := c.start(countArgs{To: 5})
+		var writer sync.WaitGroup
+		defer writer.Wait()
+		writer.Go(func() {
+			time.Sleep(2500 * time.Millisecond)
+			rec, pos, err := store.Last(t.Context(), id)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			rec.Job.Seq++
+			rec.Event = jobs.Event{Type: "job.child", JobID: id, Seq: rec.Job.Seq, Prev: rec.Job.Seq - 1, Time: time.Now(), Attempt: 1}
+			if _, err := store.Append(t.Context(), rec, pos); err != nil {
+				t.Error(err)
+			}
+		})
+		seqs, last := c.watch(map[string]any{"id": id}) // which compares names with types
+		contiguous(t, seqs, 1)
+		if last.Type != jobs.EventCompleted {
+			t.Errorf("got %s at the end", last.Type)
+		}
+	})
+}
+
+func TestEveryTypeOfEventHasItsName(t *testing.T) {
+	for typ, event := range events.JobEvents {
+		if want := strings.Replace(string(typ), ".", ":", 1); event.Name() != want || jobEvent(typ).Name() != want {
+			t.Errorf("%s: got %s, want %s", typ, event.Name(), want)
+		}
+	}
+	if got := jobEvent("job.odd").Name(); got != "job:odd" {
+		t.Errorf("got %q, want job:odd", got)
+	}
 }
