@@ -106,7 +106,7 @@ func newCSVProfile(rs roots) jobs.Worker {
 		if err := writeProfile(r, res); err != nil {
 			return CSVResult{}, err
 		}
-		return shorten(res), nil
+		return shorten(res), res.outcome(r)
 	}
 	return CSVProfile.Worker(check, run)
 }

@@ -1,0 +1,31 @@
+package workers
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestRowsOfWhichNoneFitsAreNoProfile(t *testing.T) {
+	for _, tt := range []struct {
+		name, text string
+		warnings   int64
+		want       string // in the error
+	}{
+		{"all fit", "a,b\n1,2\n3,4\n", 0, ""},
+		{"no rows", "a,b\n", 0, ""},
+		{"one fits", "a,b\n1,2\n" + strings.Repeat("1,2,3\n", 50), 50, ""},
+		{"one is empty, and fits", "a,b\n,\n" + strings.Repeat("1,2,3\n", 3), 3, ""},
+		{"none fits", "a,b\n" + strings.Repeat("1,2,3\n", 60), 60, "None of the 60 rows fits the header. Line 2 has 3 fields, where the header has 2."},
+	} {
+		rec := &recorder{}
+		res, err := profileCSV(t.Context(), rec, strings.NewReader(tt.text), int64(len(tt.text)))
+		must(t, err)
+		err = res.outcome(rec)
+		if e := jobError(err); tt.want == "" && err != nil || tt.want != "" && (e == nil || e.Type != "NothingFits" || !strings.HasPrefix(e.Message, tt.want)) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
+		}
+		if rec.warnings != tt.warnings {
+			t.Errorf("%s: got %d warnings, want %d", tt.name, rec.warnings, tt.warnings)
+		}
+	}
+}
