@@ -40,6 +40,14 @@ const ask = (event, payload) => new Promise((ok, bad) => socket.timeout(10_000).
 
 test("acknowledgements and events fit the contract", async () => {
   fits("JobsChanged", await ask("jobs:watch", {}).then(({ jobs, counts }) => ({ jobs, counts })));
+  const { kinds } = await ask("jobs:kinds", {});
+  assert.deepEqual(kinds.map(({ name }) => name), ["checksum", "csv.profile", "task", "test.panic"]);
+  for (const kind of kinds) {
+    fits("Kind", kind);
+    ajv.compile({ ...kind.args, $id: `urn:test:${kind.name}` }); // it is a schema
+  }
+  assert.deepEqual((await server.api("/api/kinds")).body, { kinds });
+  fits("ListQuery", { q: "a b", sort: "title", state: "failed" });
   const ids = [];
   for (const request of [
     { kind: "csv.profile", args: { path: "t.csv" }, logs: true },
