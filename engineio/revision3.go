@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 
@@ -96,7 +95,8 @@ func textPackets(payload []byte) iter.Seq2[parser.Packet, error] {
 
 // appendPayload makes a binary payload where it may and text would not do. That is also so for text
 // outside ASCII: in a payload of text socket.io.js 1.x expects it to be UTF-8 twice over, 2.x does not,
-// and the requests do not tell them apart.
+// and the requests do not tell them apart. Where the client takes text only, JSON is escaped, which both read
+// alike, and other text is left to chance.
 func (r *revision3) appendPayload(dst []byte, frames []*Frame) ([]byte, string) {
 	if !r.base64 && slices.ContainsFunc(frames, needsBinary) {
 		for _, f := range frames {
@@ -108,9 +108,11 @@ func (r *revision3) appendPayload(dst []byte, frames []*Frame) ([]byte, string) 
 		if f.Binary() {
 			b := f.Base64()
 			dst = append(parser.AppendBase64HeadV3(dst, len(b)), b...)
-		} else {
-			dst = parser.AppendPacketV3(dst, f.Packet())
+			continue
 		}
+		p := f.Packet()
+		p.Data = f.Escaped()
+		dst = parser.AppendPacketV3(dst, p)
 	}
 	if r.jsonp == "" {
 		return dst, contentText
@@ -119,7 +121,7 @@ func (r *revision3) appendPayload(dst []byte, frames []*Frame) ([]byte, string) 
 }
 
 func needsBinary(f *Frame) bool {
-	return f.Binary() || slices.ContainsFunc(f.Packet().Data, func(c byte) bool { return c >= utf8.RuneSelf })
+	return f.Binary() || !parser.IsASCII(f.Packet().Data)
 }
 
 func (*revision3) decode(binary bool, p []byte) (parser.Packet, error) {

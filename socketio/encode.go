@@ -123,6 +123,7 @@ func encodeFor(w way, t parser.Type, namespace string, id *uint64, name string, 
 		number = *id
 	}
 	b := parser.AppendHeader(e.buf.AvailableBuffer(), t, len(attachments), namespace, id != nil, number)
+	head := len(b)
 	switch t {
 	case parser.Event:
 		b = append(parser.AppendString(append(b, '['), name), ',')
@@ -141,13 +142,14 @@ func encodeFor(w way, t parser.Type, namespace string, id *uint64, name string, 
 		e.buf.WriteByte(']')
 	}
 
-	out := newOutgoing(w, bytes.Clone(e.buf.Bytes()), attachments)
+	out := newOutgoing(w, bytes.Clone(e.buf.Bytes()), head, attachments)
 	out.noText = noText
 	return out, nil
 }
 
-func newOutgoing(w way, text []byte, attachments [][]byte) *outgoing {
-	first := engineio.Message{Data: text, NoCompress: w.plain}
+// newOutgoing makes a packet of its text, which is JSON from index head on, and its attachments.
+func newOutgoing(w way, text []byte, head int, attachments [][]byte) *outgoing {
+	first := engineio.Message{Data: text, NoCompress: w.plain, JSON: head}
 	if w.key == "" && len(attachments) == 0 { // as most
 		one := &struct {
 			outgoing
@@ -298,5 +300,6 @@ func (b *withBytes) encode() (Args, error) {
 // encodeControl makes a Connect or a Disconnect.
 func encodeControl(t parser.Type, namespace string, data []byte) *outgoing {
 	p := parser.Packet{Type: t, Namespace: namespace, Data: data}
-	return newOutgoing(way{}, p.Append(nil), nil)
+	text := p.Append(nil)
+	return newOutgoing(way{}, text, len(text)-len(data), nil)
 }

@@ -18,6 +18,9 @@ type Message struct {
 	Data   []byte
 	// NoCompress sends the message as it is to clients who take compressed ones.
 	NoCompress bool
+	// JSON, unless it is zero, is the index in Data from which on a text is JSON. Clients that may misread what
+	// is outside ASCII get that part escaped, which says the same.
+	JSON int
 }
 
 // A Frame is one message, encoded once and shared by any number of sessions. It is immutable. As it is made
@@ -28,7 +31,8 @@ type Frame struct {
 	headLen uint8
 	op      ws.OpCode
 	typ     parser.Type
-	plain   bool // never compressed
+	plain   bool   // never compressed
+	json    uint32 // Message.JSON
 	data    []byte
 	newest  *newest // nil unless a newer message may take its place
 
@@ -38,9 +42,10 @@ type Frame struct {
 // forms are the forms of a message beside that of a WebSocket of revision 4. Each is made when the first
 // session needs it.
 type forms struct {
-	base64Once, typedOnce, inBase64Once, inBase64V3Once, streamedOnce, deflatedOnce sync.Once
+	base64Once, escapedOnce, typedOnce, inBase64Once, inBase64V3Once, streamedOnce, deflatedOnce sync.Once
 
 	base64     []byte // in a payload of text, without what precedes it
+	escaped    []byte // the same of a text of which a part is JSON
 	typed      *Frame // on a WebSocket of revision 3: with its type
 	inBase64   *Frame // on a WebSocket whose client wants no binary
 	inBase64V3 *Frame // the same of revision 3
@@ -56,7 +61,7 @@ func NewFrame(m Message) *Frame {
 	} else {
 		f = NewPacket(parser.Packet{Type: parser.Message, Data: m.Data})
 	}
-	f.plain = m.NoCompress
+	f.plain, f.json = m.NoCompress, uint32(max(0, min(m.JSON, len(m.Data))))
 	return f
 }
 
@@ -116,7 +121,7 @@ func (f *frameHead) Write(p []byte) (int, error) {
 }
 
 // Message returns what the frame was made of. Its data must not be changed.
-func (f *Frame) Message() Message { return Message{f.op == ws.OpBinary, f.data, f.plain} }
+func (f *Frame) Message() Message { return Message{f.op == ws.OpBinary, f.data, f.plain, int(f.json)} }
 
 // Binary reports whether the frame is, as a WebSocket sees it.
 func (f *Frame) Binary() bool { return f.op == ws.OpBinary }
@@ -153,6 +158,20 @@ func (f *Frame) Base64() []byte {
 	o := f.forms()
 	o.base64Once.Do(func() { o.base64 = base64.StdEncoding.AppendEncode(nil, f.data) })
 	return o.base64
+}
+
+// Escaped is the data of a text whose JSON is in ASCII. Where that is not known to be JSON, or is in ASCII
+// anyhow, it is the data as it is.
+func (f *Frame) Escaped() []byte {
+	if f.json == 0 || parser.IsASCII(f.data[f.json:]) {
+		return f.data
+	}
+	o := f.forms()
+	o.escapedOnce.Do(func() {
+		n := len(f.data)
+		o.escaped = parser.AppendEscaped(append(make([]byte, 0, n+n/2), f.data[:f.json]...), f.data[f.json:])
+	})
+	return o.escaped
 }
 
 // Typed is a binary message as a WebSocket of revision 3 has it (engine.io-protocol v3, "Packet").
