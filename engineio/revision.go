@@ -11,7 +11,7 @@ import (
 )
 
 // A revision holds all that the two revisions of the protocol do differently. It is chosen once for a
-// session, and is immutable.
+// session.
 type revision interface {
 	// number is the value of EIO in every request.
 	number() string
@@ -23,7 +23,8 @@ type revision interface {
 
 	// takesBody reports whether a POST may have a body of that type.
 	takesBody(contentType string) bool
-	// packets yields the packets of such a body. It decodes in place and stops after the first error.
+	// packets yields the packets of such a body. It decodes in place and stops after the first error. Like
+	// decode it is called by whoever has claimed the session's handler.
 	packets(body []byte, contentType string) iter.Seq2[parser.Packet, error]
 	// appendPayload appends the answer to a poll.
 	appendPayload(dst []byte, frames []*Frame) (payload []byte, contentType string)

@@ -18,6 +18,9 @@ import (
 type revision3 struct {
 	base64 bool   // the client takes no binary, on whatever transport
 	jsonp  string // what precedes a payload that is a script; "" for other clients
+
+	// client is what the session has shown of it. It belongs to whoever has claimed the session's handler.
+	client parser.Generation
 }
 
 const number3 = "3"
@@ -73,18 +76,19 @@ func (r *revision3) packets(body []byte, contentType string) iter.Seq2[parser.Pa
 		if err != nil {
 			return func(yield func(parser.Packet, error) bool) { yield(parser.Packet{}, err) }
 		}
-		return textPackets(payload)
+		return r.textPackets(payload)
 	case contentType == contentBinary:
 		return parser.BinaryPacketsV3(body)
 	}
-	return textPackets(body)
+	return r.textPackets(body)
 }
 
-func textPackets(payload []byte) iter.Seq2[parser.Packet, error] {
+func (r *revision3) textPackets(payload []byte) iter.Seq2[parser.Packet, error] {
+	r.client = r.client.Learn(payload)
 	return func(yield func(parser.Packet, error) bool) {
 		for p, err := range parser.PacketsV3(payload) {
 			if err == nil && !p.Binary {
-				p.Data = parser.TextOnceV3(p.Data)
+				p.Data = r.client.Once(p.Data)
 			}
 			if !yield(p, err) {
 				return

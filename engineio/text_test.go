@@ -1,6 +1,9 @@
 package engineio
 
 import (
+	"fmt"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -85,5 +88,44 @@ func TestEscapedTextIsEncodedOnce(t *testing.T) {
 	got, _ := old.appendPayload(dst, frames)
 	if n := testing.AllocsPerRun(100, func() { old.appendPayload(dst, frames) }); n != 0 || string(got) != `12:42["\u00e9"]` {
 		t.Errorf("got %q, and %v allocations for the second session, want 0", got, n)
+	}
+}
+
+// A session learns of which generation its client is, from all of a payload, and does not forget it.
+func TestSessionLearnsItsClientsGeneration(t *testing.T) {
+	post := func(payload ...string) (body string) {
+		for _, p := range payload {
+			body += fmt.Sprintf("%d:4%s", 1+len([]rune(p)), p)
+		}
+		return body
+	}
+	for _, tt := range []struct {
+		name  string
+		posts []string
+		want  []string
+	}{
+		{"2.x", []string{post("NESTLÉ®"), post("Ã¼"), post("é"), post("Ã¼")}, []string{"NESTLÉ®", "ü", "é", "Ã¼"}},
+		{"2.x, in one payload", []string{post("Ã¼", "é")}, []string{"Ã¼", "é"}},
+		{"1.x", []string{post("Ã©"), post("\u00e2\u0082\u00ac"), post("\u00c9\u00ae")}, []string{"é", "€", "ɮ"}},
+		{"1.x, in one payload", []string{post("\u00c9\u00ae", "\u00e2\u0082\u00ac")}, []string{"ɮ", "€"}},
+	} {
+		for _, way := range []string{"", "&j=0"} {
+			t.Run(tt.name+way, func(t *testing.T) {
+				cfg, sessions := accepting(Config{})
+				inBubbleWith(t, "3", cfg, func(e *env) {
+					e.rawPoll("?EIO=3&transport=polling"+way, jsonpHeader...)
+					r := <-sessions
+					for _, body := range tt.posts {
+						if way != "" {
+							body = url.Values{"d": {body}}.Encode()
+						}
+						e.rawPost("?EIO=3&transport=polling&sid="+r.session.ID(), body, jsonpHeader...)
+					}
+					if got := r.messages(); !slices.Equal(got, tt.want) {
+						e.t.Errorf("got %q, want %q", got, tt.want)
+					}
+				})
+			})
+		}
 	}
 }

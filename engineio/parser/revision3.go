@@ -111,39 +111,6 @@ func utf16Len(r rune) int {
 	return 1
 }
 
-// TextOnceV3 is text of which socket.io.js 1.x has made UTF-8 before it became a payload of text, where it
-// was made UTF-8 again; any other text stays as it is. What it decodes, it decodes in place. No request
-// says that it is of 1.x. But text all of whose characters outside ASCII happen to be the bytes of UTF-8
-// is, but for somebody's broken text, nothing else.
-func TextOnceV3(text []byte) []byte {
-	n := 0
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRune(text[i:])
-		if r > math.MaxUint8 {
-			return text
-		}
-		i += size
-		n++
-	}
-	if n == len(text) { // all ASCII
-		return text
-	}
-	if !utf8.Valid(appendLatin1(make([]byte, 0, n), text)) {
-		return text
-	}
-	return appendLatin1(text[:0], text)
-}
-
-// appendLatin1 appends a byte for each character. dst may be the beginning of text.
-func appendLatin1(dst, text []byte) []byte {
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRune(text[i:])
-		dst = append(dst, byte(r))
-		i += size
-	}
-	return dst
-}
-
 // BinaryPacketsV3 yields the packets of a binary payload. Their data is a part of payload. It stops after
 // the first error.
 func BinaryPacketsV3(payload []byte) iter.Seq2[Packet, error] {

@@ -205,23 +205,3 @@ func checkBinaryV3(t *testing.T, packets []parser.Packet) {
 		t.Fatalf("%q: got %v, %v, want %v", encoded, again, err, packets)
 	}
 }
-
-func TestTextOnceV3(t *testing.T) {
-	twice := func(s string) string {
-		var b []rune
-		for i := range len(s) {
-			b = append(b, rune(s[i]))
-		}
-		return string(b)
-	}
-	for _, s := range []string{"", "hello", "é", "zażółć 😀 €", "\x00\u0080\u07ff\u0800\uffff\U0010ffff"} {
-		if got := parser.TextOnceV3([]byte(twice(s))); string(got) != s {
-			t.Errorf("%q twice over: got %q", s, got)
-		}
-	}
-	for _, s := range []string{"é", "café", "ÃA", "Ã", "Ã©€", "żółć"} {
-		if got := parser.TextOnceV3([]byte(s)); string(got) != s {
-			t.Errorf("%q: got %q, want it as it is", s, got)
-		}
-	}
-}
