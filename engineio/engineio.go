@@ -89,7 +89,7 @@ type Config struct {
 	// may go on over WebSocket, and is told so in the handshake.
 	DisableUpgrades bool
 	// DisableRevision3 refuses clients of the third revision, such as socket.io.js 1.x and 2.x, with code 5.
-	// Zero means that they are served beside the others.
+	// Zero means that they are served beside the others. It is for those of the second, 1.0.x, too.
 	DisableRevision3 bool
 
 	// PingInterval is the time between two pings. Zero means 25 s.

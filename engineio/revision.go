@@ -63,7 +63,7 @@ func (s *Server) revision(query url.Values) (revision, bool) {
 	switch revisionNumber(query) {
 	case number4:
 		return revision4{}, true
-	case number3:
+	case number3, number2:
 		if !s.cfg.DisableRevision3 {
 			return newRevision3(query), true
 		}

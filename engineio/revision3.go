@@ -14,20 +14,29 @@ import (
 	"jobcast/engineio/parser"
 )
 
-// revision3 is engine.io-protocol v3, which socket.io.js 1.x and 2.x speak.
+// revision3 is engine.io-protocol v3, which socket.io.js 1.x and 2.x speak. The first of them, 1.0.x, calls it
+// revision 2; what it does differently is that all its text is UTF-8 twice over, on a WebSocket too.
 type revision3 struct {
 	base64 bool   // the client takes no binary, on whatever transport
 	jsonp  string // what precedes a payload that is a script; "" for other clients
+	first  bool   // the client says that it is of revision 2
+	early  bool   // the client is of 1.3 or before it, which read no text from a server if they can read binary
 
 	// client is what the session has shown of it. It belongs to whoever has claimed the session's handler.
 	client parser.Generation
 }
 
-const number3 = "3"
+const (
+	number2 = "2"
+	number3 = "3"
+)
 
 // newRevision3 chooses the forms that a client gets (engine.io-protocol v3, "URLs").
 func newRevision3(query url.Values) *revision3 {
-	r := &revision3{base64: wantsBase64(query)}
+	r := &revision3{base64: wantsBase64(query), first: revisionNumber(query) == number2}
+	if r.early = r.first || isCounted(query.Get("t")); r.early {
+		r.client = parser.Generation1
+	}
 	if query.Has("j") {
 		index := strings.Map(func(c rune) rune {
 			if c < '0' || c > '9' {
@@ -40,7 +49,23 @@ func newRevision3(query url.Values) *revision3 {
 	return r
 }
 
-func (*revision3) number() string { return number3 }
+// isCounted reports whether what keeps a request out of caches is the time in milliseconds and a count, as it was
+// until 1.3. Later clients have that in characters of base64, which are fewer.
+func isCounted(stamp string) bool {
+	clock, count, ok := strings.Cut(stamp, "-")
+	return ok && len(clock) >= len("1400000000000") && isNumber(clock) && isNumber(count)
+}
+
+func isNumber(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+func (r *revision3) number() string {
+	if r.first {
+		return number2
+	}
+	return number3
+}
 
 // origin makes up for what JSONP leaves out. A page gets a script of any origin without asking, cookies
 // included, and the request names the page in its Referer, if anywhere.
@@ -97,12 +122,12 @@ func (r *revision3) textPackets(payload []byte) iter.Seq2[parser.Packet, error] 
 	}
 }
 
-// appendPayload makes a binary payload where it may and text would not do. That is also so for text
+// appendPayload makes a binary payload where it may and text would not do: for an early client, and for what is
 // outside ASCII: in a payload of text socket.io.js 1.x expects it to be UTF-8 twice over, 2.x does not,
 // and the requests do not tell them apart. Where the client takes text only, JSON is escaped, which both read
 // alike, and other text is left to chance.
 func (r *revision3) appendPayload(dst []byte, frames []*Frame) ([]byte, string) {
-	if !r.base64 && slices.ContainsFunc(frames, needsBinary) {
+	if !r.base64 && (r.early || slices.ContainsFunc(frames, needsBinary)) {
 		for _, f := range frames {
 			dst = parser.AppendBinaryPacketV3(dst, f.Packet())
 		}
@@ -113,6 +138,9 @@ func (r *revision3) appendPayload(dst []byte, frames []*Frame) ([]byte, string) 
 			b := f.Base64()
 			dst = append(parser.AppendBase64HeadV3(dst, len(b)), b...)
 			continue
+		}
+		if r.first {
+			f = f.Twice()
 		}
 		p := f.Packet()
 		p.Data = f.Escaped()
@@ -128,15 +156,22 @@ func needsBinary(f *Frame) bool {
 	return f.Binary() || !parser.IsASCII(f.Packet().Data)
 }
 
-func (*revision3) decode(binary bool, p []byte) (parser.Packet, error) {
+func (r *revision3) decode(binary bool, p []byte) (parser.Packet, error) {
 	if binary {
 		return parser.DecodeBinaryV3(p)
 	}
-	return parser.DecodeTextV3(p)
+	packet, err := parser.DecodeTextV3(p)
+	if err == nil && !packet.Binary && r.first {
+		r.client = r.client.Learn(packet.Data)
+		packet.Data = r.client.Once(packet.Data)
+	}
+	return packet, err
 }
 
 func (r *revision3) frame(f *Frame, base64 bool) *Frame {
 	switch {
+	case !f.Binary() && r.first:
+		return f.Twice()
 	case !f.Binary():
 		return f
 	case r.base64 || base64:

@@ -89,8 +89,13 @@ func (s *Session) ID() string { return s.id }
 // to keep and to change.
 func (s *Session) Handshake() *Handshake { return s.handshake.Handshake() }
 
-// Revision is the revision of the protocol that the client speaks: 4, or 3.
-func (s *Session) Revision() int { return int(s.rev.number()[0] - '0') }
+// Revision is the revision of the protocol that the session is in: 4, or 3, also where the client calls it 2.
+func (s *Session) Revision() int {
+	if s.rev.number() == number4 {
+		return 4
+	}
+	return 3
+}
 
 // Transport is the transport in use: "polling", "websocket" or "webtransport".
 func (s *Session) Transport() string {

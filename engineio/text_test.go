@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 )
 
 // packet is a message that is JSON behind head.
@@ -127,5 +128,88 @@ func TestSessionLearnsItsClientsGeneration(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// socket.io.js 1.0.x says revision 2, and means a third one in which all text is UTF-8 twice over.
+func TestRevision2(t *testing.T) {
+	cfg, sessions := accepting(Config{})
+	inBubbleWith(t, "2", cfg, func(e *env) {
+		_, body := e.rawPoll("?EIO=2&transport=polling&b64=1")
+		r := <-sessions
+		query := "?EIO=2&transport=polling&sid=" + r.session.ID()
+		if !strings.HasPrefix(body, "97:0{") || r.session.Revision() != 3 {
+			e.t.Errorf("got %q in revision %d, want that of the third", body, r.session.Revision())
+		}
+		for _, other := range []string{"3", "4"} {
+			if status, _, body := e.raw("GET", strings.Replace(query, "EIO=2", "EIO="+other, 1), ""); status != 400 {
+				e.t.Errorf("EIO=%s: got %d %s, want 400", other, status, body)
+			}
+		}
+		e.rawPost(query, "9:4AMANHÃ\u00a0!")
+		f := packet("2/é,", `["é"]`)
+		r.session.Send(f, NewFrame(Message{Data: []byte("é")}))
+		if _, got := e.rawPoll(query); got != `16:42/Ã©,["\u00e9"]3:4Ã©` {
+			e.t.Errorf("got %q, want JSON escaped, and what is not UTF-8 twice over", got)
+		}
+		c := e.webSocket(strings.Replace(query, "polling", "websocket", 1))
+		defer c.close()
+		c.send("2probe")
+		c.wantText("3probe")
+		c.send("5")
+		c.send("4\u00c9\u00ae")
+		c.send("2")
+		c.wantText("3")
+		r.session.Send(f)
+		c.wantText(`42/Ã©,["\u00e9"]`)
+		c.write(clientFrame(true, 9, "\xc3\xa9"))
+		if _, got, err := c.read(); got != "\xc3\xa9" {
+			e.t.Errorf("got pong %q, %v, want the ping's bytes", got, err)
+		}
+		synctest.Wait()
+		if got := r.messages(); !slices.Equal(got, []string{"AMANHà!", "ɮ"}) {
+			e.t.Errorf("got %q, want it once", got)
+		}
+	})
+	inBubbleWith(t, "2", Config{DisableRevision3: true}, func(e *env) {
+		if status, _, body := e.raw("GET", "?EIO=2&transport=polling", ""); status != 400 || !strings.Contains(body, `"code":5`) {
+			e.t.Errorf("got %d %s, want 400 and code 5", status, body)
+		}
+	})
+}
+
+// What reads no text from a server gets none, as long as it has not asked for it.
+func TestEarlyClientsGetBinaryPayloads(t *testing.T) {
+	for _, tt := range []struct {
+		query  string
+		binary bool
+	}{
+		{"EIO=2", true},
+		{"EIO=3&t=1400000000000-0", true},
+		{"EIO=3&t=1796055294963-12", true},
+		{"EIO=2&b64=1&t=1796055294963-0", false},
+		{"EIO=3&b64=1&t=1796055294963-0", false},
+		{"EIO=3&t=Lk5X9Zz", false},
+		{"EIO=3&t=LsG-4-0", false},
+		{"EIO=3&t=1796055294963", false},
+		{"EIO=3&t=1234567-0", false},
+		{"EIO=3", false},
+	} {
+		t.Run(tt.query, func(t *testing.T) {
+			cfg, sessions := accepting(Config{})
+			inBubbleWith(t, tt.query[4:5], cfg, func(e *env) {
+				contentType, _ := e.rawPoll("?transport=polling&" + tt.query)
+				r := <-sessions
+				r.session.Send(NewFrame(Message{Data: []byte("a")}))
+				_, payload := e.rawPoll("?transport=polling&" + tt.query[:5] + "&sid=" + r.session.ID())
+				wantType, want := contentText, "2:4a"
+				if tt.binary {
+					wantType, want = contentBinary, "\x00\x02\xff4a"
+				}
+				if contentType != wantType || payload != want {
+					e.t.Errorf("got a handshake in %s and the payload %q, want %s and %q", contentType, payload, wantType, want)
+				}
+			})
+		})
 	}
 }

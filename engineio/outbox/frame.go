@@ -42,10 +42,11 @@ type Frame struct {
 // forms are the forms of a message beside that of a WebSocket of revision 4. Each is made when the first
 // session needs it.
 type forms struct {
-	base64Once, escapedOnce, typedOnce, inBase64Once, inBase64V3Once, streamedOnce, deflatedOnce sync.Once
+	base64Once, escapedOnce, twiceOnce, typedOnce, inBase64Once, inBase64V3Once, streamedOnce, deflatedOnce sync.Once
 
 	base64     []byte // in a payload of text, without what precedes it
 	escaped    []byte // the same of a text of which a part is JSON
+	twice      *Frame // of text, for a client that reads UTF-8 twice over any transport
 	typed      *Frame // on a WebSocket of revision 3: with its type
 	inBase64   *Frame // on a WebSocket whose client wants no binary
 	inBase64V3 *Frame // the same of revision 3
@@ -172,6 +173,20 @@ func (f *Frame) Escaped() []byte {
 		o.escaped = parser.AppendEscaped(append(make([]byte, 0, n+n/2), f.data[:f.json]...), f.data[f.json:])
 	})
 	return o.escaped
+}
+
+// Twice is a text for a client that reads UTF-8 twice, on a WebSocket too: what Escaped leaves outside ASCII is
+// UTF-8 twice over. Any other frame is itself.
+func (f *Frame) Twice() *Frame {
+	if f.op != ws.OpText || parser.IsASCII(f.data) {
+		return f
+	}
+	o := f.forms()
+	o.twiceOnce.Do(func() {
+		o.twice = newFrame(f.op, f.typ, []byte{byte(f.typ)}, parser.AppendTwice(nil, f.Escaped()))
+		o.twice.newest, o.twice.plain = f.newest, f.plain
+	})
+	return o.twice
 }
 
 // Typed is a binary message as a WebSocket of revision 3 has it (engine.io-protocol v3, "Packet").
