@@ -67,6 +67,9 @@ func run(ctx context.Context, listen, files string, quic, deflate bool) error {
 		closeQUIC = func() error { return errors.Join(server.Close(), <-served, socket.Close()) }
 	}
 	sockets := newSockets(engine)
+	if err := addWords(sockets, "/", "/words", "/wörter"); err != nil {
+		return err
+	}
 	mux.Handle("/socket.io/", sockets)
 	mux.Handle("/", http.FileServer(http.Dir(files)))
 	fmt.Printf("listening on http://%s\n", l.Addr())
