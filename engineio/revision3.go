@@ -125,7 +125,7 @@ func (r *revision3) textPackets(payload []byte) iter.Seq2[parser.Packet, error] 
 // appendPayload makes a binary payload where it may and text would not do: for an early client, and for what is
 // outside ASCII: in a payload of text socket.io.js 1.x expects it to be UTF-8 twice over, 2.x does not,
 // and the requests do not tell them apart. Where the client takes text only, JSON is escaped, which both read
-// alike, and other text is left to chance.
+// alike. Other text is what 2.x reads right, unless the client is known to be of 1.x.
 func (r *revision3) appendPayload(dst []byte, frames []*Frame) ([]byte, string) {
 	if !r.base64 && (r.early || slices.ContainsFunc(frames, needsBinary)) {
 		for _, f := range frames {
@@ -139,7 +139,7 @@ func (r *revision3) appendPayload(dst []byte, frames []*Frame) ([]byte, string) 
 			dst = append(parser.AppendBase64HeadV3(dst, len(b)), b...)
 			continue
 		}
-		if r.first {
+		if r.early {
 			f = f.Twice()
 		}
 		p := f.Packet()

@@ -31,6 +31,7 @@ func TestOldClientsGetJSONInASCII(t *testing.T) {
 		{"no JSON", "&b64=1", []*Frame{NewFrame(Message{Data: []byte(`2["é"]`)})}, `7:42["é"]`},
 		{"an answer beside bytes", "&b64=1", []*Frame{packet("61-12", `["é",{"_placeholder":true,"num":0}]`), binary},
 			`46:461-12["\u00e9",{"_placeholder":true,"num":0}]6:b4w6k=`},
+		{"a namespace, to an early client", "&b64=1&t=1400000000000-0", []*Frame{packet("2/é,", `["é"]`)}, `16:42/Ã©,["\u00e9"]`},
 		{"ASCII", "&b64=1", []*Frame{packet("2", `["e"]`)}, `7:42["e"]`},
 		{"a script", "&j=3", []*Frame{packet("2", `["é\n"]`), binary}, `___eio[3]("14:42[\"\\u00e9\\n\"]6:b4w6k=");`},
 		{"a binary payload", "", []*Frame{packet("2", `["é"]`)}, "\x00\x08\xff" + `42["é"]`},
