@@ -20,14 +20,14 @@ type word struct {
 }
 
 var (
-	greeting = socketio.NewEvent[socketio.Args]("greeting")               // all words, to a client whose query has "greet"
-	start    = socketio.NewCall[struct{}, socketio.Args]("start")         // asks for all words, each in an event, and then all
-	started  = socketio.NewEvent[word]("word é")                          // one of them
-	beside   = socketio.NewEvent[socketio.Args]("beside")                 // all of them, beside bytes
-	spell    = socketio.NewCall[string, []int]("spell")                   // answers with the characters' numbers
-	relay    = socketio.NewCall[socketio.Args, struct{}]("relay")         // to all others of the namespace
-	relayed  = socketio.NewEvent[socketio.Args]("relayed")                // what was
-	hear     = socketio.NewCall[struct{}, socketio.Args]("hear")          // asks back with all words, and answers with the answer
+	greeting = socketio.NewEvent[socketio.Args]("greeting")       // all words, to a client whose query has "greet"
+	start    = socketio.NewCall[struct{}, socketio.Args]("start") // asks for all words, each in an event, and then all
+	started  = socketio.NewEvent[word]("word é")                  // one of them
+	beside   = socketio.NewEvent[socketio.Args]("beside")         // all of them, beside bytes
+	spell    = socketio.NewCall[string, []int]("spell")           // answers with the characters' numbers
+	relay    = socketio.NewCall[socketio.Args, struct{}]("relay") // to all others of the namespace
+	relayed  = socketio.NewEvent[socketio.Args]("relayed")        // what was
+	hear     = socketio.NewCall[struct{}, socketio.Args]("hear")  // asks back with all words, and answers with the answer
 )
 
 // addWords adds what is said of the words to the namespaces of server.
