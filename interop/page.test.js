@@ -156,6 +156,21 @@ test("a CSV file that is dropped on the page is profiled", async () => {
   rmSync(csv);
 });
 
+test("a CSV file that is not as it should be is profiled, and the page says what was unusual", async () => {
+  const csv = join(big, "pipes.csv");
+  writeFileSync(csv, "Pipes in stock,,\n,,\nid,size,name\n1,2\" pipe,a\n2,3\" pipe,b\n3,4,5,6\n");
+  const { id } = await server.startJob("csv.profile", { path: csv });
+  const page = await open(browser, `${server.url}/jobs/${id}`);
+  assert.equal(await finished(page), "completed");
+  const folded = await by(page, "result").locator("details").evaluateAll((all) => all.map((one) => one.textContent));
+  assert.equal(folded.length, 2, folded.join(" | "));
+  assert.match(folded[0], /^Rows that do not fit \(1\)Line 6 has 4 fields, where the header has 3$/);
+  assert.match(folded[1], /^Remarks \(3\)Line 1 is above the header, which is line 3.*Line 4 has a quote inside.*Line 5 has a quote inside/);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+  rmSync(csv);
+});
+
 test("figures are shown with all their digits", async () => {
   const csv = join(big, "ids.csv");
   writeFileSync(csv, "id,hash,delta,share\n738529527931269425,18446744073709551615,+5,1234.56789\n738529527931269427,1,-9007199254740993,0.12345678901234567891\n");

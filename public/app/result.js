@@ -42,14 +42,20 @@ function csvProfile(result) {
         numeric(`${column.distinctEstimated ? '≈ ' : ''}${value(column.distinct)}`),
         numeric(extreme(column.min, column.type)), numeric(extreme(column.max, column.type)), numeric(value(column.mean))))))));
   const parts = [tiles(['Rows', Number.isFinite(result.rows) ? format.count(result.rows) : null], ['Columns', format.count(columns.length)],
-    ['Size', Number.isFinite(result.bytes) ? format.bytes(result.bytes) : null], ['Rows that do not fit', format.count(wrong), wrong ? 'bad' : null]), table];
-  if (misfits.length) {
-    parts.push(h('details', { class: 'misfits' }, h('summary', {}, `Rows that do not fit (${format.count(wrong)})`),
-      h('ul', {}, ...misfits.slice(0, MISFITS_SHOWN).map((row) => h('li', {},
-        h('span', { class: 'mono' }, `Line ${format.count(row.line ?? row)}`), ' ', row.reason ?? row.detail ?? row.message ?? ''))),
-      wrong > MISFITS_SHOWN ? h('p', { class: 'hint' }, `The first ${MISFITS_SHOWN} of ${format.count(wrong)}.`) : null));
-  }
+    ['Size', Number.isFinite(result.bytes) ? format.bytes(result.bytes) : null], ['Rows that do not fit', format.count(wrong), wrong ? 'bad' : null],
+    ['Remarks', result.remarkCount ? format.count(result.remarkCount) : null]), table];
+  parts.push(lines('Rows that do not fit', misfits, wrong));
+  if (Array.isArray(result.remarks)) parts.push(lines('Remarks', result.remarks, result.remarkCount ?? result.remarks.length));
   return h('div', { class: 'profile' }, ...parts);
+}
+
+/** Lines of the file with what is to be said of each, folded. */
+function lines(title, some, count) {
+  if (!some.length) return null;
+  return h('details', { class: 'misfits' }, h('summary', {}, `${title} (${format.count(count)})`),
+    h('ul', {}, ...some.slice(0, MISFITS_SHOWN).map((row) => h('li', {},
+      h('span', { class: 'mono' }, `Line ${format.count(row.line ?? row)}`), ' ', row.reason ?? row.detail ?? row.message ?? ''))),
+    count > MISFITS_SHOWN ? h('p', { class: 'hint' }, `The first ${MISFITS_SHOWN} of ${format.count(count)}.`) : null);
 }
 
 function value(one) {
