@@ -37,6 +37,9 @@ type settings struct {
 	Root        []string `toml:"root"`
 	MaxUpload   byteSize `toml:"max-upload"`
 	Concurrency int      `toml:"concurrency"`
+	StartRate   int      `toml:"start-rate"`
+	StartBurst  int      `toml:"start-burst"`
+	MaxQueued   int      `toml:"max-queued"`
 	LogLevel    logLevel `toml:"log-level"`
 }
 
@@ -58,6 +61,9 @@ type flags struct {
 	Root        []string `group:"Jobs" placeholder:"DIR" sep:"," env:"JOBCAST_ROOT" help:"Directory that jobs may read. Repeatable; the working directory if there is none."`
 	MaxUpload   string   `group:"Jobs" default:"4GiB" env:"JOBCAST_MAX_UPLOAD" help:"Largest upload, such as 500MB or 4GiB."`
 	Concurrency string   `group:"Jobs" default:"4" env:"JOBCAST_CONCURRENCY" help:"Jobs that run at once."`
+	StartRate   string   `group:"Jobs" default:"50" env:"JOBCAST_START_RATE" help:"Jobs that may be started from one address in a second, over HTTP and sockets together; 0 means any number."`
+	StartBurst  string   `group:"Jobs" default:"200" env:"JOBCAST_START_BURST" help:"Jobs that may be started from one address at once, after a pause; 0 means any number."`
+	MaxQueued   string   `group:"Jobs" default:"1000" env:"JOBCAST_MAX_QUEUED" help:"Jobs started from one address that may wait to be run; 0 means any number."`
 
 	Config      configFile  `group:"Settings" placeholder:"FILE" env:"JOBCAST_CONFIG" help:"TOML file with settings, one key for each flag of the groups above and --log-level."`
 	LogLevel    string      `group:"Settings" default:"info" env:"JOBCAST_LOG_LEVEL" help:"Least level that is logged: debug, info, warn or error."`
@@ -195,6 +201,12 @@ func (f *flags) settings(ctx *kong.Context) (settings, error) {
 	check("max-upload", s.MaxUpload.UnmarshalText([]byte(f.MaxUpload)))
 	s.Concurrency, err = parseConcurrency(f.Concurrency)
 	check("concurrency", err)
+	s.StartRate, err = parseLimit(f.StartRate)
+	check("start-rate", err)
+	s.StartBurst, err = parseLimit(f.StartBurst)
+	check("start-burst", err)
+	s.MaxQueued, err = parseLimit(f.MaxQueued)
+	check("max-queued", err)
 	check("log-level", s.LogLevel.UnmarshalText([]byte(f.LogLevel)))
 	return s, failed
 }
@@ -278,6 +290,17 @@ func parseConcurrency(text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > maxConcurrency {
 		return 0, fmt.Errorf("must be a number from 1 to %d, not %q", maxConcurrency, text)
+	}
+	return n, nil
+}
+
+const maxLimit = 1_000_000
+
+// parseLimit reads a bound; 0 is none.
+func parseLimit(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > maxLimit {
+		return 0, fmt.Errorf("must be a number from 1 to %d, or 0 for no limit, not %q", maxLimit, text)
 	}
 	return n, nil
 }
@@ -399,7 +422,8 @@ func (configFile) BeforeResolve(ctx *kong.Context, path *kong.Path) error {
 }
 
 // configKeys are the keys of a configuration file: those of settings.
-var configKeys = []string{"listen", "origin", "host", "trusted-proxy", "tls-cert", "tls-key", "webtransport", "data", "sync", "root", "max-upload", "concurrency", "log-level"}
+var configKeys = []string{"listen", "origin", "host", "trusted-proxy", "tls-cert", "tls-key", "webtransport", "data", "sync", "root", "max-upload", "concurrency",
+	"start-rate", "start-burst", "max-queued", "log-level"}
 
 // listKeys are those that may have more than one value.
 var listKeys = []string{"origin", "host", "trusted-proxy", "root"}

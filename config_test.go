@@ -37,6 +37,9 @@ func TestDefaults(t *testing.T) {
 		Root:         []string{dir},
 		MaxUpload:    4 << 30,
 		Concurrency:  4,
+		StartRate:    50,
+		StartBurst:   200,
+		MaxQueued:    1000,
 		LogLevel:     0,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -58,6 +61,9 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		root = ["/file,a", "/file b"]
 		max-upload = 1000
 		concurrency = 11
+		start-rate = 21
+		start-burst = 31
+		max-queued = 41
 		log-level = "warn"`)
 	env := map[string]string{
 		"JOBCAST_LISTEN":        "127.0.0.1:2",
@@ -72,6 +78,9 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		"JOBCAST_ROOT":          "/env,/env2",
 		"JOBCAST_MAX_UPLOAD":    "2KB",
 		"JOBCAST_CONCURRENCY":   "12",
+		"JOBCAST_START_RATE":    "22",
+		"JOBCAST_START_BURST":   "32",
+		"JOBCAST_MAX_QUEUED":    "42",
 		"JOBCAST_LOG_LEVEL":     "error",
 	}
 	flags := map[string][]string{
@@ -87,6 +96,9 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		"root":          {"--root", "/flag", "--root=/flag2"},
 		"max-upload":    {"--max-upload", "1.5 GiB"},
 		"concurrency":   {"--concurrency=13"},
+		"start-rate":    {"--start-rate=0"},
+		"start-burst":   {"--start-burst=33"},
+		"max-queued":    {"--max-queued=0"},
 		"log-level":     {"--log-level=debug"},
 	}
 	tests := []struct {
@@ -111,6 +123,9 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 			func(s settings) any { return s.Root }},
 		{"max-upload", byteSize(1000), byteSize(2000), byteSize(3 << 29), "JOBCAST_MAX_UPLOAD", func(s settings) any { return s.MaxUpload }},
 		{"concurrency", 11, 12, 13, "JOBCAST_CONCURRENCY", func(s settings) any { return s.Concurrency }},
+		{"start-rate", 21, 22, 0, "JOBCAST_START_RATE", func(s settings) any { return s.StartRate }},
+		{"start-burst", 31, 32, 33, "JOBCAST_START_BURST", func(s settings) any { return s.StartBurst }},
+		{"max-queued", 41, 42, 0, "JOBCAST_MAX_QUEUED", func(s settings) any { return s.MaxQueued }},
 		{"log-level", logLevel(4), logLevel(8), logLevel(-4), "JOBCAST_LOG_LEVEL", func(s settings) any { return s.LogLevel }},
 	}
 	if len(tests) != len(configKeys) {
@@ -191,13 +206,16 @@ func TestWrongSettingsGetOneSentence(t *testing.T) {
 		{"huge size", []string{"--max-upload=1e30"}, "", `--max-upload must be a size such as 500MB or 4GiB, not "1e30"`},
 		{"not a size", []string{"--max-upload=NaN"}, "", `--max-upload must be a size such as 500MB or 4GiB, not "NaN"`},
 		{"concurrency", nil, "JOBCAST_CONCURRENCY=0", `JOBCAST_CONCURRENCY must be a number from 1 to 1024, not "0"`},
+		{"start rate", []string{"--start-rate=fast"}, "", `--start-rate must be a number from 1 to 1000000, or 0 for no limit, not "fast"`},
+		{"start burst", nil, "JOBCAST_START_BURST=-1", `JOBCAST_START_BURST must be a number from 1 to 1000000, or 0 for no limit, not "-1"`},
+		{"queued", file("max-queued = 1000001"), "", `FILE: max-queued must be a number from 1 to 1000000, or 0 for no limit, not "1000001"`},
 		{"level", []string{"--log-level=loud"}, "", `--log-level must be debug, info, warn or error, not "loud"`},
 		{"no file", []string{"--config", "/nowhere/x"}, "",
 			`cannot read the configuration file /nowhere/x: no such file or directory; name another with --config`},
 		{"unknown key", file("listen = '127.0.0.1:1'\nworkers = 4"), "",
-			`FILE: unknown key "workers"; the keys are listen, origin, host, trusted-proxy, tls-cert, tls-key, webtransport, data, sync, root, max-upload, concurrency, log-level`},
+			`FILE: unknown key "workers"; the keys are listen, origin, host, trusted-proxy, tls-cert, tls-key, webtransport, data, sync, root, max-upload, concurrency, start-rate, start-burst, max-queued, log-level`},
 		{"a flag that is no setting", file("version = true"), "",
-			`FILE: unknown key "version"; the keys are listen, origin, host, trusted-proxy, tls-cert, tls-key, webtransport, data, sync, root, max-upload, concurrency, log-level`},
+			`FILE: unknown key "version"; the keys are listen, origin, host, trusted-proxy, tls-cert, tls-key, webtransport, data, sync, root, max-upload, concurrency, start-rate, start-burst, max-queued, log-level`},
 		{"no TOML", file("listen = "), "", `FILE:1:9: this is not TOML: expected value, not end of input`},
 		{"value in file", file("concurrency = 0"), "", `FILE: concurrency must be a number from 1 to 1024, not "0"`},
 		{"type in file", file("listen = true"), "", `FILE: listen has a value of the wrong type, true`},
@@ -228,7 +246,7 @@ func TestWrongSettingsGetOneSentence(t *testing.T) {
 
 func TestPrintedConfigIsAConfig(t *testing.T) {
 	args := []string{"--listen=[::1]:0", "--origin=*", "--origin=https://a.example", "--trusted-proxy=10.1.2.3/8", "--trusted-proxy=::1", "--data=some dir", "--sync=always",
-		"--webtransport", "--tls-cert=c.pem", "--tls-key=k.pem", `--root=a\,b`, `--root=c"d'`, "--max-upload=1234567", "--concurrency=7", "--log-level=warn"}
+		"--webtransport", "--tls-cert=c.pem", "--tls-key=k.pem", `--root=a\,b`, `--root=c"d'`, "--max-upload=1234567", "--concurrency=7", "--start-rate=0", "--start-burst=9", "--max-queued=10", "--log-level=warn"}
 	var first, second bytes.Buffer
 	if _, err := parse(append(args, "--print-config"), &first); err != errDone {
 		t.Fatalf("--print-config: %v", err)
@@ -241,7 +259,7 @@ func TestPrintedConfigIsAConfig(t *testing.T) {
 	if first.String() != second.String() {
 		t.Errorf("got\n%s\nwant\n%s", &second, &first)
 	}
-	for _, want := range []string{"1234567B", "always", "a,b'", "concurrency = 7", "'10.0.0.0/8', '::1/128'"} {
+	for _, want := range []string{"1234567B", "always", "a,b'", "concurrency = 7", "start-rate = 0", "start-burst = 9", "max-queued = 10", "'10.0.0.0/8', '::1/128'"} {
 		if !strings.Contains(first.String(), want) {
 			t.Errorf("no %q in\n%s", want, &first)
 		}

@@ -29,7 +29,7 @@ var floors = map[string][]string{
 	"engineio": {"engineio/deadline", "engineio/cors", "engineio/gate", "engineio/netconn", "engineio/opening", "engineio/outbox",
 		"engineio/parser", "engineio/wsframe", "engineio/wtframe", "github.com/gobwas/ws"},
 	"engineio/webtransport": {"github.com/quic-go/quic-go", "github.com/quic-go/quic-go/http3", "github.com/quic-go/webtransport-go"},
-	"jobs":                  {"jobs/files", "jobs/index", "jobs/job", "jobs/lines", "jobs/schema"},
+	"jobs":                  {"jobs/files", "jobs/index", "jobs/job", "jobs/lines", "jobs/schema", "limit"},
 	"jobs/files":            {"jobs/job"},
 	"jobs/index":            {"jobs/job"},
 	"jobs/job":              {"github.com/oklog/ulid/v2"},

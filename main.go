@@ -26,6 +26,7 @@ import (
 	"jobcast/engineio/cors"
 	"jobcast/jobs"
 	"jobcast/jobs/files"
+	"jobcast/limit"
 	"jobcast/namespaces"
 	"jobcast/natsio"
 	"jobcast/socketio"
@@ -128,6 +129,8 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		Files:       files,
 		Workers:     workers.All(workers.Config{Roots: s.Root, Private: []string{s.Data}}),
 		Concurrency: s.Concurrency,
+		StartRate:   limit.Rate{PerSecond: float64(s.StartRate), Burst: float64(s.StartBurst)},
+		MaxQueued:   s.MaxQueued,
 		Logger:      log,
 	})
 	if err != nil {

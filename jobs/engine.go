@@ -27,6 +27,7 @@ import (
 
 	"jobcast/jobs/files"
 	"jobcast/jobs/index"
+	"jobcast/limit"
 )
 
 const (
@@ -43,6 +44,8 @@ type Config struct {
 	Files       *files.Dir
 	Workers     []Worker     // the kinds of job that this node runs
 	Concurrency int          // jobs run at once; zero means 4
+	StartRate   limit.Rate   // what one StartRequest.From may start; zero in either field means no limit
+	MaxQueued   int          // how many jobs of one StartRequest.From may wait; zero means no limit
 	Node        string       // the name of this node in events; empty means the host's name
 	Logger      *slog.Logger // nil means slog.Default()
 }
@@ -56,6 +59,7 @@ type Engine struct {
 	node    string
 	log     *slog.Logger
 	index   *index.Index
+	starts  starts
 
 	work     context.Context // ends when Close begins: with it end the runs, the tails and the index
 	stopWork context.CancelCauseFunc
@@ -80,7 +84,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		store: cfg.Store, files: cfg.Files, workers: make(map[string]Worker), index: index.New(),
-		node: cfg.Node, log: cfg.Logger,
+		node: cfg.Node, log: cfg.Logger, starts: starts{rate: cfg.StartRate, maxQueued: cfg.MaxQueued},
 		abandon: make(chan struct{}), ended: make(chan struct{}),
 		runs: make(map[ID]*Run), tails: make(map[ID]*tail),
 	}

@@ -29,7 +29,8 @@ func nextRecord(last Record, typ EventType, data any, change func(*Job)) Record 
 			Type: typ, JobID: job.ID, Seq: job.Seq, Prev: last.Event.Seq, Time: now,
 			Attempt: job.Attempt, State: job.State, Data: encode(data),
 		},
-		Job: job,
+		Job:   job,
+		Owner: last.Owner,
 	}
 	switch typ {
 	case EventQueued:

@@ -13,8 +13,12 @@ import (
 )
 
 // Start makes a new job, or returns the one that the same id or idempotency key made before; created
-// says which. The job comes without Args. The error is a *Problem.
+// says which. The job comes without Args. The error is a *Problem, of code too_many_requests and with a time to
+// wait if req.From may not start one now.
 func (e *Engine) Start(ctx context.Context, req StartRequest) (job Job, created bool, err error) {
+	if err := e.starts.mayStart(req.From); err != nil {
+		return Job{}, false, err
+	}
 	if err := req.Check(); err != nil {
 		return Job{}, false, err
 	}
@@ -35,6 +39,11 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (job Job, created 
 	if req.Title == "" {
 		req.Title = worker.title(req.Args)
 	}
+	release, err := e.starts.mayQueue(ownerOf(req.From), e.index.Queued)
+	if err != nil {
+		return Job{}, false, err
+	}
+	defer release()
 	job, created, err = e.create(ctx, id, req)
 	return job, created, problemOrNil(err)
 }
@@ -108,6 +117,7 @@ func (e *Engine) create(ctx context.Context, id ID, req StartRequest) (Job, bool
 	rec := nextRecord(Record{}, EventQueued, nil, func(j *Job) {
 		*j = Job{ID: id, Kind: req.Kind, Title: req.Title, Queue: "default", State: Queued, MaxAttempts: attempts, Tags: slices.Clone(req.Tags)}
 	})
+	rec.Owner = ownerOf(req.From)
 	switch _, err := e.append(ctx, rec, 0); {
 	case errors.Is(err, ErrConflict):
 		job, err := e.same(ctx, id, req)
@@ -118,6 +128,6 @@ func (e *Engine) create(ctx context.Context, id ID, req StartRequest) (Job, bool
 	if err := e.store.Enqueue(ctx, id); err != nil {
 		e.log.Warn("a new job waits for the next sweep", "job", id, "err", err)
 	}
-	e.log.Info("a job is queued", "job", id, "kind", req.Kind)
+	e.log.Info("a job is queued", "job", id, "kind", req.Kind, "address", req.From)
 	return rec.Job, true, nil
 }

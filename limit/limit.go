@@ -4,6 +4,7 @@ package limit
 
 import (
 	"maps"
+	"math"
 	"sync"
 	"time"
 )
@@ -23,16 +24,19 @@ type Client struct {
 }
 
 // Take counts one more, and reports whether that is allowed; what is not is not counted.
-func (c *Client) Take(r Rate, now time.Time) bool {
+func (c *Client) Take(r Rate, now time.Time) bool { return c.Wait(r, now) == 0 }
+
+// Wait is Take, and returns zero, or after how long one more will be allowed.
+func (c *Client) Wait(r Rate, now time.Time) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.used = max(0, c.used-r.PerSecond*now.Sub(c.at).Seconds())
 	c.at = now
-	if c.used+1 > r.Burst {
-		return false
+	if over := c.used + 1 - r.Burst; over > 0 {
+		return max(1, time.Duration(math.Ceil(over/r.PerSecond*float64(time.Second))))
 	}
 	c.used++
-	return true
+	return 0
 }
 
 // rested reports whether the client is as good as a new one.
@@ -53,6 +57,14 @@ type Addresses struct {
 
 // Take is the Take of the client with that address.
 func (a *Addresses) Take(address string, r Rate, now time.Time) bool {
+	return a.Wait(address, r, now) == 0
+}
+
+// crowded is how long a client waits for whom there is no room.
+const crowded = time.Second
+
+// Wait is the Wait of the client with that address.
+func (a *Addresses) Wait(address string, r Rate, now time.Time) time.Duration {
 	a.mu.Lock()
 	c := a.by[address]
 	if c == nil {
@@ -61,7 +73,7 @@ func (a *Addresses) Take(address string, r Rate, now time.Time) bool {
 		}
 		if len(a.by) >= maxAddresses {
 			a.mu.Unlock()
-			return false
+			return crowded
 		}
 		if a.by == nil {
 			a.by = make(map[string]*Client)
@@ -70,5 +82,5 @@ func (a *Addresses) Take(address string, r Rate, now time.Time) bool {
 		a.by[address] = c
 	}
 	a.mu.Unlock()
-	return c.Take(r, now)
+	return c.Wait(r, now)
 }

@@ -49,3 +49,21 @@ func TestAddressesAreBounded(t *testing.T) {
 		t.Errorf("got %d addresses after a rest, want one", len(a.by))
 	}
 }
+
+func TestWhoIsRefusedIsToldHowLong(t *testing.T) {
+	r := Rate{PerSecond: 50, Burst: 3}
+	now := time.Now()
+	var c Client
+	for range 3 {
+		if wait := c.Wait(r, now); wait != 0 {
+			t.Fatalf("got %v, want none", wait)
+		}
+	}
+	wait := c.Wait(r, now)
+	if wait < 20*time.Millisecond || wait > 21*time.Millisecond {
+		t.Errorf("got %v, want 20 ms", wait)
+	}
+	if c.Take(r, now.Add(wait-2*time.Millisecond)) || !c.Take(r, now.Add(wait)) || c.Take(r, now.Add(wait)) {
+		t.Error("one is allowed before the time that was told, or not then, or two are")
+	}
+}

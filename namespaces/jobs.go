@@ -65,6 +65,7 @@ func (n *JobsNamespace) Close(ctx context.Context) error {
 }
 
 func (n *JobsNamespace) start(ctx context.Context, s *socketio.Socket, req jobs.StartRequest, answer func(events.StartAck) error) error {
+	req.From = address(s)
 	job, created, err := n.engine.Start(ctx, req)
 	if err != nil {
 		return err

@@ -12,8 +12,12 @@ import (
 	"jobcast/chat"
 	"jobcast/events"
 	"jobcast/jobs"
+	"jobcast/limit"
 	"jobcast/socketio"
 )
+
+// address is what the limits of a client's address are kept by.
+func address(s *socketio.Socket) string { return limit.Address(s.Handshake().RemoteAddr) }
 
 // EncodeError makes the acknowledgement of a request that was refused: a Refusal, which tells a client
 // what it did wrong and nothing about what went wrong here. That a client has left meanwhile is logged

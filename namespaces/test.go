@@ -42,7 +42,7 @@ func Test(io *socketio.Server, engine *jobs.Engine) {
 			if err != nil {
 				return events.TaskAck{}, err
 			}
-			job, _, err := engine.Start(ctx, jobs.StartRequest{Kind: workers.Task.Name(), Args: args})
+			job, _, err := engine.Start(ctx, jobs.StartRequest{Kind: workers.Task.Name(), Args: args, From: address(s)})
 			return events.TaskAck{OK: true, ID: job.ID}, err
 		}),
 	)

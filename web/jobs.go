@@ -27,6 +27,7 @@ func (s *server) startJob(c echo.Context) error {
 		}
 		start.IdempotencyKey = key
 	}
+	start.From = address(c)
 	ctx := req.Context()
 	job, created, err := s.Jobs.Start(ctx, start)
 	if err != nil {

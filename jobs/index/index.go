@@ -19,8 +19,9 @@ type Index struct {
 	jobs    map[job.ID]*indexed
 	order   []*indexed // oldest first, by CreatedAt and ID
 	counts  map[job.State]int
-	recent  *list.List // of *indexed, the one that changed last at the back
-	version uint64     // of the newest change
+	queued  map[string]int // by owner; those without one are not counted
+	recent  *list.List     // of *indexed, the one that changed last at the back
+	version uint64         // of the newest change
 	changed chan struct{}
 	waited  bool // someone waits for changed to be closed
 }
@@ -29,6 +30,7 @@ type indexed struct {
 	job     job.Job
 	at      time.Time // of the newest event
 	version uint64
+	owner   string
 	recent  *list.Element
 }
 
@@ -38,7 +40,7 @@ func New() *Index {
 	for _, s := range []job.State{job.Scheduled, job.Queued, job.Running, job.Completed, job.Failed, job.Cancelled} {
 		counts[s] = 0
 	}
-	return &Index{jobs: make(map[job.ID]*indexed), counts: counts, recent: list.New(), changed: make(chan struct{})}
+	return &Index{jobs: make(map[job.ID]*indexed), counts: counts, queued: make(map[string]int), recent: list.New(), changed: make(chan struct{})}
 }
 
 func compareJobs(a, b *job.Job) int {
@@ -80,11 +82,12 @@ func (x *Index) put(rec job.Record) *indexed {
 	case rec.Job.Seq <= entry.job.Seq:
 		return nil
 	default:
-		x.counts[entry.job.State]--
+		x.count(entry, -1)
 		x.recent.MoveToBack(entry.recent)
 	}
 	entry.job, entry.at = rec.Job, rec.Event.Time
-	x.counts[rec.Job.State]++
+	entry.owner = rec.Owner
+	x.count(entry, 1)
 	x.version++
 	entry.version = x.version
 	if x.waited {
@@ -95,6 +98,24 @@ func (x *Index) put(rec job.Record) *indexed {
 		return nil
 	}
 	return entry
+}
+
+// count adds an entry to what is counted, or takes it away. mu is held.
+func (x *Index) count(entry *indexed, by int) {
+	x.counts[entry.job.State] += by
+	if entry.owner == "" || entry.job.State != job.Queued {
+		return
+	}
+	if x.queued[entry.owner] += by; x.queued[entry.owner] == 0 {
+		delete(x.queued, entry.owner)
+	}
+}
+
+// Queued is how many jobs of an owner wait in the queue.
+func (x *Index) Queued(owner string) int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.queued[owner]
 }
 
 // Unfinished are the jobs that have not ended and that nothing has happened to since a time.

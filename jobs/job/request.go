@@ -44,6 +44,8 @@ type StartRequest struct {
 	Tags           []string        `json:"tags,omitempty"`
 	Subscribe      *bool           `json:"subscribe,omitempty"` // Socket.IO only; default true
 	Logs           bool            `json:"logs,omitempty"`      // Socket.IO only
+
+	From string `json:"-"` // the client's address, for the limits of those who start jobs; "" has none
 }
 
 // notServed are the fields of the contract that this server does not act on. To ignore one of them

@@ -20,8 +20,9 @@ var (
 // A Record is one event and the job's snapshot after it, stored together: a job's state is its newest
 // record, there is no second table. Job.Args is never in it (see Store.PutArgs).
 type Record struct {
-	Event Event `json:"event"`
-	Job   Job   `json:"job"`
+	Event Event  `json:"event"`
+	Job   Job    `json:"job"`
+	Owner string `json:"owner,omitempty"` // whose job it is, for limits; not an address, and told to nobody
 }
 
 // Position is where a record lies in the store. Only the store can read it; zero is "before the first".
