@@ -230,7 +230,7 @@ test("namespace /jobs", async () => {
   await client.ask("job:logs", { id: job.id, tail: 3 });
   await client.ask("job:cancel", { id: job.id, reason: "enough" });
   await client.ask("job:unsubscribe", { id: job.id });
-  await client.ask("jobs:list", { state: "completed", limit: 1 });
+  await client.ask("jobs:list", { state: "completed", q: "checksum", sort: "title", limit: 1 });
   await client.hears("jobs:changed");
   writeFileSync(join(root, "not.csv"), Buffer.from([0, 1, 2, 3, 0xff]));
   await client.ask("job:start", { kind: "csv.profile", args: { path: "not.csv" } });
@@ -245,6 +245,7 @@ test("namespace /jobs", async () => {
   assert.equal(first.type, "job.queued");
   note("send", "/jobs", "job:queued", [first]);
   await client.ask("jobs:unwatch");
+  await client.ask("jobs:kinds");
   await client.ask("job:get", { id: "none" }, false);
   client.close();
 });
