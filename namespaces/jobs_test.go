@@ -525,10 +525,11 @@ func TestKindsAndTitlesAreToldOverTheSocket(t *testing.T) {
 			t.Fatalf("got %+v", kinds)
 		}
 		c.start(countArgs{To: 1})
-		c.start(countArgs{To: 2})
+		c.start(countArgs{To: 1_000_000})
+		synctest.Wait() // the list learns of a job after its log has
 		var list events.ListAck
-		c.ask("jobs:list", map[string]any{"q": "to 2", "sort": "title"}, &list)
-		if !list.OK || len(list.Jobs) != 1 || list.Jobs[0].Title != "Count to 2" {
+		c.ask("jobs:list", map[string]any{"q": "to 1000000", "sort": "title"}, &list)
+		if !list.OK || len(list.Jobs) != 1 || list.Jobs[0].Title != "Count to 1000000" {
 			t.Errorf("got %+v", list)
 		}
 	})
