@@ -32,10 +32,12 @@ type CSVArgs struct {
 
 // CSVResult is the result of CSVProfile.
 type CSVResult struct {
-	Rows        int64    `json:"rows"`        // below the header, without blank lines; misfits are among them
-	Bytes       int64    `json:"bytes"`       // of the file
-	Encoding    string   `json:"encoding"`    // UTF-8, UTF-16, or Windows-1252 where bytes are not UTF-8
-	Delimiter   string   `json:"delimiter"`   // between two fields
+	Rows        int64    `json:"rows"`      // below the header, without blank lines; misfits are among them
+	Bytes       int64    `json:"bytes"`     // of the file
+	Encoding    string   `json:"encoding"`  // UTF-8, UTF-16, or Windows-1252 where bytes are not UTF-8
+	Delimiter   string   `json:"delimiter"` // between two fields
+	Quote       string   `json:"quote"`     // around a field
+	Escape      string   `json:"escape,omitempty"`
 	HeaderLine  int64    `json:"headerLine"`  // from 1; what is above it is a title, a comment or the like
 	Columns     []Column `json:"columns"`     // at most 2,000, in the order of the file
 	MisfitCount int64    `json:"misfitCount"` // rows that are broken, and single values of a wrong type

@@ -75,7 +75,7 @@ func TestCSVProfileOfAPathAndOfAnUpload(t *testing.T) {
 	must(t, err)
 	mean := 38.5
 	want := CSVResult{
-		Rows: 4, Bytes: int64(len(people)), Encoding: "UTF-8", Delimiter: ",", HeaderLine: 1,
+		Rows: 4, Bytes: int64(len(people)), Encoding: "UTF-8", Delimiter: ",", Quote: `"`, HeaderLine: 1,
 		Columns: []Column{
 			{Name: "name", Type: TypeString, Distinct: 3, Min: jsonText("Ada"), Max: jsonText("Grace")},
 			{Name: "age", Type: TypeInteger, Empty: 1, Distinct: 2, Min: json.RawMessage("36"), Max: json.RawMessage("41"), Mean: &mean},

@@ -41,6 +41,7 @@ func TestProfileCSVTakesFilesAsTheyAre(t *testing.T) {
 		{"a header with an open quote", "\n\"nr,town\n1,Ulm\n", `1 rows by ",": "nr integer town string; 0 misfits; 1 remarks; 2 ` + openQuote},
 		{"single quotes", "nr;name\n1;'Ott; Ina'\n2;'Roth; Jo'\n3;'it''s'\n", `3 rows by ";": nr integer name string; 0 misfits`},
 		{"apostrophes are no quotes", "nr;name\n1;'s Gravenhage\n2;Jo's\n", `2 rows by ";": nr integer name string; 0 misfits`},
+		{"single quotes beside double ones are text", "\"n r\"\tm\n1\t2\n3\t''\n4\t''\n", `3 rows by "\t": n r integer m string; 0 misfits`},
 		{"escaped quotes", "nr,name\n1,\"Ina \\\"Oh, no\\\" Ott\"\n2,\"Jo\"\n3,\"x\"\n", `3 rows by ",": nr integer name string; 0 misfits`},
 		{"a backslash before a quote that ends a field", "nr,path\n1,\"C:\\a, b\\\"\n2,\"D:\\\"\n", `2 rows by ",": nr integer path string; 0 misfits`},
 		{"a long quoted field that looks like rows", "nr,town\n1,\"" + strings.Repeat("xxx,yyy\n", maxRecord/7) + "\"\n2,Ulm\n", `2 rows by ",": nr integer town string; 1 misfits; 2 ` + tooLong},
@@ -59,6 +60,8 @@ func TestProfileCSVTakesFilesAsTheyAre(t *testing.T) {
 		{"a header that starts with a #", "#nr,town\n1,Ulm\n2,Bonn\n", `2 rows by ",": #nr integer town string; 0 misfits`},
 		{"a header of one name over text with commas", "say\nwell, well\noh, no\nsure\n", `3 rows by ",": say string; 2 misfits; 2 has 2 fields, where the header has 1; 3 has 2 fields, where the header has 1`},
 		{"a header without a name for the first column", "x,y\nr1,1,2\nr2,3,4\n", `2 rows by ",":  string x integer y integer; 0 misfits; 1 remarks; 1 has no name for the first column`},
+
+		{"a header with a name too few, and the first column names no rows", "x,y\n1,1,2\n1,3,4\n", `2 rows by ",": x empty y empty; 2 misfits; 2 has 3 fields, where the header has 2; 3 has 3 fields, where the header has 2`},
 
 		// Delimiters.
 		{"delimiter at the end of each row", "nr,n\n1,2,\n3,4,\n", `2 rows by ",": nr integer n integer; 0 misfits; 1 remarks; 2 ends with a delimiter that the header does not have, as 2 rows do`},
@@ -97,6 +100,22 @@ func TestProfileCSVShowsValuesWithoutTheirQuotes(t *testing.T) {
 		res, err := profileText(t, tt.text)
 		if err != nil || len(res.Columns) != 2 || string(res.Columns[1].Min) != string(jsonText(tt.min)) || string(res.Columns[1].Max) != string(jsonText(tt.max)) {
 			t.Errorf("%s: got %+v, %v, want %q to %q", tt.name, res.Columns, err, tt.min, tt.max)
+		}
+	}
+}
+
+func TestProfileCSVSaysWhatDialectItFound(t *testing.T) {
+	for _, tt := range []struct{ text, delimiter, quote, escape, encoding string }{
+		{"nr,town\n1,Ulm\n", ",", `"`, "", "UTF-8"},
+		{"nr;name\n1;'Ott; Ina'\n2;'Roth; Jo'\n", ";", "'", "", "UTF-8"},
+		{"nr|name\n1|\"Ina \\\"Oh| no\\\" Ott\"\n2|\"Jo\"\n", "|", `"`, `\`, "UTF-8"},
+		{"nr;name\n1;'Ina\\'s; x'\n2;'Roth\\'s; x'\n", ";", "'", `\`, "UTF-8"},
+		{"nr;name\n1;\xe9\n", ";", `"`, "", "Windows-1252"},
+		{"\xff\xfea\x00\n\x001\x00", ",", `"`, "", "UTF-16"},
+	} {
+		res, err := profileText(t, tt.text)
+		if err != nil || res.Delimiter != tt.delimiter || res.Quote != tt.quote || res.Escape != tt.escape || res.Encoding != tt.encoding || res.HeaderLine != 1 || res.MisfitCount != 0 {
+			t.Errorf("%q: got %s with %q, %q, %q, %q, line %d, %v, want %+v", tt.text, brief(res), res.Delimiter, res.Quote, res.Escape, res.Encoding, res.HeaderLine, err, tt)
 		}
 	}
 }

@@ -68,7 +68,10 @@ func profileCSV(ctx context.Context, to reporter, src io.Reader, size int64) (CS
 		p.remark(r.foreign, "has bytes that are not UTF-8; such text is shown as if it was Windows-1252")
 	}
 	res := p.result()
-	res.Bytes, res.Encoding, res.Delimiter = r.source.taken, r.encoding, string(r.delimiter)
+	res.Bytes, res.Encoding, res.Delimiter, res.Quote = r.source.taken, r.encoding, string(r.delimiter), string(r.quote)
+	if r.escape != 0 {
+		res.Escape = string(r.escape)
+	}
 	return res, nil
 }
 

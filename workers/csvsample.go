@@ -25,7 +25,9 @@ type sampleRecord struct {
 	filled  int     // how many are not empty
 	clean   int     // how many hold nothing that looks like a delimiter or a quote
 	classes []class // of at most maxColumns+1 fields
+	first   string  // the first field, cut
 	comment bool    // it starts with a #
+	doubles bool    // a field is in double quotes that mean nothing
 	remark  bool
 }
 
@@ -65,6 +67,7 @@ func takeSample(front []byte, whole bool, d csvDialect) csvSample {
 func (r *csvReader) describe(rec csvRecord) sampleRecord {
 	s := sampleRecord{line: rec.line, count: rec.count, remark: rec.remark != "", comment: r.buf[r.pos] == '#'}
 	s.classes = make([]class, len(rec.fields))
+	s.first = string(rec.fields[0][:min(len(rec.fields[0]), maxValue)])
 	wrapped := r.wrapped
 	for i, f := range rec.fields {
 		s.classes[i] = parseValue(f).class
@@ -76,6 +79,8 @@ func (r *csvReader) describe(rec csvRecord) sampleRecord {
 			s.clean++
 		} else if r.isClean(f) {
 			s.clean++
+		} else if f = trimSpaces(f); len(f) > 1 && f[0] == '"' && f[len(f)-1] == '"' {
+			s.doubles = true
 		}
 	}
 	return s
@@ -134,6 +139,9 @@ func (s *csvSample) measure() {
 			s.score, s.width = score, width
 		}
 	}
+	if s.dialect.quote != '"' && slices.ContainsFunc(s.records, func(rec sampleRecord) bool { return rec.doubles }) {
+		s.score = 0 // nobody uses both
+	}
 	if rare := bytes.IndexByte([]byte(rareDelimiters), s.dialect.delimiter) >= 0; rare && (s.width < 3 || 20*groups[s.width].records < 19*len(s.records)) {
 		s.score = 0
 	}
@@ -179,7 +187,7 @@ func (s *csvSample) layout() csvLayout {
 		return csvLayout{}
 	case h == 1 && used <= first.count && first.count < s.width:
 		return csvLayout{width: s.width} // the rows end with a delimiter, and the header does not
-	case h == 1 && s.width > 2 && first.count == s.width-1 && full > 0 && !s.names(1):
+	case h == 1 && s.width > 2 && first.count == s.width-1 && full > 0 && !s.names(1) && namesRows(table):
 		return csvLayout{unnamed: true, width: s.width}
 	case h > maxAbove:
 		return csvLayout{}
@@ -189,6 +197,18 @@ func (s *csvSample) layout() csvLayout {
 		return csvLayout{width: s.width} // the header ends with delimiters, and the rows do not
 	}
 	return csvLayout{}
+}
+
+// namesRows reports whether the first fields may be the names of the rows: each is there once.
+func namesRows(table []sampleRecord) bool {
+	seen := map[string]bool{}
+	for _, rec := range table {
+		if rec.first == "" || seen[rec.first] {
+			return false
+		}
+		seen[rec.first] = true
+	}
+	return true
 }
 
 // belowTitle looks for the header where the first records have as many fields as the table: a title that a
