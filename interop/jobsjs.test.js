@@ -392,6 +392,16 @@ test("lines that the final snapshot knows of are fetched before the story is ove
 
 // ---- fold
 
+test("a job that completes with warnings claims no more than it did, and counts them anew in each attempt", () => {
+  const half = job(3, { progress: { done: 5, total: 10, percent: 50 } });
+  const end = (data) => ({ ...event(4, 3, "completed", data), state: "completed" });
+  const warned = fold(half, end({ warnings: 5 }));
+  assert.deepEqual([warned.warnings, warned.progress.percent], [5, 50]);
+  assert.equal(fold(half, end({})).progress.percent, 100);
+  assert.equal(fold({ ...half, progress: { done: 10, total: 10, percent: 99.9 } }, end({ warnings: 5 })).progress.percent, 100);
+  assert.equal(fold({ ...half, warnings: 5 }, event(4, 3, "started", {})).warnings, undefined);
+});
+
 test("fold follows a job through its life and ignores what the snapshot already holds", () => {
   const queued = job(1, { state: "queued", attempt: 0 });
   const started = fold(queued, { ...event(2, 1, "started", { worker: "w1" }), state: "running" });

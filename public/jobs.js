@@ -74,6 +74,7 @@ export function fold(job, event) {
       if (data.worker) next.worker = data.worker;
       delete next.progress; // a new attempt counts from its own beginning
       delete next.stalled;
+      delete next.warnings;
       break;
     case 'job.progress':
       next.progress = { ...data, step: data.step ?? job.progress?.step };
@@ -99,8 +100,11 @@ export function fold(job, event) {
       if ('result' in data) next.result = data.result;
       if (data.error) next.error = data.error;
       if (data.artifacts) next.artifacts = data.artifacts;
+      if (data.warnings) next.warnings = data.warnings;
       if (next.state === 'completed' && next.progress) {
-        next.progress = { ...next.progress, percent: 100, etaMs: null };
+        const { done, total, percent } = next.progress;
+        // With warnings, a part may not have been done.
+        next.progress = { ...next.progress, percent: data.warnings && done < total ? percent : 100, etaMs: null };
       }
       break;
     default:

@@ -14,22 +14,47 @@ import (
 // testKinds are kinds of job for the tests of the whole program; the tag testkinds builds them in.
 func testKinds() []jobs.Worker {
 	panics := jobs.NewKind[struct{}, struct{}]("test.panic")
+	form := jobs.NewKind[formArgs, formArgs]("test.form").Described(jobs.About[formArgs]{
+		Title: "Every field", Sentence: "Gives back what it was asked for",
+		JobTitle: func(args formArgs) string { return "Form of " + args.Name },
+	})
 	flood := jobs.NewKind[floodArgs, struct{}]("test.flood")
 	return []jobs.Worker{
 		panics.Worker(nil, func(context.Context, *jobs.Run, struct{}) (struct{}, error) {
 			panic("this worker panics on purpose")
 		}),
 		flood.Worker(nil, writeFlood),
+		form.Worker(nil, func(_ context.Context, _ *jobs.Run, args formArgs) (formArgs, error) { return args, nil }),
 	}
+}
+
+// formArgs have a field of each shape that a form may have to draw.
+type formArgs struct {
+	Name   string         `json:"name" jsonschema:"title=Name,required,pattern=^[a-z]+$,example=ada" jsonschema_description:"Small letters."`
+	Note   string         `json:"note,omitempty" jsonschema:"maxLength=500"`
+	Count  int            `json:"count" jsonschema:"minimum=1,maximum=9,default=3"`
+	Share  float64        `json:"share,omitempty"`
+	Deep   bool           `json:"deep" jsonschema:"title=Look deep"`
+	Colour string         `json:"colour" jsonschema:"enum=red,enum=green,default=green"`
+	Words  []string       `json:"words,omitempty" jsonschema:"maxItems=2"`
+	Sizes  []int          `json:"sizes,omitempty"`
+	Inside *inside        `json:"inside,omitempty"`
+	Any    map[string]any `json:"any,omitempty"`
+}
+
+type inside struct {
+	X int `json:"x"`
 }
 
 // floodArgs ask for text faster than a page can show it.
 type floodArgs struct {
-	Lines int `json:"lines" jsonschema:"minimum=1,maximum=1000000"`
-	Burst int `json:"burst" jsonschema:"minimum=1,maximum=10000"` // lines in each millisecond
+	Lines    int   `json:"lines" jsonschema:"minimum=1,maximum=1000000"`
+	Burst    int   `json:"burst" jsonschema:"minimum=1,maximum=10000"` // lines in each millisecond
+	Warnings int64 `json:"warnings,omitempty"`
 }
 
 func writeFlood(ctx context.Context, run *jobs.Run, args floodArgs) (struct{}, error) {
+	run.Warn(args.Warnings)
 	for n := 0; n < args.Lines && ctx.Err() == nil; {
 		for range min(args.Burst, args.Lines-n) {
 			n++

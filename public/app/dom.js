@@ -44,6 +44,7 @@ const ICONS = {
   back: 'M9.5 3.5L5 8l4.5 4.5',
   next: 'M6.5 3.5L11 8l-4.5 4.5',
   down: 'M8 3v9M4 8.5L8 12.5l4-4',
+  job: 'M2.5 4h11M2.5 8h7.5M2.5 12h4',
   file: 'M4 2.5h5l3 3v8H4zM9 2.5v3h3',
   up: 'M4 10l4-4 4 4',
   upload: 'M8 11V3.5M5 6.2L8 3.2l3 3M3 11v1.5a1 1 0 0 0 1 1h8a1 1 0 0 0 1-1V11',

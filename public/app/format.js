@@ -88,9 +88,9 @@ export const subject = (args) => (args?.path === '.' ? './' : args?.path) ?? arg
 
 /** 0 to 100, or null where nobody knows. */
 export function percentOf(job) {
-  if (job.state === 'completed') return 100;
+  if (job.state === 'completed' && !job.warnings) return 100;
   const progress = job.progress;
-  if (!progress) return null;
+  if (!progress) return job.state === 'completed' ? 100 : null;
   if (Number.isFinite(progress.percent)) return progress.percent;
   if (progress.total > 0) return Math.min(99.9, (100 * progress.done) / progress.total);
   return null;
@@ -104,21 +104,12 @@ export function percent(value, decimals = 0) {
   return `${(Math.floor(value * step) / step).toFixed(decimals)}%`;
 }
 
+/** The state in words: "completed with 52,000 warnings". */
+export const outcome = (job) => (job.state === 'completed' && job.warnings ? `completed with ${plural(job.warnings, 'warning')}` : stateOf(job));
+
 /** The word on a state chip: a running job that was asked to stop is "cancelling". */
 export function stateOf(job) {
   if (job.state === 'running' && job.cancelRequested) return 'cancelling';
   if (job.state === 'running' && job.stalled) return 'stalled';
   return job.state;
 }
-
-/** The kinds of job. Those with an about can be started from the list of jobs; the task has a page of its own. */
-export const KINDS = {
-  checksum: { title: 'Checksum', icon: 'hash', about: 'SHA-256 of every file in a directory' },
-  'csv.profile': { title: 'CSV profile', icon: 'table', about: 'Columns, types and figures' },
-  task: { title: 'Background task', icon: 'clock' },
-};
-
-/** What a job is called: by what it works on, or by its kind where nothing says that. */
-export const titleOf = (job) => job.title || kindTitle(job.kind);
-
-export const kindTitle = (kind) => KINDS[kind]?.title ?? kind;

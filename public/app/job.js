@@ -4,6 +4,7 @@ import { isLive, onLink } from './connection.js';
 import { demand, waitLine } from './demand.js';
 import { attr, complain, h, icon, painter, show, text } from './dom.js';
 import * as format from './format.js';
+import { kindTitle, onKinds, titleOf } from './kinds.js';
 import { logPanel } from './log.js';
 import { bar, Clock, drawBar, Eta } from './progress.js';
 import { artifactNode, errorNode, json, resultNode } from './result.js';
@@ -128,11 +129,11 @@ export function jobView(app, id) {
 
   /** Speaks at the start, at each quarter and at the end; never for every update. */
   function speak(before) {
-    const name = format.kindTitle(job.kind);
+    const name = titleOf(job);
     const now = Math.floor((format.percentOf(job) ?? 0) / 25);
     if (!before) app.say(`${name} is ${format.stateOf(job)}.`);
     else if (before.attempt < job.attempt && interrupted) app.say(`${interrupted}.`);
-    else if (before.state !== job.state) app.say(job.state === 'running' ? `${name} started.` : `${name} ${job.state}.`);
+    else if (before.state !== job.state) app.say(job.state === 'running' ? `${name} started.` : `${name}: ${format.outcome(job)}.`);
     else if (!before.cancelRequested && job.cancelRequested) app.say(`${name} is cancelling.`);
     else if (quarter !== null && now > quarter && job.state === 'running') app.say(`${name}: ${now * 25} percent.`);
     quarter = now;
@@ -236,18 +237,19 @@ export function jobView(app, id) {
 
   function drawJob(before) {
     const { progress } = job;
-    const name = format.kindTitle(job.kind);
+    const name = titleOf(job);
     const state = format.stateOf(job);
     const percent = format.percentOf(job);
     const over = isTerminal(job.state);
     text(title, name);
-    text(chip, state);
+    text(chip, format.outcome(job));
     attr(chip, 'data-state', state);
+    for (const one of [chip, hero]) attr(one, 'data-warnings', job.warnings || null);
     attr(hero, 'data-state', state);
     attr(node, 'data-state', job.state);
     text(subject, format.subject(job.args));
-    show(subject, subject.textContent);
-    app.title(`${job.state === 'running' && percent !== null ? `${format.percent(percent)} · ` : over ? `${job.state} · ` : ''}${name}`);
+    show(subject, !job.title && subject.textContent);
+    app.title(`${job.state === 'running' && percent !== null ? `${format.percent(percent)} · ` : over ? `${format.outcome(job)} · ` : ''}${name}`);
 
     text(share, format.percent(percent, 1) || (job.state === 'running' ? 'Working…' : job.state === 'queued' ? 'Waiting…' : '–'));
     text(message, describe(job));
@@ -283,7 +285,7 @@ export function jobView(app, id) {
   }
 
   function drawFacts() {
-    const pairs = [['Kind', job.kind, 'mono'], ['Queue', job.queue], ['Worker', job.worker, 'mono'], ['Created', job.createdAt && format.dateTime(job.createdAt)],
+    const pairs = [['Kind', kindTitle(job.kind)], ['Queue', job.queue], ['Worker', job.worker, 'mono'], ['Created', job.createdAt && format.dateTime(job.createdAt)],
       ['Started', job.startedAt && format.dateTime(job.startedAt)], ['Finished', job.finishedAt && format.dateTime(job.finishedAt)], ['Tags', job.tags?.join(', ')]];
     facts.replaceChildren(...pairs.filter(([, value]) => value).map(([name, value, style]) => h('div', {}, h('dt', {}, name), h('dd', { class: style ?? 'num' }, value))));
   }
@@ -316,6 +318,10 @@ export function jobView(app, id) {
   const paint = painter(draw);
   const ticking = setInterval(() => { if (isLive() && job && !isTerminal(job.state)) paint.mark(); }, 1000);
   const unlink = onLink(() => paint.mark());
+  const unlearn = onKinds(() => {
+    if (job) drawFacts();
+    paint.mark();
+  });
   app.title('Job');
 
   return {
@@ -325,6 +331,7 @@ export function jobView(app, id) {
       watch.stop();
       clearInterval(ticking);
       unlink();
+      unlearn();
       paint.stop();
       log.stop();
       delete window.jobcastSeqs;
@@ -378,7 +385,7 @@ function interruption(event, before) {
 function describe(job) {
   if (job.state === 'queued') return 'In the queue, a worker will take it soon.';
   if (job.state === 'scheduled') return job.runAt ? `Will run at ${format.dateTime(job.runAt)}.` : 'Scheduled.';
-  if (job.state === 'completed') return 'Finished without an error.';
+  if (job.state === 'completed') return job.warnings ? `Finished with ${format.plural(job.warnings, 'warning')}; the log names what could not be done.` : 'Finished without an error.';
   if (job.state === 'failed') return 'It did not get to its end.';
   if (job.state === 'cancelled') return 'It was stopped before its end.';
   if (job.cancelRequested) return 'Asked to stop; the worker is finishing what it holds.';

@@ -2,7 +2,7 @@
 import { ask, isLive, onLink } from './connection.js';
 import { complain, h, painter, show, text } from './dom.js';
 import * as format from './format.js';
-import { matches, narrowing } from './narrow.js';
+import { matches, narrowing, order } from './narrow.js';
 import { Clock } from './progress.js';
 import { jobRow } from './row.js';
 import { sentence, startPanel } from './start.js';
@@ -50,6 +50,7 @@ export function listView(app, place) {
 
   function take(fresh) {
     for (const job of fresh) {
+      if (!ranks.has(job.id)) ranks.set(job.id, --lowest);
       const known = jobs.get(job.id);
       if (known && known.seq > job.seq) continue;
       if (matches(narrow.query(), job)) jobs.set(job.id, job);
@@ -70,7 +71,9 @@ export function listView(app, place) {
     setCounts(change.counts);
     const edge = next === '' ? null : sorted().at(-1);
     // What comes after the part of the list that is here is not shown before the jobs between.
-    take((change.jobs ?? []).filter((job) => jobs.has(job.id) || !edge || compare(job, edge) < 0));
+    const changed = (change.jobs ?? []).filter((job) => !(jobs.get(job.id)?.seq >= job.seq));
+    for (const job of changed) ranks.set(job.id, ++highest);
+    take(changed.filter((job) => jobs.has(job.id) || !edge || sorting()(job, edge) < 0));
   }
 
   function watch() {
@@ -95,6 +98,8 @@ export function listView(app, place) {
       loaded = true;
       next = ack.next ?? '';
       jobs.clear();
+      ranks.clear();
+      highest = lowest = 0;
       setCounts(ack.counts);
       take(found);
       since.forEach(onChanged);
@@ -129,6 +134,7 @@ export function listView(app, place) {
   function changeQuery(query) {
     search = location.search;
     for (const [id, job] of jobs) if (!matches(query, job)) jobs.delete(id);
+    ranks.clear(); // what is left keeps any order until the server's comes
     next = '';
     loaded = false;
     load();
@@ -139,9 +145,12 @@ export function listView(app, place) {
 
   // ---- drawing
 
-  const newest = (a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt) || (a.id < b.id ? 1 : -1);
-  const compare = newest;
-  const sorted = () => [...jobs.values()].sort(compare);
+  // Jobs that change come before those that were read, in the order that they came in.
+  const ranks = new Map([...jobs.keys()].map((id, i) => [id, -i]));
+  let highest = 0;
+  let lowest = -ranks.size;
+  const sorting = () => order(narrow.query().sort, (job) => ranks.get(job.id) ?? 0);
+  const sorted = () => [...jobs.values()].sort(sorting());
 
   function draw() {
     const now = clock.now();
@@ -194,7 +203,7 @@ export function listView(app, place) {
     },
     take: panel.take,
     /** Where the reader is now: what listView takes to go on there. */
-    place: () => ({ search, y: window.scrollY, count: jobs.size, jobs: [...jobs], next, counts }),
+    place: () => ({ search, y: window.scrollY, count: jobs.size, jobs: sorted().map((job) => [job.id, job]), next, counts }),
     stop() {
       stopped = true;
       clearInterval(ticking);

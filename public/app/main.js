@@ -3,6 +3,7 @@ import { onDrop } from '../shared/drop.js';
 import { connect } from './connection.js';
 import { edges, show, text } from './dom.js';
 import { jobView } from './job.js';
+import { learnKinds } from './kinds.js';
 import { listView } from './list.js';
 
 const main = document.getElementById('main');
@@ -27,6 +28,8 @@ const app = {
   /** The list as it was left, with its filters. */
   listPath: () => `/${left?.search ?? ''}`,
 };
+
+learnKinds(socket);
 
 let view = null;
 let left = null; // the place in the list as it was left

@@ -1,8 +1,10 @@
 // Which jobs the list shows, and in what order: search, filters and sort, kept in the address.
 import { attr, edges, h, show, text } from './dom.js';
 import * as format from './format.js';
+import { kindTitle } from './kinds.js';
 
 const STATES = { '': 'All', running: 'Running', queued: 'Queued', completed: 'Completed', failed: 'Failed', cancelled: 'Cancelled' };
+const SORTS = { '': 'Newest first', oldest: 'Oldest first', changed: 'Changed last', title: 'By title' };
 const NAMES = ['state', 'kind', 'tag', 'q', 'sort'];
 const TYPING_MS = 250; // without another letter, and the list is asked for
 
@@ -12,6 +14,7 @@ export function queryOf(search) {
   const query = {};
   for (const name of NAMES) if (given.get(name)) query[name] = given.get(name);
   if (!(query.state in STATES)) delete query.state;
+  if (!(query.sort in SORTS)) delete query.sort;
   return query;
 }
 
@@ -23,6 +26,21 @@ export function matches(query, job) {
   const words = query.q?.toLowerCase().split(/\s+/).filter(Boolean) ?? [];
   const parts = [job.id, job.kind, job.title ?? '', ...(job.tags ?? [])].map((part) => part.toLowerCase());
   return words.every((word) => parts.some((part) => part.includes(word)));
+}
+
+const newest = (a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt) || (a.id < b.id ? 1 : -1);
+const titleKey = (job) => (job.title || job.kind).toLowerCase();
+
+/**
+ * The order of a list, as the server has it: compare(a, b). rank(job) is higher for a job whose newest event came
+ * later, which a job itself does not tell.
+ */
+export function order(sort, rank) {
+  return {
+    oldest: (a, b) => -newest(a, b),
+    changed: (a, b) => rank(b) - rank(a),
+    title: (a, b) => (titleKey(a) < titleKey(b) ? -1 : titleKey(a) > titleKey(b) ? 1 : newest(a, b)),
+  }[sort] ?? newest;
 }
 
 /** onChange(query) is called whenever a person wants to see something else. */
@@ -42,9 +60,10 @@ export function narrowing(onChange) {
     on: { input: () => { clearTimeout(timer); timer = setTimeout(() => set('q', search.value.trim()), TYPING_MS); } },
   });
   const selects = { kind: select('kind', 'Kind'), tag: select('tag', 'Tag') };
+  const sort = select('sort', 'Order', Object.entries(SORTS));
 
-  function select(name, label) {
-    return h('select', { test: `filter-${name}`, 'aria-label': label, on: { change: (event) => set(name, event.target.value) } });
+  function select(name, label, options = []) {
+    return h('select', { test: `filter-${name}`, 'aria-label': label, on: { change: (event) => set(name, event.target.value) } }, ...options.map(([value, words]) => h('option', { value }, words)));
   }
 
   function set(name, value) {
@@ -77,17 +96,19 @@ export function narrowing(onChange) {
     if (document.activeElement !== search) search.value = query.q ?? '';
     for (const [name, node] of Object.entries(selects)) {
       const values = [...new Set([...seen[name], ...(query[name] ? [query[name]] : [])])].sort();
-      if (node.options.length !== values.length + 1 || values.some((value, i) => node.options[i + 1].value !== value)) {
-        node.replaceChildren(h('option', { value: '' }, `Any ${name}`), ...values.map((value) => h('option', { value }, name === 'kind' ? format.kindTitle(value) : value)));
+      const names = [`Any ${name}`, ...values.map((value) => (name === 'kind' ? kindTitle(value) : value))];
+      if (node.options.length !== names.length || names.some((words, i) => node.options[i].text !== words)) {
+        node.replaceChildren(...names.map((words, i) => h('option', { value: values[i - 1] ?? '' }, words)));
       }
       node.value = query[name] ?? '';
       show(node, values.length > (name === 'kind' ? 1 : 0));
     }
+    sort.value = query.sort ?? '';
   }
 
   return {
     states: edges(h('div', { class: 'filters', role: 'group', 'aria-label': 'Show jobs that are' }, ...states.map((one) => one.button))),
-    node: h('div', { class: 'narrow', role: 'search' }, search, selects.kind, selects.tag),
+    node: h('div', { class: 'narrow', role: 'search' }, search, h('div', { class: 'narrow-selects' }, selects.kind, selects.tag, sort)),
     query: () => query,
     /** The list has jobs of such kinds and tags. */
     learn(jobs) {

@@ -13,6 +13,7 @@ export function drawBar(node, job, eta) {
   const state = format.stateOf(job);
   const moving = share === null && job.state === 'running';
   attr(node, 'data-state', state);
+  attr(node, 'data-warnings', job.warnings || null);
   node.classList.toggle('moving', moving);
   node.firstChild.style.setProperty('--done', `${share ?? 0}%`);
   attr(node, 'aria-valuenow', share === null ? null : Math.floor(share));

@@ -1,11 +1,12 @@
 // One row of the list of jobs.
 import { attr, h, icon, text } from './dom.js';
 import * as format from './format.js';
+import { kindIcon, titleOf } from './kinds.js';
 import { bar, drawBar, Eta } from './progress.js';
 
 /** One job in the list. Built once, then only patched; onTag(tag) is called for a tag that is clicked. */
 export function jobRow(first, onTag) {
-  const name = format.titleOf(first);
+  const name = titleOf(first);
   const eta = new Eta();
   const title = h('a', { class: 'row-title', href: `/jobs/${encodeURIComponent(first.id)}`, 'data-link': true, test: 'job-title', title: name }, name);
   const id = h('span', { class: 'row-id mono', title: first.id }, format.shortId(first.id));
@@ -18,7 +19,7 @@ export function jobRow(first, onTag) {
   const age = h('time', { class: 'row-age num', datetime: first.createdAt });
   const tags = first.tags?.length ? h('span', { class: 'row-tags' }, ...first.tags.map((tag) => h('button', { type: 'button', class: 'tag', title: `Show jobs with the tag ${tag}`, on: { click: () => onTag(tag) } }, tag))) : null;
   const node = h('li', { class: 'row', test: 'job-row', data: { id: first.id, kind: first.kind } },
-    h('span', { class: 'row-icon', 'aria-hidden': 'true' }, icon(format.KINDS[first.kind]?.icon ?? 'file')),
+    h('span', { class: 'row-icon', 'aria-hidden': 'true' }, icon(kindIcon(first.kind))),
     h('div', { class: 'row-what' }, h('div', { class: 'row-name' }, title, id, chip), note, tags),
     h('div', { class: 'row-progress' }, h('div', { class: 'row-figures' }, share, left), line),
     h('div', { class: 'row-when' }, age, speed));
@@ -30,8 +31,10 @@ export function jobRow(first, onTag) {
       if (job !== drawn) {
         const state = format.stateOf(job);
         attr(node, 'data-state', job.state);
+        attr(node, 'data-warnings', job.warnings || null);
         attr(chip, 'data-state', state);
         text(chip, state);
+        attr(chip, 'data-warnings', job.warnings || null);
         text(note, describe(job));
         text(share, format.percent(format.percentOf(job)) || (job.state === 'running' && job.progress ? format.amount(job.progress.done, job.progress.unit) : ''));
         text(speed, job.state === 'running' ? format.rate(job.progress?.rate, job.progress?.unit) : '');
@@ -56,6 +59,7 @@ function ranFor(job) {
 function describe(job) {
   const progress = job.progress;
   if (job.state === 'failed') return job.error?.message ?? '';
+  if (job.state === 'completed' && job.warnings) return `Completed with ${format.plural(job.warnings, 'warning')}`;
   if (job.state === 'running') {
     const { step, message } = progress ?? {};
     const now = message || (step ? `Step ${step.index} of ${step.count}: ${step.name}` : '');

@@ -1,8 +1,11 @@
-// The panel that starts a job: choose a kind, say on what, start.
+// The panel that starts a job: choose a kind, say on what, start. What can be said is the server's to tell.
 import { demand, waitLine } from './demand.js';
 import { attr, complain, h, icon, show, text } from './dom.js';
-import { fileField } from './filefield.js';
+import { fieldsOf } from './fields.js';
 import * as format from './format.js';
+import { allKinds, kindIcon, onKinds } from './kinds.js';
+
+const CARDS = 8; // kinds that are shown as cards; more of them are a list to choose from
 
 /** A key for one intention to start; sent again with a retry, it makes no second job. */
 export function newKey() {
@@ -11,39 +14,32 @@ export function newKey() {
 }
 
 export function startPanel(app) {
-  let kind = 'checksum';
+  let kind = null; // one of the server's kinds
+  let fields = null; // those of its arguments
+  const drafts = new Map(); // schema -> fields, so that what was typed for one kind survives a look at another
   let key = newKey();
   let busy = false;
+  let wanted = false; // the form was asked for before the kinds were known
   let starting = null; // the start that waits for its answer
 
-  const kinds = Object.entries(format.KINDS).filter(([, { about }]) => about).map(([value, about]) => h('label', { class: 'kind' },
-    h('input', { type: 'radio', name: 'kind', value, checked: value === kind, on: { change: () => choose(value) } }),
-    h('span', { class: 'kind-face' }, icon(about.icon), h('span', { class: 'kind-title' }, about.title), h('span', { class: 'kind-about' }, about.about))));
-
-  const files = fileField({ onChange: () => { changed(); clearErrors(); draw(); }, onAgain: () => form.requestSubmit() });
-  files.accept('.csv,.tsv,.txt,text/csv');
-
-  const path = h('input', {
-    type: 'text', id: 'start-path', name: 'path', test: 'path', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
-    'aria-describedby': 'start-path-hint start-path-error', on: { input: () => { changed(); setPathError(''); } },
-  });
-  const pathLabel = h('label', { for: 'start-path' });
-  const pathHint = h('p', { class: 'hint', id: 'start-path-hint' });
-  const pathError = h('p', { class: 'field-error', id: 'start-path-error', role: 'alert', hidden: true });
-  const pathField = h('div', { class: 'field' }, pathLabel, path, pathHint, pathError);
-
+  const chooser = h('div', { class: 'chooser' });
+  const place = h('div', { class: 'start-fields' });
+  const title = h('input', { type: 'text', id: 'start-title-field', test: 'title', autocomplete: 'off', maxlength: '200', on: { input: changed } });
+  const tags = h('input', { type: 'text', id: 'start-tags', test: 'tags', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', 'aria-describedby': 'start-tags-hint', on: { input: changed } });
+  const more = h('details', { class: 'start-more' }, h('summary', {}, 'Title and tags'),
+    h('div', { class: 'field' }, h('label', { for: 'start-title-field' }, 'Title'), title),
+    h('div', { class: 'field' }, h('label', { for: 'start-tags' }, 'Tags'), tags, h('p', { class: 'hint', id: 'start-tags-hint' }, 'With commas between them. The list can be narrowed to a tag.')));
   const formError = h('p', { class: 'form-error', role: 'alert', hidden: true });
   const waiting = waitLine(withdraw);
   const label = h('span', {}, 'Start job');
-  const button = h('button', { type: 'submit', class: 'primary', test: 'start' }, label);
+  const button = h('button', { type: 'submit', class: 'primary', test: 'start', disabled: true }, label);
   const fold = h('button', { type: 'button', class: 'start-fold', 'aria-expanded': 'false', 'aria-controls': 'start-body', on: { click: () => open(fold.getAttribute('aria-expanded') !== 'true') } }, 'Start a job', icon('up'));
 
   const form = h('form', { class: 'card start', test: 'start-form', novalidate: true, 'aria-labelledby': 'start-title', on: { submit } },
     fold,
     h('div', { class: 'start-body', id: 'start-body' },
       h('h2', { id: 'start-title', class: 'card-title' }, 'Start a job'),
-      h('div', { class: 'kinds', test: 'kind', role: 'radiogroup', 'aria-label': 'Kind of job' }, ...kinds),
-      files.node, pathField, formError, button, waiting.node));
+      chooser, place, more, formError, button, waiting.node));
 
   /** On a narrow screen the form is folded, below the list; on a wide one this changes nothing to see. */
   function open(is) {
@@ -51,14 +47,8 @@ export function startPanel(app) {
     attr(fold, 'aria-expanded', String(is));
   }
 
-  function setPathError(words) {
-    complain(pathError, words);
-    attr(path, 'aria-invalid', words ? 'true' : null);
-  }
-
   function clearErrors() {
-    setPathError('');
-    files.error('');
+    fields?.clear();
     complain(formError, '');
   }
 
@@ -67,25 +57,58 @@ export function startPanel(app) {
     key = newKey();
   }
 
-  function choose(next) {
-    kind = next;
-    form.querySelector(`input[value="${CSS.escape(next)}"]`).checked = true;
+  // ---- the kinds
+
+  function learn() {
+    const all = allKinds();
+    if (all.length === 0) return;
+    const same = all.find((one) => one.name === kind?.name);
+    chooser.replaceChildren(all.length > CARDS ? list(all) : cards(all));
+    if (!same || JSON.stringify(same) !== JSON.stringify(kind)) choose((same ?? all[0]).name);
+    else mark();
+    if (wanted) focus();
+  }
+
+  const cards = (all) => h('div', { class: 'kinds', test: 'kind', role: 'radiogroup', 'aria-label': 'Kind of job' }, ...all.map(({ name, title: words, sentence: about }) => h('label', { class: 'kind' },
+    h('input', { type: 'radio', name: 'kind', value: name, on: { change: () => choose(name) } }),
+    h('span', { class: 'kind-face' }, icon(kindIcon(name)), h('span', { class: 'kind-title' }, words), h('span', { class: 'kind-about' }, about ?? '')))));
+
+  const list = (all) => h('div', { class: 'field' }, h('label', { for: 'start-kind' }, 'Kind of job'),
+    h('select', { id: 'start-kind', test: 'kind', on: { change: (event) => choose(event.target.value) } }, ...all.map(({ name, title: words }) => h('option', { value: name }, words))),
+    h('p', { class: 'hint' }));
+
+  /** Shows in the chooser which kind it is. */
+  function mark() {
+    const radio = chooser.querySelector(`input[value="${CSS.escape(kind.name)}"]`);
+    if (radio) radio.checked = true;
+    const select = chooser.querySelector('select');
+    if (!select) return;
+    select.value = kind.name;
+    text(chooser.querySelector('.hint'), kind.sentence ?? '');
+  }
+
+  function choose(name) {
+    kind = allKinds().find((one) => one.name === name);
+    fields = fieldsFor(kind);
+    place.replaceChildren(...fields.nodes);
+    mark();
     changed();
     clearErrors();
     draw();
   }
 
+  function fieldsFor(one) {
+    const schema = `${one.name} ${JSON.stringify(one.args)}`;
+    if (!drafts.has(schema)) drafts.set(schema, fieldsOf(one.args, { onChange: () => { changed(); complain(formError, ''); }, onAgain: () => form.requestSubmit() }));
+    return drafts.get(schema);
+  }
+
+  // ---- starting
+
   function draw() {
-    const csv = kind === 'csv.profile';
-    show(files.node, csv);
-    show(pathField, !(csv && files.file()));
-    text(pathLabel, csv ? 'Or a path on the server' : 'Directory');
-    attr(path, 'placeholder', csv ? 'data/orders.csv' : 'src');
-    text(pathHint, csv ? 'A file inside one of the server’s roots.' : 'A directory inside one of the server’s roots. “.” is the first root.');
-    button.disabled = busy;
-    files.lock(busy);
-    path.readOnly = busy;
-    text(label, !busy ? 'Start job' : files.sending() ? 'Uploading…' : 'Starting…');
+    button.disabled = busy || !kind;
+    fields?.lock(busy);
+    text(label, !busy ? 'Start job' : fields.files?.sending() ? 'Uploading…' : 'Starting…');
   }
 
   function setBusy(is) {
@@ -95,30 +118,27 @@ export function startPanel(app) {
 
   function submit(event) {
     event.preventDefault();
-    if (busy) return;
+    if (busy || !kind) return;
     clearErrors();
-    if (kind === 'csv.profile' && files.file()) {
-      files.send((problem, name) => {
-        if (problem) {
-          setBusy(false);
-          files.error(sentence(problem));
-        } else start({ upload: name });
-      });
-      if (files.sending()) setBusy(true);
-      return;
-    }
-    const value = path.value.trim();
-    if (!value) {
-      setPathError(kind === 'checksum' ? 'Which directory? “.” is the first root.' : 'Choose a file above, or name one on the server.');
-      path.focus();
-      return;
-    }
-    start({ path: value });
+    const said = fields.read();
+    if (!said) return;
+    if (!said.upload) return start(said.args);
+    const { files } = fields;
+    files.send((problem, name) => {
+      if (!problem) return start({ ...said.args, [said.upload]: name });
+      setBusy(false);
+      files.error(sentence(problem));
+    });
+    if (files.sending()) setBusy(true);
   }
 
   function start(args) {
+    const request = { kind: kind.name, args, idempotencyKey: key, subscribe: false };
+    if (title.value.trim()) request.title = title.value.trim();
+    const wishes = tags.value.split(',').map((tag) => tag.trim()).filter(Boolean);
+    if (wishes.length) request.tags = wishes;
     setBusy(true);
-    starting = demand(app.socket, 'job:start', { kind, args, idempotencyKey: key, subscribe: false }, {
+    starting = demand(app.socket, 'job:start', request, {
       onWait: waiting.show,
       done(ack) {
         setBusy(false);
@@ -139,29 +159,33 @@ export function startPanel(app) {
 
   /** Shows a refusal where its reason is: at the field that the pointer names, else above the button. */
   function refuse(problem) {
-    let rest = problem.errors?.length ? '' : sentence(problem);
-    for (const { pointer, detail } of problem.errors ?? []) {
-      if (pointer === '/args/path' && !pathField.hidden) setPathError(detail);
-      else if ((pointer === '/args/upload' || pointer === '/args/path') && !files.node.hidden) files.error(detail);
-      else rest = rest ? `${rest} ${detail}` : detail;
-    }
-    if (problem.code === 'not_found') files.forget();
-    complain(formError, rest);
+    const rest = (problem.errors ?? []).filter(({ pointer, detail }) => !fields.complain(pointer, detail)).map(({ pointer, detail }) => `${pointer.replace(/^\/(args\/)?/, '')}: ${detail}`.replace(/^: /, ''));
+    if (problem.code === 'not_found') fields.files?.forget();
+    if (problem.errors?.some(({ pointer }) => /^\/(title|tags)/.test(pointer))) more.open = true;
+    complain(formError, problem.errors?.length ? rest.join(' ') : sentence(problem));
     form.querySelector('[aria-invalid=true]')?.focus();
   }
 
-  draw();
+  function focus() {
+    open(true);
+    wanted = !kind;
+    if (!wanted) fields.focus();
+  }
+
+  const unlearn = onKinds(learn);
+  learn();
   return {
     node: form,
-    focus() {
-      open(true);
-      (kind === 'checksum' ? path : form.querySelector('input[type=radio]:checked')).focus();
-    },
-    /** Takes files that were dropped on the page, and with them the kind of job that reads one. */
+    focus,
+    /** Takes files that were dropped on the page, and with them the kind of job that reads such. */
     take([file, ...others], { directory }) {
       open(true);
       if (busy) return complain(formError, 'One start is under way. Drop the file when it is done.');
-      if (kind !== 'csv.profile') choose('csv.profile');
+      const readers = allKinds().filter((one) => fieldsFor(one).files);
+      const reader = readers.find((one) => one === kind) ?? readers.find((one) => fieldsFor(one).files.accepts(file)) ?? readers[0];
+      if (!reader) return complain(formError, 'This server has no kind of job that takes a file.');
+      if (reader !== kind) choose(reader.name);
+      const { files } = fields;
       files.take(directory ? null : file);
       if (directory) files.error('A directory cannot be sent, only one file at a time.');
       else if (others.length) files.error(`One file at a time: ${file.name} was taken, and ${format.plural(others.length, 'other')} not.`);
@@ -169,7 +193,8 @@ export function startPanel(app) {
     },
     stop() {
       starting?.withdraw();
-      files.stop();
+      unlearn();
+      for (const one of drafts.values()) one.stop();
     },
   };
 }
