@@ -147,12 +147,15 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		_ = errors.Join(engine.Close(ctx), files.Close(), store.Close()) // as above
 		return startFailure(ctx, s.Data, err)
 	}
+	foreign := &foreignOrigins{log: log}
 	sockets := socketio.New(socketio.Config{
 		Engine: engineio.Config{
 			CORS:         cors.Config{Origins: s.Origin},
 			WebTransport: quic.accept(),
 			OnAdopt:      compare.Moved,
 			Logger:       log,
+
+			OnConnectionError: foreign.refused,
 		},
 		Client:      bundle.Config{Files: sub(client, "socketio/bundle/dist")},
 		EncodeError: namespaces.EncodeError,
@@ -179,6 +182,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		Origins: s.Origin,
 		Hosts:   hosts(listener, s),
 
+		OnForeignOrigin:   foreign.warn,
 		TrustedProxies:    s.TrustedProxy,
 		CertificateHashes: quic.hashes(),
 
@@ -206,6 +210,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		scheme = "https"
 		listener = tls.NewListener(listener, certificate)
 	}
+	warnOpen(log, listener, s)
 	go func() { served <- server.Serve(listener) }()
 	fmt.Fprintf(stdout, "jobcast %s listening on %s://%s, data in %s (synced %s)\n%s",
 		version, scheme, address(listener), s.Data, store.SyncMode(), quic.serve(site))

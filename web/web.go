@@ -66,6 +66,8 @@ type Config struct {
 	Chat *chat.Chat
 	// Origins are the foreign origins whose pages may open a WebSocket under /ws/; "*" stands for all.
 	Origins []string
+	// OnForeignOrigin, if set, is told of each request for a WebSocket that was refused for its origin.
+	OnForeignOrigin func(*http.Request)
 	// Hosts are the names, without a port, that requests may be for; "*" stands for all. Addresses may
 	// always be asked. Empty means that any name will do.
 	Hosts []string
@@ -125,7 +127,7 @@ func New(cfg Config) *Handler {
 	if err != nil {
 		panic(fmt.Sprintf("web: load the source: %v", err))
 	}
-	s := &server{Config: cfg, pages: pages, raws: websocket.New(websocket.Config{Origins: cfg.Origins})}
+	s := &server{Config: cfg, pages: pages, raws: websocket.New(websocket.Config{Origins: cfg.Origins, OnForeign: cfg.OnForeignOrigin})}
 
 	e := echo.New()
 	e.Logger.SetOutput(io.Discard) // it would be a second log, in another form

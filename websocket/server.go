@@ -57,7 +57,8 @@ const (
 // A Server has the sockets that are open: net/http does not know them any more. Its methods may be called
 // from any goroutine.
 type Server struct {
-	origins []string
+	origins   []string
+	onForeign func(*http.Request)
 
 	mu    sync.Mutex // protects the fields below
 	open  map[*Socket]struct{}
@@ -69,11 +70,13 @@ type Config struct {
 	// Origins are the foreign origins whose pages may connect, such as "https://example.com"; "*" stands
 	// for all. The server's own origin, and requests without an Origin field, are always allowed.
 	Origins []string
+	// OnForeign, if set, is told of each request that is refused with ErrOrigin.
+	OnForeign func(*http.Request)
 }
 
 // New returns a server without sockets.
 func New(cfg Config) *Server {
-	return &Server{origins: cfg.Origins, open: make(map[*Socket]struct{})}
+	return &Server{origins: cfg.Origins, onForeign: cfg.OnForeign, open: make(map[*Socket]struct{})}
 }
 
 // CheckOrigin returns ErrOrigin for a request of a page that may not connect. A browser sets no limits to
@@ -92,6 +95,9 @@ func (s *Server) CheckOrigin(r *http.Request) error {
 		if strings.EqualFold(strings.TrimSuffix(u.Host, port), strings.TrimSuffix(r.Host, port)) {
 			return nil
 		}
+	}
+	if s.onForeign != nil {
+		s.onForeign(r)
 	}
 	return ErrOrigin
 }
