@@ -148,7 +148,7 @@ func (c Call[Req, Res]) OnServers(h func(ctx context.Context, req Req) (Res, err
 }
 
 // EmitServers sends the event to the same namespace of every other server of the Cluster, and to none of
-// their clients (serverSideEmit in Node). It returns at once. Where nothing handles it, it is ignored. The
+// their clients (serverSideEmit in Node). It returns at once. Each handler gets a payload of its own. Where nothing handles it, it is ignored. The
 // error is that of encoding the payload, or ErrServerBusy; the servers that keep up have the event then.
 func (e Event[T]) EmitServers(n *Namespace, payload T) error {
 	args, err := EncodeArgs(payload)
@@ -157,7 +157,7 @@ func (e Event[T]) EmitServers(n *Namespace, payload T) error {
 	}
 	for _, peer := range n.peers() {
 		h, ok := peer.rules.servers[e.name]
-		if ok && !peer.srv.accepts(&serverEvent{ctx: context.Background(), ns: peer, handler: h, args: args}) {
+		if ok && !peer.srv.accepts(newServerEvent(context.Background(), peer, h, args)) {
 			err = ErrServerBusy
 		}
 	}
@@ -167,7 +167,8 @@ func (e Event[T]) EmitServers(n *Namespace, payload T) error {
 // AskServers makes the call to the same namespace of every other server of the Cluster that handles it and
 // waits for the answers, for Config.AckTimeout at the most if ctx has no deadline. The answers are in the
 // order in which they came. If a server gives none, there is an error beside those of the others, which
-// wraps that of each such server: what its handler returned, ErrServerBusy, or that of ctx.
+// wraps that of each such server: what its handler returned, ErrServerBusy, or that of ctx; a server that has closed
+// meanwhile is not waited for.
 func (c Call[Req, Res]) AskServers(ctx context.Context, n *Namespace, req Req) ([]Res, error) {
 	ctx, cancel := n.target().deadline(ctx)
 	defer cancel()
@@ -180,13 +181,17 @@ func (c Call[Req, Res]) AskServers(ctx context.Context, n *Namespace, req Req) (
 	var errs []error
 	for _, peer := range peers {
 		h, ok := peer.rules.servers[c.name]
-		switch {
-		case !ok:
-		case peer.srv.accepts(&serverEvent{ctx: ctx, ns: peer, handler: h, args: args, replies: replies}):
-			asked++
-		default:
-			errs = append(errs, ErrServerBusy)
+		if !ok {
+			continue
 		}
+		e := newServerEvent(ctx, peer, h, args)
+		e.Job.replies = replies
+		if !peer.srv.accepts(e) {
+			errs = append(errs, ErrServerBusy)
+			continue
+		}
+		asked++
+		defer context.AfterFunc(peer.srv.ctx, e.Job.abandon)()
 	}
 	var answers []Res
 	for range asked {
@@ -219,15 +224,28 @@ type serverEvent struct {
 	handler ServerHandler
 	args    Args
 	replies chan<- reply // has room for all; nil if nobody waits
+	claimed atomic.Bool  // by the handler, or by the end of its server: who claims it replies
+}
+
+// newServerEvent has arguments of its own, since its handler may keep and change what it gets.
+func newServerEvent(ctx context.Context, ns *Namespace, h ServerHandler, args Args) *work.Item[serverEvent] {
+	return &work.Item[serverEvent]{Job: serverEvent{ctx: ctx, ns: ns, handler: h, args: args.clone()}}
+}
+
+// abandon replies for a server that has closed before it came to the event: it may not come to it any more.
+func (e *serverEvent) abandon() {
+	if e.claimed.CompareAndSwap(false, true) {
+		e.replies <- reply{err: errServerGone}
+	}
 }
 
 // accepts puts an event of another server behind those that wait. It returns false if there are too many.
-func (s *Server) accepts(e *serverEvent) bool {
+func (s *Server) accepts(e *work.Item[serverEvent]) bool {
 	if s.serverEvents.Add(1) > maxServerEvents {
 		s.serverEvents.Add(-1)
 		return false
 	}
-	return s.fromServers.Put(&work.Item[serverEvent]{Job: *e}, 0, 0, 0)
+	return s.fromServers.Put(e, 0, 0, 0)
 }
 
 // Group is where the event is handled.
@@ -237,12 +255,15 @@ func (e *serverEvent) Group() *work.Group { return &e.ns.srv.tasks }
 func (e *serverEvent) Run() {
 	srv := e.ns.srv
 	srv.serverEvents.Add(-1)
+	if !e.claimed.CompareAndSwap(false, true) {
+		return
+	}
 	args, err := e.handle()
 	if err != nil && e.replies == nil {
 		srv.log.Error("event of another server failed", "nsp", e.ns.name, "event", e.handler.name, "err", err)
 	}
 	if e.replies != nil {
-		e.replies <- reply{args: args, err: err}
+		e.replies <- reply{args: args.clone(), err: err} // the handler may have kept them
 	}
 }
 

@@ -2,7 +2,9 @@ package socketio
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -263,6 +265,98 @@ func TestServerEvents(t *testing.T) {
 			synctest.Wait()
 			if err := n.EmitServers(from, struct{}{}); err != nil {
 				t.Errorf("after it has caught up: %v", err)
+			}
+		})
+	})
+	t.Run("give each handler what is its own", func(t *testing.T) {
+		newServers(t, func(t *testing.T, from *Namespace, b, c *Server, _ *list) {
+			type files struct{ Data []byte }
+			raw, typed, verbatim := NewCall[Args, Args]("raw"), NewEvent[files]("typed"), NewEvent[json.RawMessage]("verbatim")
+			kept := Args{JSON: []json.RawMessage{[]byte(`"kept"`)}, Attachments: [][]byte{{9}}}
+			var got list
+			for _, srv := range []*Server{b, c} {
+				srv.Of("/ns").HandleServers(
+					raw.OnServers(func(_ context.Context, args Args) (Args, error) {
+						got.add("%s %v", args.JSON, args.Attachments)
+						args.JSON[0][1], args.Attachments[0][0] = '!', 7
+						return kept, nil
+					}),
+					typed.OnServers(func(_ context.Context, f files) error {
+						got.add("%v", f.Data)
+						f.Data[0] = 7
+						return nil
+					}),
+					verbatim.OnServers(func(_ context.Context, text json.RawMessage) error {
+						got.add("%s", text)
+						text[1] = '!'
+						return nil
+					}),
+				)
+			}
+			mine := Args{JSON: []json.RawMessage{[]byte(`"a"`)}, Attachments: [][]byte{{1}}}
+			answers, err := raw.AskServers(t.Context(), from, mine)
+			if err != nil || len(answers) != 2 {
+				t.Fatalf("got %v, %v, want two answers", answers, err)
+			}
+			answers[0].JSON[0][1], answers[0].Attachments[0][0] = '!', 7
+			for _, args := range []Args{answers[1], kept} {
+				if got := fmt.Sprintf("%s %v", args.JSON, args.Attachments); got != `["kept"] [[9]]` {
+					t.Errorf("got %s, want it unchanged by who got another", got)
+				}
+			}
+			if err := errors.Join(typed.EmitServers(from, files{[]byte{2}}), verbatim.EmitServers(from, []byte(`"b"`))); err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+			slices.Sort(got.items)
+			got.want(t, `"b"`, `"b"`, `["a"] [[1]]`, `["a"] [[1]]`, `[2]`, `[2]`)
+			if string(mine.JSON[0]) != `"a"` || mine.Attachments[0][0] != 1 {
+				t.Errorf("the sender's own is changed: %s %v", mine.JSON, mine.Attachments)
+			}
+		})
+	})
+	t.Run("are not waited for at a server that has just closed", func(t *testing.T) {
+		newServers(t, func(t *testing.T, from *Namespace, b, c *Server, _ *list) {
+			for _, srv := range []*Server{b, c} {
+				srv.Of("/ns").HandleServers(count.OnServers(func(_ context.Context, n int) (int, error) { return n, nil }))
+			}
+			if err := b.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			b.cfg.Cluster.join(b) // as who looked a moment ago saw it
+			defer b.cfg.Cluster.leave(b)
+			start := time.Now()
+			got, err := count.AskServers(t.Context(), from, 7)
+			if !slices.Equal(got, []int{7}) || !errors.Is(err, errServerGone) {
+				t.Errorf("got %v, %v, want the answer of one and the end of the other", got, err)
+			}
+			if d := time.Since(start); d != 0 {
+				t.Errorf("waited %v, want not at all", d)
+			}
+		})
+	})
+	t.Run("do not wait behind others at a server that closes", func(t *testing.T) {
+		newServers(t, func(t *testing.T, from *Namespace, b, c *Server, _ *list) {
+			gate := make(chan struct{})
+			b.Of("/ns").HandleServers(
+				NewEvent[int]("slow").OnServers(func(context.Context, int) error { <-gate; return nil }),
+				count.OnServers(func(_ context.Context, n int) (int, error) { return n, nil }))
+			NewEvent[int]("slow").EmitServers(from, 1)
+			closed := make(chan error, 1)
+			go func() {
+				time.Sleep(time.Second)
+				closed <- b.Close(context.Background())
+			}()
+			start := time.Now()
+			if got, err := count.AskServers(t.Context(), from, 1); len(got) != 0 || !errors.Is(err, errServerGone) {
+				t.Errorf("got %v, %v, want the end of the server", got, err)
+			}
+			if d := time.Since(start); d != time.Second {
+				t.Errorf("waited %v, want until it closes", d)
+			}
+			close(gate)
+			if err := <-closed; err != nil {
+				t.Error(err)
 			}
 		})
 	})

@@ -51,6 +51,17 @@ func (a *Args) inspect() (packedOnly bool, err error) {
 	return packedOnly, nil
 }
 
+// clone returns the same arguments in memory of their own.
+func (a Args) clone() (own Args) {
+	for _, arg := range a.JSON {
+		own.JSON = append(own.JSON, bytes.Clone(arg))
+	}
+	for _, attachment := range a.Attachments {
+		own.Attachments = append(own.Attachments, append([]byte{}, attachment...))
+	}
+	return own
+}
+
 // An encoder writes packets into a buffer that is used again.
 type encoder struct {
 	buf  bytes.Buffer
