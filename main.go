@@ -159,6 +159,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		},
 		Client:      bundle.Config{Files: sub(client, "socketio/bundle/dist")},
 		EncodeError: namespaces.EncodeError,
+		Hooks:       socketio.Hooks{EventFailed: namespaces.LogFailures(log)},
 		Logger:      log,
 	})
 	followers := namespaces.Jobs(sockets, engine, log)

@@ -26,6 +26,7 @@ func Chat(io *socketio.Server, all *chat.Chat, log *slog.Logger) {
 	n := &chatNamespace{ns: io.Of("/chat"), chat: all, log: log}
 	all.Watch(n.watcher())
 	n.ns.Use(n.admit)
+	refuseUnknown(n.ns)
 	n.ns.OnConnect(n.welcome)
 	n.ns.OnDisconnect(n.gone)
 	n.ns.Handle(

@@ -19,6 +19,7 @@ import (
 func Compare(io *socketio.Server, runs *compare.Runs) {
 	c := &comparison{runs: runs, of: map[*socketio.Socket]*compare.Run{}}
 	ns := io.Of("/compare")
+	refuseUnknown(ns)
 	ns.AllowMsgpack()
 	ns.Use(c.admit)
 	ns.OnConnect(c.watch)

@@ -10,8 +10,10 @@ import (
 // Echo registers the namespace /, where what a client says comes back to it, acknowledged with the same
 // where it asked for that.
 func Echo(io *socketio.Server) {
-	io.Of("/").AllowMsgpack()
-	io.Of("/").Handle(events.Send.On(echo(events.SendBack)), events.Echo.On(echo(events.EchoBack)))
+	ns := io.Of("/")
+	refuseUnknown(ns)
+	ns.AllowMsgpack()
+	ns.Handle(events.Send.On(echo(events.SendBack)), events.Echo.On(echo(events.EchoBack)))
 }
 
 func echo(back socketio.Event[socketio.Args]) func(context.Context, *socketio.Socket, socketio.Args) (socketio.Args, error) {

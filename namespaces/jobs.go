@@ -35,6 +35,7 @@ func Jobs(io *socketio.Server, engine *jobs.Engine, log *slog.Logger) *JobsNames
 		log = slog.Default()
 	}
 	ns := io.Of("/jobs")
+	refuseUnknown(ns)
 	ns.AllowMsgpack()
 	n := &JobsNamespace{ns: ns, engine: engine, log: log, feeds: newFeeds(ns, log)}
 	ns.Handle(

@@ -30,6 +30,7 @@ var starter = socketio.NewData[*limit.Client]("starter")
 func Test(io *socketio.Server, engine *jobs.Engine) {
 	t := &tasks{of: map[*socketio.Socket]int{}}
 	ns := io.Of("/testnamespace")
+	refuseUnknown(ns)
 	ns.AllowMsgpack()
 	ns.OnConnect(func(_ context.Context, s *socketio.Socket) { starter.Set(s, new(limit.Client)) })
 	ns.Handle(

@@ -39,6 +39,7 @@ func Vote(io *socketio.Server, votes *vote.Vote, log *slog.Logger) *VoteNamespac
 	}
 	io.Of("/vote").AllowMsgpack()
 	n := &VoteNamespace{ns: io.Of("/vote"), votes: votes, log: log}
+	refuseUnknown(n.ns)
 	n.ns.OnConnect(n.welcome)
 	n.ns.Handle(events.Vote.On(n.vote))
 	n.told.Rev, n.told.Candidates = votes.Now()

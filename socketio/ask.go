@@ -54,6 +54,7 @@ func (c Call[Req, Res]) Begin(s *Socket, req Req) (wait func(ctx context.Context
 			if err = s.send(out); err != nil {
 				err = fmt.Errorf("ask %s: %w", c.name, err)
 			}
+			s.ns.emitted(c.name, out.sent)
 		}
 	}
 	return func(ctx context.Context) (res Res, _ error) {
@@ -172,9 +173,11 @@ func put[Req any](t Target, name string, req Req, payload any) (*question, error
 		}
 		out.volatile = t.volatile
 		watch(t.ns, out, name, req)
+		before := len(q.asked)
 		for s := range t.Sockets() {
 			q.asked = append(q.asked, asked{s, id, out})
 		}
+		t.ns.emitted(name, int32(len(q.asked)-before))
 	}
 	q.reply = make(chan reply, len(q.asked))
 	for _, a := range q.asked {

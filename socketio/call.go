@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"jobcast/engineio"
 	"jobcast/socketio/parser"
@@ -49,7 +50,7 @@ func (in *incoming) Group() *work.Group { return &in.call.socket.conn.srv.tasks 
 func (in *incoming) Run() {
 	switch s := in.call.socket; in.kind {
 	case connectKind:
-		s.begin(string(in.call.name))
+		s.begin(string(in.call.name), time.Duration(in.call.id))
 	case eventKind:
 		in.call.handle()
 	case disconnectKind:
@@ -62,9 +63,10 @@ type call struct {
 	socket   *Socket
 	name     []byte
 	args     Args
-	wantsAck bool
+	observed *observed // nil without Hooks.Event
 	id       uint64
 	answered atomic.Bool
+	wantsAck bool
 }
 
 func (c *call) size() int {
@@ -78,29 +80,42 @@ func (c *call) size() int {
 	return n
 }
 
-// handle runs the event's handler and sees to the acknowledgement of an error.
+// handle runs the event's handler and sees to the acknowledgement of an error. Nobody acknowledges what nothing
+// handles, as in the reference server: who waits for it may try again, or give up.
 func (c *call) handle() {
-	ns := c.socket.ns
+	c.observe()
 	err := c.precede()
-	if err != nil {
-		// the ack says so
-	} else if h, ok := ns.handlers[string(c.name)]; ok {
-		err = c.serve(h.serve)
-	} else if ns.any != nil {
-		err = c.serve(func(c *call) error {
-			res, err := ns.any(c.socket.ctx, c.socket, string(c.name), c.args)
-			if err != nil {
-				return err
-			}
-			return c.answer(&res)
-		})
-	} else {
-		err = &PayloadError{Event: string(c.name), Err: errUnhandled}
+	if err == nil {
+		err = c.dispatch()
 	}
-	if err != nil {
+	switch err {
+	case nil:
+	case ErrUnhandled:
+		c.socket.conn.srv.log.Debug("nothing handles an event", "nsp", c.socket.ns.name, "socket", c.socket.Label(), "event", c.shortName())
+	default:
 		c.fail(err)
 	}
+	c.ended(err)
 }
+
+// dispatch calls the handler.
+func (c *call) dispatch() error {
+	ns := c.socket.ns
+	if h, ok := ns.handlers[string(c.name)]; ok {
+		return c.serve(h.serve)
+	}
+	if ns.any == nil {
+		return ErrUnhandled
+	}
+	return c.serve(func(c *call) error {
+		return ns.any(c.context(), c.socket, string(c.name), c.args, Ack[Args]{call: c})
+	})
+}
+
+// shortName is what is logged of a name that the client has made up.
+func (c *call) shortName() string { return string(c.name[:min(len(c.name), maxLoggedName)]) }
+
+const maxLoggedName = 100
 
 func (c *call) serve(h func(*call) error) (err error) {
 	defer c.socket.caught(string(c.name), &err)
@@ -135,7 +150,10 @@ func (c *call) fail(err error) {
 
 func (c *call) answerError(err error) {
 	srv := c.socket.conn.srv
-	srv.log.Debug("event failed", "nsp", c.socket.ns.name, "socket", c.socket.label(), "event", string(c.name), "err", err)
+	srv.log.Debug("event failed", "nsp", c.socket.ns.name, "socket", c.socket.Label(), "event", c.shortName(), "err", err)
+	if failed := srv.cfg.Hooks.EventFailed; failed != nil && err != errPanic { // a panic was logged
+		c.socket.guard("hook", func() error { failed(c.context(), c.socket, c.shortName(), err); return nil })
+	}
 	value := c.encodeError(err)
 	switch err := c.answer(&value); {
 	case err == nil, errors.Is(err, ErrAnswered), c.isOfLeaving(err):
@@ -162,8 +180,8 @@ func (c *call) encodeError(err error) (value any) {
 		value.Error.Data = e.Data
 		return value
 	}
-	if err != errPanic && !c.isOfLeaving(err) { // those were logged
-		srv.log.Error("event failed", "nsp", c.socket.ns.name, "socket", c.socket.label(), "event", string(c.name), "err", err)
+	if err != errPanic && !c.isOfLeaving(err) && srv.cfg.Hooks.EventFailed == nil { // those were logged
+		srv.log.Error("event failed", "nsp", c.socket.ns.name, "socket", c.socket.Label(), "event", string(c.name), "err", err)
 	}
 	return internalFailure
 }
@@ -184,7 +202,7 @@ func (s *Socket) caught(what string, err *error) {
 	if v == nil {
 		return
 	}
-	s.conn.srv.log.Error("handler panicked", "nsp", s.ns.name, "socket", s.label(), "event", what, "err", v, "stack", string(debug.Stack()))
+	s.conn.srv.log.Error("handler panicked", "nsp", s.ns.name, "socket", s.Label(), "event", what, "err", v, "stack", string(debug.Stack()))
 	*err = errPanic
 }
 

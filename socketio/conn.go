@@ -167,7 +167,7 @@ func (c *conn) packet(p *parser.Packet) error {
 		call.socket, call.name, call.args = s, p.Name, Args{p.Args, p.Attachments}
 		call.wantsAck, call.id = p.HasID, p.ID
 		if !s.put(in) {
-			c.srv.log.Warn("client sends faster than its events are handled", "sid", c.sid(), "nsp", s.ns.name, "socket", s.label())
+			c.srv.log.Warn("client sends faster than its events are handled", "sid", c.sid(), "nsp", s.ns.name, "socket", s.Label())
 			c.close(TooManyEvents)
 		}
 	case parser.Ack:
@@ -185,6 +185,9 @@ func (c *conn) connect(p *parser.Packet) error {
 	name := p.Namespace
 	ns, parents := c.srv.lookup(name)
 	if ns == nil && len(parents) == 0 {
+		if refused := c.srv.cfg.Hooks.Refused; refused != nil {
+			refused(nil, name, ErrInvalidNamespace)
+		}
 		c.send(c.refusal(name, ErrInvalidNamespace))
 		return nil
 	}
@@ -192,6 +195,10 @@ func (c *conn) connect(p *parser.Packet) error {
 		ns = parents[0] // until it has entered
 	}
 	s := newSocket(ns, name, c, p.Data)
+	in := &work.Item[incoming]{Job: incoming{kind: connectKind, call: call{socket: s, name: []byte(name)}}}
+	if c.srv.cfg.Hooks.Connected != nil {
+		in.Job.call.id = uint64(time.Since(c.srv.began)) // when it came
+	}
 	c.mu.Lock()
 	c.sockets = slices.DeleteFunc(c.sockets, func(j joined) bool { return j.namespace == name })
 	if len(c.sockets) >= maxNames {
@@ -207,7 +214,7 @@ func (c *conn) connect(p *parser.Packet) error {
 	if tooMany {
 		c.close(TooManyEvents)
 	}
-	s.put(&work.Item[incoming]{Job: incoming{kind: connectKind, call: call{socket: s, name: []byte(name)}}})
+	s.put(in)
 	return nil
 }
 

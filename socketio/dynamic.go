@@ -154,7 +154,10 @@ func (s *Socket) enter(name string) error {
 	for _, parent := range parents {
 		err := s.guard("namespace", func() error { return parent.family.accept(s.ctx, name, s.Handshake(), s.auth) })
 		if err == nil {
-			err = srv.join(s, name, parent)
+			var made bool
+			if made, err = srv.join(s, name, parent); made {
+				s.guard("hook", func() error { srv.announce(s.ns); return nil })
+			}
 		}
 		if !errors.Is(err, ErrInvalidNamespace) {
 			return err
@@ -165,25 +168,25 @@ func (s *Socket) enter(name string) error {
 
 // join gives the socket a child of parent, which stays as long as the socket does. The error is
 // ErrInvalidNamespace if parent is gone, or another has made the namespace meanwhile.
-func (s *Server) join(socket *Socket, name string, parent *Namespace) error {
+func (s *Server) join(socket *Socket, name string, parent *Namespace) (made bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.namespaces[name]
 	if n == nil {
 		switch {
 		case parent.removed.Load():
-			return ErrInvalidNamespace
+			return false, ErrInvalidNamespace
 		case s.children >= s.cfg.MaxNamespaces:
-			return ErrTooManyNamespaces
+			return false, ErrTooManyNamespaces
 		}
-		n = s.makeLocked(name, parent)
+		n, made = s.makeLocked(name, parent), true
 	}
 	if n.parent != nil && n.parent != parent {
-		return ErrInvalidNamespace
+		return false, ErrInvalidNamespace
 	}
 	n.users++
 	socket.ns = n
-	return nil
+	return made, nil
 }
 
 // release is called at the end of a socket.

@@ -156,6 +156,7 @@ func TestFunc(t *testing.T) {
 		})
 		second := srv.OfPattern(regexp.MustCompile("second"))
 		second.OnConnect(func(context.Context, *Socket) { got.add("second's") })
+		first.Handle(plain.On(func(context.Context, *Socket, struct{}) error { return nil }))
 		p := dial(t, srv)
 		p.send(`0/a,{"token":"x"}`)
 		p.want(`0/a,{"sid":"SID"}`)
@@ -177,8 +178,8 @@ func TestFunc(t *testing.T) {
 
 		p.send(`0/slow,`)
 		p.want()
-		p.send(`2/a,5["x"]`) // meanwhile
-		p.want(`3/a,5[{"ok":false,"error":{"code":"bad_request","message":"event x: nothing handles it"}}]`)
+		p.send(`2/a,5["plain","x"]`) // meanwhile
+		p.want(`3/a,5[]`)
 		close(gate)
 		p.want(`0/slow,{"sid":"SID"}`)
 		wantChildren(t, first, "/a /slow")

@@ -92,6 +92,7 @@ type outgoing struct {
 	way      way
 	volatile bool     // dropped by who cannot take it at once
 	noText   bool     // only msgpack can say it
+	sent     int32    // to how many sockets
 	watched  *watched // nil where nobody listens
 }
 

@@ -19,8 +19,7 @@ var (
 	// ErrAnswered is the error of answering a call twice.
 	ErrAnswered = errors.New("socketio: call was answered already")
 
-	errUnhandled = errors.New("nothing handles it")
-	errPanic     = errors.New("socketio: a handler panicked")
+	errPanic = errors.New("socketio: a handler panicked")
 )
 
 // ConnectError refuses a socket with data beside the message.

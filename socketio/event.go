@@ -64,7 +64,8 @@ func usable(name string) string {
 func (e Event[T]) Name() string { return e.name }
 
 // Volatile returns the event as one that a client does without if it cannot be sent at once: while it does
-// not read, or on HTTP polling while no poll waits.
+// not read, or on HTTP polling while no poll waits. Two in a row both leave as long as the transport takes them,
+// while Node drops the second: of what counts only as the newest say so by Newest.
 func (e Event[T]) Volatile() Event[T] {
 	e.volatile = true
 	return e
@@ -96,7 +97,9 @@ func (e Event[T]) Emit(to Emitter, payload T) error {
 	}
 	out.volatile = e.volatile
 	watch(ns, out, e.name, payload)
-	return to.send(out)
+	err = to.send(out)
+	ns.emitted(e.name, out.sent)
+	return err
 }
 
 // emitEach emits to the children of a parent.
@@ -117,7 +120,7 @@ func (e Event[T]) On(h func(ctx context.Context, s *Socket, payload T) error) Ha
 		if err := decode(e.name, c.args, payloadOf(e.codec, &payload)); err != nil {
 			return err
 		}
-		if err := h(c.socket.ctx, c.socket, payload); err != nil {
+		if err := h(c.context(), c.socket, payload); err != nil {
 			return err
 		}
 		return c.answer(&struct{}{})
@@ -148,7 +151,7 @@ func (c Call[Req, Res]) On(h func(ctx context.Context, s *Socket, req Req) (Res,
 		if err := decode(c.name, in.args, payloadOf(c.req, &req)); err != nil {
 			return err
 		}
-		res, err := h(in.socket.ctx, in.socket, req)
+		res, err := h(in.context(), in.socket, req)
 		if err != nil {
 			return err
 		}
@@ -156,16 +159,10 @@ func (c Call[Req, Res]) On(h func(ctx context.Context, s *Socket, req Req) (Res,
 	}}
 }
 
-// OnAnswer is On for a handler that must do something right after its answer was queued, or say
+// OnAnswer is OnAck for a handler that does not care whether the client asked: it does something right after its answer was queued, or says
 // exactly what comes before and after it: it calls answer itself, at most once, and may do so after it
 // has returned. An error that is returned before answer was called is the answer. answer may be called
 // from any goroutine; its error is ErrAnswered, that of encoding res, or that of emitting to s.
 func (c Call[Req, Res]) OnAnswer(h func(ctx context.Context, s *Socket, req Req, answer func(Res) error) error) Handler {
-	return Handler{c.name, func(in *call) error {
-		var req Req
-		if err := decode(c.name, in.args, payloadOf(c.req, &req)); err != nil {
-			return err
-		}
-		return h(in.socket.ctx, in.socket, req, func(res Res) error { return in.answer(payloadOf(c.res, &res)) })
-	}}
+	return c.OnAck(func(ctx context.Context, s *Socket, req Req, ack Ack[Res]) error { return h(ctx, s, req, ack.Send) })
 }

@@ -8,7 +8,7 @@ type Listener func(s *Socket, event string, args Args)
 // hooks are what is registered at one socket, at any time. They are replaced as a whole, so that who needs
 // them takes no lock. A socket without takes no memory for them.
 type hooks struct {
-	middleware    []EventMiddleware
+	middleware    []EventRewriter
 	any, outgoing []*Listener
 }
 
@@ -30,25 +30,44 @@ func (s *Socket) hook(change func(*hooks)) {
 
 // Use adds a middleware for the events of this socket, which runs after those of Namespace.UseEvents. In
 // OnConnect it comes before the socket's first event.
-func (s *Socket) Use(mw EventMiddleware) {
+func (s *Socket) Use(mw EventMiddleware) { s.Rewrite(mw.rewriter()) }
+
+// Rewrite is Use for a middleware that may change what is handled.
+func (s *Socket) Rewrite(mw EventRewriter) {
 	s.hook(func(h *hooks) { h.middleware = append(slices.Clip(h.middleware), mw) })
 }
 
 // OnAny registers what observes every event of this socket before its middleware and its handler, until
 // remove is called. It is not told of acknowledgements.
 func (s *Socket) OnAny(f Listener) (remove func()) {
-	return s.listen(func(h *hooks) *[]*Listener { return &h.any }, f)
+	return s.listen(func(h *hooks) *[]*Listener { return &h.any }, f, false)
+}
+
+// PrependAny is OnAny for what is to observe before the others of this socket.
+func (s *Socket) PrependAny(f Listener) (remove func()) {
+	return s.listen(func(h *hooks) *[]*Listener { return &h.any }, f, true)
 }
 
 // OnAnyOutgoing registers what observes every event that is sent to this socket, to it alone or to many,
 // until remove is called. It runs on the goroutine that emits, before the event has left, and is also
 // told of a volatile event that is then dropped. It is not told of acknowledgements.
 func (s *Socket) OnAnyOutgoing(f Listener) (remove func()) {
-	return s.listen(func(h *hooks) *[]*Listener { return &h.outgoing }, f)
+	return s.listen(func(h *hooks) *[]*Listener { return &h.outgoing }, f, false)
 }
 
-func (s *Socket) listen(list func(*hooks) *[]*Listener, f Listener) (remove func()) {
-	s.hook(func(h *hooks) { *list(h) = append(slices.Clip(*list(h)), &f) })
+// PrependAnyOutgoing is OnAnyOutgoing for what is to observe before the others of this socket.
+func (s *Socket) PrependAnyOutgoing(f Listener) (remove func()) {
+	return s.listen(func(h *hooks) *[]*Listener { return &h.outgoing }, f, true)
+}
+
+func (s *Socket) listen(list func(*hooks) *[]*Listener, f Listener, first bool) (remove func()) {
+	s.hook(func(h *hooks) {
+		if first {
+			*list(h) = slices.Concat([]*Listener{&f}, *list(h))
+		} else {
+			*list(h) = append(slices.Clip(*list(h)), &f)
+		}
+	})
 	return func() {
 		s.hook(func(h *hooks) {
 			*list(h) = slices.DeleteFunc(slices.Clone(*list(h)), func(l *Listener) bool { return l == &f })
@@ -67,12 +86,19 @@ func (c *call) precede() error {
 	}
 	event := string(c.name)
 	s.show(s.ns.onAny, h.any, event, c.args)
-	for _, list := range [][]EventMiddleware{s.ns.eventMiddleware, h.middleware} {
+	for _, list := range [][]EventRewriter{s.ns.eventMiddleware, h.middleware} {
 		for _, mw := range list {
-			if err := s.guard(event, func() error { return mw(s.ctx, s, event, c.args) }); err != nil {
+			err := s.guard(event, func() (err error) {
+				event, c.args, err = mw(c.context(), s, event, c.args)
+				return err
+			})
+			if err != nil {
 				return err
 			}
 		}
+	}
+	if event != string(c.name) {
+		c.name = []byte(event)
 	}
 	return nil
 }

@@ -31,9 +31,9 @@ type Namespace struct {
 type rules struct {
 	msgpack              bool
 	handlers             map[string]Handler
-	any                  func(ctx context.Context, s *Socket, event string, args Args) (Args, error)
+	any                  func(ctx context.Context, s *Socket, event string, args Args, ack Ack[Args]) error
 	middleware           []func(ctx context.Context, s *Socket) error
-	eventMiddleware      []EventMiddleware
+	eventMiddleware      []EventRewriter
 	onAny, onAnyOutgoing []Listener
 	servers              map[string]ServerHandler
 	onConnect            []func(ctx context.Context, s *Socket)
@@ -77,14 +77,16 @@ func (n *Namespace) Handle(hs ...Handler) {
 }
 
 // HandleAny registers what gets the events that no other handler takes. What it returns is the
-// acknowledgement, if one was asked for. Without one they are answered with an error when they ask for
-// an acknowledgement, and logged at Debug. It panics if called twice.
+// acknowledgement, if one was asked for. Without it such events are logged at Debug and not acknowledged, as in
+// Node. It panics if called twice.
 func (n *Namespace) HandleAny(h func(ctx context.Context, s *Socket, event string, args Args) (Args, error)) {
-	r := n.own()
-	if r.any != nil {
-		panic("socketio: namespace " + n.name + ": HandleAny is called twice")
-	}
-	r.any = h
+	n.HandleAnyAck(func(ctx context.Context, s *Socket, event string, args Args, ack Ack[Args]) error {
+		res, err := h(ctx, s, event, args)
+		if err != nil {
+			return err
+		}
+		return ack.Send(res)
+	})
 }
 
 // AllowMsgpack lets clients join that speak the binary format of socket.io-msgpack-parser beside those that
@@ -114,11 +116,28 @@ func (n *Namespace) OnConnect(f func(ctx context.Context, s *Socket)) {
 // the arguments.
 type EventMiddleware func(ctx context.Context, s *Socket, event string, args Args) error
 
+// An EventRewriter is an EventMiddleware that returns the event and the arguments in whose place they go on, to
+// the next middleware and the handler. The arguments that it gets must not be changed.
+type EventRewriter func(ctx context.Context, s *Socket, event string, args Args) (string, Args, error)
+
+// rewriter is the middleware as one that rewrites nothing.
+func (mw EventMiddleware) rewriter() EventRewriter {
+	return func(ctx context.Context, s *Socket, event string, args Args) (string, Args, error) {
+		return event, args, mw(ctx, s, event, args)
+	}
+}
+
 // UseEvents adds a middleware for the events of every socket, which runs before their handlers and those
 // of Socket.Use, in the order of the events. An error goes the way of Config.EncodeError to whoever waits
 // for the acknowledgement; the handler is not called. A middleware may block: the next event of its
 // socket waits.
 func (n *Namespace) UseEvents(mw EventMiddleware) {
+	n.RewriteEvents(mw.rewriter())
+}
+
+// RewriteEvents is UseEvents for a middleware that may change what is handled. Both are asked in the order in
+// which they were added.
+func (n *Namespace) RewriteEvents(mw EventRewriter) {
 	r := n.own()
 	r.eventMiddleware = append(r.eventMiddleware, mw)
 }

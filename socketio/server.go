@@ -56,8 +56,10 @@ type Config struct {
 	// every such error, also where the client asked for no acknowledgement. Nil means
 	// {"ok":false,"error":{"code","message","data"}} with what is in an *EventError, code "bad_request" and
 	// the text of a *PayloadError, and code "internal" without details for everything else. That is then
-	// logged at Error, unless the client has left meanwhile.
+	// logged at Error, unless the client has left meanwhile or Hooks.EventFailed is set.
 	EncodeError func(error) any
+	// Hooks are told what happens. Zero means that nobody is.
+	Hooks Hooks
 	// Logger is where the server logs. Nil means slog.Default().
 	Logger *slog.Logger
 }
@@ -70,6 +72,7 @@ type Server struct {
 	Engine *engineio.Server
 
 	cfg    Config
+	began  time.Time
 	log    *slog.Logger
 	client *bundle.Handler // nil if there is none
 	tasks  work.Group
@@ -109,7 +112,7 @@ func New(cfg Config) *Server {
 	if cfg.Engine.Logger == nil {
 		cfg.Engine.Logger = cfg.Logger
 	}
-	s := &Server{cfg: cfg, log: cfg.Logger, namespaces: map[string]*Namespace{}}
+	s := &Server{cfg: cfg, began: time.Now(), log: cfg.Logger, namespaces: map[string]*Namespace{}}
 	s.tasks.Init()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.Of("/")
@@ -137,10 +140,18 @@ func (s *Server) Of(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") || strings.Contains(name, ",") || len(name) > parser.MaxNamespaceBytes {
 		panic("socketio: namespace " + name + ": want a name such as /jobs")
 	}
+	n, made := s.of(name)
+	if made {
+		s.announce(n)
+	}
+	return n
+}
+
+func (s *Server) of(name string) (n *Namespace, made bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := s.namespaces[name]
-	if n == nil {
+	n = s.namespaces[name]
+	if made = n == nil; made {
 		at := slices.IndexFunc(s.parents, func(p *Namespace) bool {
 			return p.family.pattern != nil && p.family.pattern.MatchString(name)
 		})
@@ -151,7 +162,7 @@ func (s *Server) Of(name string) *Namespace {
 		}
 	}
 	n.users++
-	return n
+	return n, made
 }
 
 // Close disconnects every client so that it reconnects by itself, and returns when the last handler

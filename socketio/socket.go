@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"jobcast/engineio"
 	"jobcast/socketio/parser"
@@ -61,8 +62,8 @@ func (s *Socket) ID() string { return s.id }
 // Config.Engine, which know the session only. Whoever has it can speak as the client.
 func (s *Socket) SessionID() string { return s.conn.sess.ID() }
 
-// label is what may be logged of the id.
-func (s *Socket) label() string { return s.conn.dialect.label(s.id) }
+// Label is what may be logged of the ID.
+func (s *Socket) Label() string { return s.conn.dialect.label(s.id) }
 
 // Namespace is where the socket is.
 func (s *Socket) Namespace() *Namespace { return s.ns }
@@ -148,7 +149,7 @@ func (s *Socket) leave(reason Reason) (was int32) {
 
 // begin enters the namespace of that name, runs the middleware and answers the CONNECT. It is the first
 // that the inbox does.
-func (s *Socket) begin(name string) {
+func (s *Socket) begin(name string, came time.Duration) {
 	err := s.enter(name)
 	if err == nil {
 		err = s.admit()
@@ -162,6 +163,9 @@ func (s *Socket) begin(name string) {
 	}
 	s.conn.stopDeadline()
 	s.ns.add(s)
+	if f := s.conn.srv.cfg.Hooks.Connected; f != nil {
+		s.guard("hook", func() error { f(s, time.Since(s.conn.srv.began)-came); return nil })
+	}
 	if s.ns.removed.Load() {
 		s.dismiss()
 	}
@@ -172,6 +176,9 @@ func (s *Socket) begin(name string) {
 func (s *Socket) turnAway(name string, err error) {
 	s.ns.remove(s) // a middleware may have joined rooms
 	s.conn.srv.release(s.ns)
+	if f := s.conn.srv.cfg.Hooks.Refused; f != nil {
+		s.guard("hook", func() error { f(s, name, err); return nil })
+	}
 	refusal := s.refusal(name, err)
 	s.tell.Lock()
 	s.dismissed.Store(true)
@@ -220,6 +227,9 @@ func (s *Socket) finish() {
 	s.ns.remove(s)
 	for _, f := range s.ns.onDisconnect {
 		s.guard("disconnect", func() error { f(s, reason); return nil })
+	}
+	if f := s.conn.srv.cfg.Hooks.Disconnected; f != nil {
+		s.guard("hook", func() error { f(s, reason); return nil })
 	}
 	s.conn.srv.release(s.ns)
 	s.end()

@@ -39,7 +39,7 @@ func (t Target) Except(rooms ...string) Target {
 	return t
 }
 
-// Volatile makes the Target drop what cannot leave at once.
+// Volatile makes the Target drop what cannot leave at once, as Event.Volatile says.
 func (t Target) Volatile() Target {
 	t.volatile = true
 	return t

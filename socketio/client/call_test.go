@@ -61,9 +61,13 @@ func TestCallErrors(t *testing.T) {
 		if want := `call fails: too_long: name is too long`; err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
-		_, err = client.Call(t.Context(), s, socketio.NewCall[string, int]("unheard of"), "x")
+		_, err = client.Call(t.Context(), s, socketio.NewCall[int, int]("fails"), 5)
 		if failed, ok := errors.AsType[*client.CallError](err); !ok || failed.Code != "bad_request" {
 			t.Errorf("got %v, want the server's error", err)
+		}
+		_, err = client.Call(t.Context(), s, socketio.NewCall[string, int]("unheard of"), "x")
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v of an event that nothing handles, want no answer", err)
 		}
 		raw, err := client.Call(t.Context(), s, socketio.NewCall[string, json.RawMessage]("fails"), "x")
 		if err != nil || !strings.HasPrefix(string(raw), `{"ok":false,"error":{`) {
@@ -205,14 +209,14 @@ func TestAnswer(t *testing.T) {
 					t.Errorf("%s: got %s, %v, want %s", text, got, err, want)
 				}
 			}
-			for name, want := range map[string]string{
-				"confirm": `{"ok":false,"error":{"code":"bad_request","message":"event confirm: want string, got number"}}`,
-				"unheard": `{"ok":false,"error":{"code":"bad_request","message":"event unheard: nothing handles it"}}`,
-			} {
-				got, err := socketio.NewCall[int, json.RawMessage](name).Ask(t.Context(), s, 7)
-				if string(got) != want || err != nil {
-					t.Errorf("%s: got %s, %v, want %s", name, got, err, want)
-				}
+			const want = `{"ok":false,"error":{"code":"bad_request","message":"event confirm: want string, got number"}}`
+			got, err := socketio.NewCall[int, json.RawMessage](confirm.Name()).Ask(t.Context(), s, 7)
+			if string(got) != want || err != nil {
+				t.Errorf("got %s, %v, want %s", got, err, want)
+			}
+			got, err = socketio.NewCall[int, json.RawMessage]("unheard").Ask(t.Context(), s, 7)
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %s, %v of an event that nothing handles, want no answer", got, err)
 			}
 		}
 	})

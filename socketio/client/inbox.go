@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 
 	"jobcast/socketio"
 	"jobcast/socketio/parser"
@@ -137,16 +136,13 @@ func (s *Socket) handle(in *incoming) {
 			s.guard("disconnect", func() { onDisconnect(in.reason) })
 		}
 	default:
-		if !known {
-			h = func(*incoming) (socketio.Args, error) {
-				return socketio.Args{}, &socketio.PayloadError{Event: in.name, Err: errUnhandled}
-			}
+		if !known { // nor acknowledged, as in the stock client
+			s.client.log.Debug("nothing handles an event", "nsp", s.name, "event", in.name)
+			return
 		}
 		s.handleEvent(in, h)
 	}
 }
-
-var errUnhandled = errors.New("nothing handles it")
 
 func anyHandler(any func(context.Context, string, socketio.Args) (socketio.Args, error)) handler {
 	return func(in *incoming) (socketio.Args, error) { return any(in.ctx, in.name, in.args) }
@@ -155,7 +151,7 @@ func anyHandler(any func(context.Context, string, socketio.Args) (socketio.Args,
 func (s *Socket) handleEvent(in *incoming, h handler) {
 	ack, err := s.serve(in, h)
 	if err != nil {
-		if !errors.Is(err, errUnhandled) && err != errPanic && in.ctx.Err() == nil {
+		if err != errPanic && in.ctx.Err() == nil {
 			// A panic was logged, and what goes on after its connection may well fail.
 			s.client.log.Warn("event failed", "nsp", s.name, "event", in.name, "err", err)
 		}

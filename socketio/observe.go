@@ -1,0 +1,87 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Hooks are functions that a Server calls when something happens, so that logs, metrics and traces know of which
+// namespace, socket and event. Each may be nil, and costs nothing then. They run where it happens, and must
+// neither block nor panic; a panic is caught and logged.
+type Hooks struct {
+	// Namespace is called when a namespace was made, by Server.Of or by its first client (new_namespace in Node).
+	Namespace func(n *Namespace)
+	// Connected is called when a socket has been admitted to its namespace, before OnConnect. took is the time
+	// since its CONNECT came, with that of the middleware.
+	Connected func(s *Socket, took time.Duration)
+	// Refused is called when a client may not join a namespace, which may not exist. s is nil if no namespace has
+	// that name; otherwise its Namespace may be the parent's.
+	Refused func(s *Socket, namespace string, err error)
+	// Disconnected is called at the very end of a socket that was connected, after OnDisconnect.
+	Disconnected func(s *Socket, reason Reason)
+	// Event is called when an event begins to be handled, before its middleware. The context that it returns is
+	// the one that middleware and handler get. It must be made of ctx. end, if it is not nil, is called when the
+	// handler has returned, with its error: ErrUnhandled if there is none.
+	Event func(ctx context.Context, s *Socket, event string) (_ context.Context, end func(err error))
+	// EventFailed is called when an event was refused, by its middleware or its handler, or could not be handled.
+	// Where it is set, the server itself logs such errors at Debug only.
+	EventFailed func(ctx context.Context, s *Socket, event string, err error)
+	// Emitted is called when an event, or a question, was emitted to so many sockets of a namespace.
+	Emitted func(n *Namespace, event string, sockets int)
+}
+
+// ErrUnhandled is what Hooks.Event hears of an event that nothing handles.
+var ErrUnhandled = errors.New("socketio: nothing handles the event")
+
+// observed is what Hooks.Event has made of an event.
+type observed struct {
+	ctx context.Context
+	end func(err error)
+}
+
+// context is that of the call's middleware and handler.
+func (c *call) context() context.Context {
+	if c.observed != nil {
+		return c.observed.ctx
+	}
+	return c.socket.ctx
+}
+
+// observe tells the hook that the call begins.
+func (c *call) observe() {
+	begin := c.socket.conn.srv.cfg.Hooks.Event
+	if begin == nil {
+		return
+	}
+	o := &observed{ctx: c.socket.ctx}
+	c.socket.guard("hook", func() error {
+		ctx, end := begin(o.ctx, c.socket, string(c.name))
+		if o.end = end; ctx != nil {
+			o.ctx = ctx
+		}
+		return nil
+	})
+	c.observed = o
+}
+
+// ended tells it how the call has ended.
+func (c *call) ended(err error) {
+	if c.observed != nil && c.observed.end != nil {
+		c.socket.guard("hook", func() error { c.observed.end(err); return nil })
+	}
+}
+
+// announce tells the hook of a namespace that was made, without the server's lock.
+func (s *Server) announce(n *Namespace) {
+	if f := s.cfg.Hooks.Namespace; f != nil {
+		f(n)
+	}
+}
+
+// emitted tells the hook what has left.
+func (n *Namespace) emitted(event string, sockets int32) {
+	if f := n.srv.cfg.Hooks.Emitted; f != nil {
+		f(n, event, int(sockets))
+	}
+}
