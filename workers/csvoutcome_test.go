@@ -15,7 +15,7 @@ func TestRowsOfWhichNoneFitsAreNoProfile(t *testing.T) {
 		{"no rows", "a,b\n", 0, ""},
 		{"one fits", "a,b\n1,2\n" + strings.Repeat("1,2,3\n", 50), 50, ""},
 		{"one is empty, and fits", "a,b\n,\n" + strings.Repeat("1,2,3\n", 3), 3, ""},
-		{"none fits", "a,b\n" + strings.Repeat("1,2,3\n", 60), 60, "None of the 60 rows fits the header. Line 2 has 3 fields, where the header has 2."},
+		{"none fits", "a,b\n" + strings.Repeat("1\n1,2,3\n1,2,3,4\n", 20), 60, "None of the 60 rows fits the header. Line 2 has 1 field, where the header has 2."},
 	} {
 		rec := &recorder{}
 		res, err := profileCSV(t.Context(), rec, strings.NewReader(tt.text), int64(len(tt.text)))
