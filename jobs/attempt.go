@@ -63,7 +63,7 @@ func (e *Engine) runAttempt(lease Lease, worker Worker, last Record, pos Positio
 	if err := a.openLog(ctx); err != nil {
 		return err
 	}
-	a.run.ctx, a.run.cancel = context.WithCancelCause(e.work)
+	a.run.ctx, a.run.cancel = context.WithCancelCause(e.taking)
 	// A cancel finds the run as soon as anyone can read that the job is running.
 	e.addRun(a.run)
 	defer e.dropRun(a.run)
@@ -73,7 +73,7 @@ func (e *Engine) runAttempt(lease Lease, worker Worker, last Record, pos Positio
 		return err
 	}
 	a.last = started
-	e.group.Go(func() { a.outcome <- call(worker, a.run, args) })
+	e.running.Go(func() { a.outcome <- call(worker, a.run, args) })
 	a.supervise()
 	return nil
 }
@@ -242,7 +242,7 @@ func (a *attempt) finish(out outcome) {
 		a.complete(out.result)
 	case order != nil:
 		a.end(EventCancelled, cancelledData(order.reason), func(j *Job) { j.State, j.CancelRequested = Cancelled, true })
-	case a.engine.work.Err() != nil:
+	case a.engine.taking.Err() != nil:
 		a.handBack()
 	default:
 		a.fail(errorOf(out.err))

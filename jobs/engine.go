@@ -10,7 +10,8 @@
 // An Engine runs one that reads the index of all jobs, one for upkeep (it mends what a crash left, and
 // removes old uploads), one for each slot of Config.Concurrency, which waits for a job and then writes
 // what its worker reports, one for each worker at work, and one for each job that someone on this node
-// follows. Close waits for all of them, in one more if its context may end first. FollowLogs runs one more for each reader, and waits for it.
+// follows. Stop waits for those of the runs and Close for all of them, each in one more as their contexts may
+// end first. FollowLogs runs one more for each reader, and waits for it.
 package jobs
 
 import (
@@ -61,14 +62,19 @@ type Engine struct {
 	index   *index.Index
 	starts  starts
 
-	work     context.Context // ends when Close begins: with it end the runs, the tails and the index
-	stopWork context.CancelCauseFunc
-	base     context.Context // ends when Close gives up: nothing is stored any more
-	stopBase context.CancelFunc
-	abandon  chan struct{} // closed when Close will not wait for workers any longer
-	closing  sync.Once
-	ended    chan struct{} // closed when the last goroutine has ended
-	group    sync.WaitGroup
+	taking     context.Context // ends when Stop begins: no job is taken any more, and with it end the runs
+	stopTaking context.CancelCauseFunc
+	work       context.Context // ends when Close begins: with it end the tails and the index
+	stopWork   context.CancelFunc
+	base       context.Context // ends when Stop or Close gives up: nothing is stored any more
+	stopBase   context.CancelFunc
+	abandon    chan struct{} // closed when Stop will not wait for workers any longer
+	stopping   sync.Once
+	stopped    chan struct{} // closed when the last goroutine of the runs has ended
+	closing    sync.Once
+	ended      chan struct{}  // closed when the last of all goroutines has ended
+	running    sync.WaitGroup // of what ends with taking
+	watching   sync.WaitGroup // of what ends with work
 
 	mu     sync.Mutex // guards everything below
 	closed bool       // no goroutine may be started
@@ -85,7 +91,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	e := &Engine{
 		store: cfg.Store, files: cfg.Files, workers: make(map[string]Worker), index: index.New(),
 		node: cfg.Node, log: cfg.Logger, starts: starts{rate: cfg.StartRate, maxQueued: cfg.MaxQueued},
-		abandon: make(chan struct{}), ended: make(chan struct{}),
+		abandon: make(chan struct{}), stopped: make(chan struct{}), ended: make(chan struct{}),
 		runs: make(map[ID]*Run), tails: make(map[ID]*tail),
 	}
 	if e.log == nil {
@@ -104,10 +110,11 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		}
 		e.workers[w.info.Name] = w
 	}
-	e.work, e.stopWork = context.WithCancelCause(context.Background())
+	e.taking, e.stopTaking = context.WithCancelCause(context.Background())
+	e.work, e.stopWork = context.WithCancel(context.Background())
 	e.base, e.stopBase = context.WithCancel(context.Background())
 	ready := make(chan error, 1)
-	e.group.Go(func() { e.readIndex(ready) })
+	e.watching.Go(func() { e.readIndex(ready) })
 	var err error
 	select {
 	case err = <-ready:
@@ -118,29 +125,30 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		e.Close(context.WithoutCancel(ctx))
 		return nil, fmt.Errorf("jobs: read the index: %w", err)
 	}
-	e.group.Go(e.upkeep)
+	e.running.Go(e.upkeep)
 	for range cmp.Or(cfg.Concurrency, defaultConcurrency) {
-		e.group.Go(e.slot)
+		e.running.Go(e.slot)
 	}
 	return e, nil
 }
 
-// Close stops taking jobs, cancels the running ones and hands them back: they are queued again, and that
-// does not count as an attempt. It returns when the last goroutine has ended, or ctx is done. A worker
-// that has not returned shortly before ctx's deadline is left behind, and its job handed back all the
-// same. Those who follow a job get ErrClosed. Closing twice waits twice.
-func (e *Engine) Close(ctx context.Context) error {
-	e.closing.Do(func() {
-		e.mu.Lock()
-		e.closed = true
-		e.mu.Unlock()
-		e.stopWork(errStopping)
-		go func() { // ends with the engine's last goroutine
-			e.group.Wait()
-			e.stopBase()
-			close(e.ended)
+// Stop refuses new jobs from now on, cancels the running ones and hands them back: they are queued again, and
+// that does not count as an attempt. It returns when they are, or ctx is done. A worker that has not returned
+// shortly before ctx's deadline is left behind, and its job handed back all the same. Those who follow a job go
+// on, and see that. Stopping twice waits twice.
+func (e *Engine) Stop(ctx context.Context) error {
+	e.stopping.Do(func() {
+		e.stopTaking(errStopping)
+		go func() { // ends with the last run
+			e.running.Wait()
+			close(e.stopped)
 		}()
 	})
+	select {
+	case <-e.stopped: // however little time there is
+		return nil
+	default:
+	}
 	var patience <-chan time.Time
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
@@ -149,7 +157,7 @@ func (e *Engine) Close(ctx context.Context) error {
 		patience = timer.C
 	}
 	select {
-	case <-e.ended:
+	case <-e.stopped:
 		return nil
 	case <-patience:
 	case <-ctx.Done():
@@ -161,6 +169,34 @@ func (e *Engine) Close(ctx context.Context) error {
 		close(e.abandon)
 	}
 	e.mu.Unlock()
+	select {
+	case <-e.stopped:
+		return nil
+	case <-ctx.Done():
+		e.stopBase()
+		return ctx.Err()
+	}
+}
+
+// Close does what Stop does, and then ends what follows the jobs: it gets ErrClosed. It returns when the last
+// goroutine has ended, or ctx is done. Closing twice waits twice.
+func (e *Engine) Close(ctx context.Context) error {
+	err := e.Stop(ctx)
+	e.closing.Do(func() {
+		e.mu.Lock()
+		e.closed = true
+		e.mu.Unlock()
+		e.stopWork()
+		go func() { // ends with the engine's last goroutine
+			e.watching.Wait()
+			<-e.stopped
+			e.stopBase()
+			close(e.ended)
+		}()
+	})
+	if err != nil {
+		return err
+	}
 	select {
 	case <-e.ended:
 		return nil
@@ -222,7 +258,7 @@ func (e *Engine) upkeep() {
 	e.sweep(0)
 	for {
 		select {
-		case <-e.work.Done():
+		case <-e.taking.Done():
 			return
 		case <-sweep.C:
 			e.sweep(sweepEvery)
@@ -239,10 +275,10 @@ func (e *Engine) upkeep() {
 // did not come to put it into the queue.
 func (e *Engine) sweep(quiet time.Duration) {
 	for _, id := range e.index.Unfinished(time.Now().Add(-quiet)) {
-		ctx, cancel := context.WithTimeout(e.work, storeTimeout)
+		ctx, cancel := context.WithTimeout(e.taking, storeTimeout)
 		err := e.store.Enqueue(ctx, id)
 		cancel()
-		if e.work.Err() != nil || errors.Is(err, ErrClosed) {
+		if e.taking.Err() != nil || errors.Is(err, ErrClosed) {
 			return
 		}
 		if err != nil {

@@ -274,6 +274,52 @@ func TestCloseHandsBack(t *testing.T) {
 	})
 }
 
+// TestStopHandsBackWhileOthersWatch must not wait for those who follow, nor end them.
+func TestStopHandsBackWhileOthersWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New()
+		first := openEngine(t, store, "n1")
+		id := startCount(t, first, countArgs{N: 100, Gap: time.Second})
+		time.Sleep(5 * time.Second)
+		var seen []Record
+		var followErr error
+		followed := make(chan struct{})
+		go func() {
+			defer close(followed)
+			for rec, err := range first.Follow(t.Context(), id, 0) {
+				if followErr = err; err == nil {
+					seen = append(seen, rec)
+				}
+			}
+		}()
+		synctest.Wait()
+		if err := first.Stop(t.Context()); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+		if _, _, err := first.Start(t.Context(), StartRequest{Kind: "count"}); ProblemOf(err).Code != CodeUnavailable {
+			t.Errorf("start after stop: got %v, want unavailable", err)
+		}
+		synctest.Wait()
+		if end := last(seen); end.Event.Type != EventQueued || end.Job.Attempt != 0 {
+			t.Errorf("a follower saw %s, attempt %d at last, want the job queued again", end.Event.Type, end.Job.Attempt)
+		}
+		select {
+		case <-followed:
+			t.Errorf("stop has ended a follower: %v", followErr)
+		default:
+		}
+		closeEngine(t, first)
+		if <-followed; !errors.Is(followErr, ErrClosed) {
+			t.Errorf("a follower after close: got %v, want ErrClosed", followErr)
+		}
+		second := openEngine(t, store, "n2")
+		defer closeEngine(t, second)
+		if end := last(story(t, second, id)).Job; end.State != Completed || end.Attempt != 1 {
+			t.Errorf("got %s, attempt %d, want it completed in the first", end.State, end.Attempt)
+		}
+	})
+}
+
 func TestUnknownKindFailsTheJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memory.New()

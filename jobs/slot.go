@@ -12,14 +12,14 @@ import (
 
 // slot runs one job after the other.
 func (e *Engine) slot() {
-	for e.work.Err() == nil {
-		lease, err := e.store.Lease(e.work)
+	for e.taking.Err() == nil {
+		lease, err := e.store.Lease(e.taking)
 		if err != nil {
-			if e.work.Err() != nil || errors.Is(err, ErrClosed) {
+			if e.taking.Err() != nil || errors.Is(err, ErrClosed) {
 				return
 			}
 			e.log.Warn("cannot get a job from the queue", "err", err)
-			sleep(e.work, retryAfter)
+			sleep(e.taking, retryAfter)
 			continue
 		}
 		if err := e.serve(lease); err != nil {
@@ -27,7 +27,7 @@ func (e *Engine) slot() {
 				return
 			}
 			e.log.Warn("cannot serve a job", "job", lease.ID(), "err", err)
-			sleep(e.work, retryAfter)
+			sleep(e.taking, retryAfter)
 			e.giveUpLease(lease.Release)
 		}
 	}
@@ -45,7 +45,7 @@ func (e *Engine) giveUpLease(how func(context.Context) error) {
 // lost, or an error if nothing could be done.
 func (e *Engine) serve(lease Lease) error {
 	for {
-		if e.work.Err() != nil {
+		if e.taking.Err() != nil {
 			e.giveUpLease(lease.Release)
 			return nil
 		}

@@ -33,6 +33,9 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (job Job, created 
 			return job, false, problemOrNil(err)
 		}
 	}
+	if e.taking.Err() != nil {
+		return Job{}, false, ProblemOf(ErrClosed)
+	}
 	if err := worker.check(ctx, req.Args); err != nil {
 		return Job{}, false, ProblemOf(err)
 	}
@@ -88,7 +91,7 @@ func (e *Engine) sameArgs(ctx context.Context, id ID, req StartRequest) error {
 // create writes a new job. The order counts: whatever a crash leaves behind, a job whose first event is
 // stored has its arguments, and the sweep finds it.
 func (e *Engine) create(ctx context.Context, id ID, req StartRequest) (Job, bool, error) {
-	if e.work.Err() != nil {
+	if e.taking.Err() != nil {
 		return Job{}, false, ErrClosed
 	}
 	// A client that goes away in the middle must not leave half a job.

@@ -171,7 +171,7 @@ func (e *Engine) joinTail(ctx context.Context, id ID, after uint64) (*tail, erro
 	var work context.Context
 	work, t.stop = context.WithCancel(e.work)
 	e.tails[id] = t
-	e.group.Go(func() { e.runTail(work, t, start) })
+	e.watching.Go(func() { e.runTail(work, t, start) })
 	return t, nil
 }
 
