@@ -52,7 +52,9 @@ func (in *incoming) Run() {
 	case connectKind:
 		s.begin(string(in.call.name), time.Duration(in.call.id))
 	case eventKind:
-		in.call.handle()
+		if s.conn.listens() {
+			in.call.handle()
+		}
 	case disconnectKind:
 		s.finish()
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"jobcast/engineio"
@@ -46,6 +47,9 @@ type conn struct {
 	broken  bool // the session was told to close, what still comes is ignored
 
 	packed bool // the client speaks msgpack; written before it has a socket, and only read from then on
+
+	gone atomic.Bool  // the session has ended
+	late atomic.Int32 // events that were handled since
 
 	mu         sync.Mutex // protects the fields below
 	sockets    []joined
@@ -267,8 +271,23 @@ func (c *conn) all() []*Socket {
 	return sockets
 }
 
+// maxLate bounds the events of one session that are handled after it has ended: a page says something as it
+// goes. More is dropped, as nobody is there for an answer, and what a client has poured in must not be worked
+// off for long after it.
+const maxLate = 100
+
+// listens reports whether one more of the session's events is to be handled. None is once the server closes:
+// all sessions end then, and their clients know what was not answered.
+func (c *conn) listens() bool {
+	if !c.gone.Load() {
+		return !c.srv.closing.Load()
+	}
+	return !c.srv.closing.Load() && c.late.Add(1) <= maxLate
+}
+
 // Closed ends every socket of the session.
 func (c *conn) Closed(reason engineio.Reason) {
+	c.gone.Store(true)
 	c.stopDeadline()
 	for _, s := range c.all() {
 		s.leave(Reason(reason))

@@ -126,6 +126,66 @@ func TestInboxOverflowClosesSession(t *testing.T) {
 	}
 }
 
+// What a client said as it went is handled, but not all that it has poured in.
+func TestInboxOfGoneSessionIsNotWorkedOff(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		sent  int
+		close func(t *testing.T, srv *Server, p *pipe)
+		want  int // handled after the one that was at work
+	}{
+		{"few, and the client goes", 5, func(_ *testing.T, _ *Server, p *pipe) { p.Close(engineio.TransportClose) }, 5},
+		{"many, and the client goes", 9900, func(_ *testing.T, _ *Server, p *pipe) { p.Close(engineio.TransportClose) }, maxLate},
+		{"many, and it is silent", 9900, func(_ *testing.T, _ *Server, p *pipe) { p.Close(engineio.PingTimeout) }, maxLate},
+		{"many, and it leaves and stays", 500, func(_ *testing.T, _ *Server, p *pipe) { p.send(`1`) }, 500},
+		{"many, and it leaves and goes", 9900, func(_ *testing.T, _ *Server, p *pipe) {
+			p.send(`1`)
+			p.Close(engineio.TransportClose)
+		}, maxLate},
+		{"many, and it is sent away", 9900, func(_ *testing.T, srv *Server, p *pipe) {
+			for s := range srv.Of("/").Sockets() {
+				s.Disconnect(true)
+			}
+		}, maxLate},
+		{"few, and the server closes", 5, func(t *testing.T, srv *Server, p *pipe) {
+			p.Close(engineio.ServerShutdown) // as the engine would; this session is not among its own
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			srv.Close(ctx) // which a handler still holds up
+		}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, Config{}, func(t *testing.T, srv *Server) {
+				handled, left := 0, false
+				gate := make(chan struct{})
+				ns := srv.Of("/")
+				ns.Handle(note.On(func(_ context.Context, _ *Socket, text string) error {
+					if text == "block" {
+						<-gate
+						return nil
+					}
+					handled++
+					return nil
+				}))
+				ns.OnDisconnect(func(*Socket, Reason) { left = true })
+				p, _ := join(t, srv, "/")
+				p.send(`2["note","block"]`)
+				for range tt.sent {
+					p.send(`2["note","x"]`)
+				}
+				synctest.Wait()
+				tt.close(t, srv, p)
+				synctest.Wait()
+				close(gate)
+				synctest.Wait()
+				if handled != tt.want || !left {
+					t.Errorf("%d of %d events were handled, want %d; the socket's end was told: %t", handled, tt.sent, tt.want, left)
+				}
+			})
+		})
+	}
+}
+
 func TestPanicCostsOneCall(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, srv *Server) {
 		var got list

@@ -79,6 +79,7 @@ type Server struct {
 
 	ctx          context.Context // ends when the server closes
 	cancel       context.CancelFunc
+	closing      atomic.Bool // as the context tells, for who asks often
 	fromServers  work.Queue[serverEvent, *serverEvent]
 	serverEvents atomic.Int64 // that wait in fromServers
 
@@ -166,10 +167,11 @@ func (s *Server) of(name string) (n *Namespace, made bool) {
 }
 
 // Close disconnects every client so that it reconnects by itself, and returns when the last handler
-// and goroutine has ended, or ctx is done. The contexts of the handlers are cancelled with the reason
+// and goroutine has ended, or ctx is done. Events whose handler has not begun are dropped. The contexts of the handlers are cancelled with the reason
 // ServerShutdown. Close may be called twice, but not by a handler: it would wait for itself.
 func (s *Server) Close(ctx context.Context) error {
 	s.cfg.Cluster.leave(s)
+	s.closing.Store(true)
 	s.cancel()
 	if err := s.Engine.Close(ctx); err != nil {
 		return err

@@ -126,8 +126,8 @@ func (s *Socket) hasLeft() bool {
 	return true
 }
 
-// leave ends the socket and returns the state it was in. What it has received is still handled, and then
-// OnDisconnecting and OnDisconnect run.
+// leave ends the socket and returns the state it was in. What it has received is still handled, as far as
+// conn.listens, and then OnDisconnecting and OnDisconnect run.
 func (s *Socket) leave(reason Reason) (was int32) {
 	if was = s.state.Swap(left); was == left {
 		return left
