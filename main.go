@@ -39,10 +39,17 @@ import (
 const version = "0.1.0"
 
 const (
-	// drainTime bounds the drain: whoever stops a service kills it soon after.
+	// drainTime bounds the drain: whoever stops a service kills it soon after. What takes long in it has a time
+	// of its own, so that none takes another's, and all of these begin together.
 	drainTime = 10 * time.Second
-	// requestsTime is the part of it that requests under way may take, such as uploads.
+	// requestsTime is for the requests under way, such as uploads.
 	requestsTime = 4 * time.Second
+	// socketsTime is for the handlers of what the sockets have sent.
+	socketsTime = 4 * time.Second
+	// jobsTime is for the workers. Their jobs are handed back a second before, whether they have returned or not.
+	jobsTime = 5 * time.Second
+	// closeTime is for what then has nothing more to do.
+	closeTime = time.Second
 )
 
 //go:embed all:public
@@ -222,29 +229,30 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 	case <-ctx.Done():
 	}
 
-	// Top down: accept no more, let waiting requests answer, send the pages elsewhere, hand back the
-	// jobs, and close the store when nobody uses it any more.
+	// Top down: accept no more, jobs neither, let waiting requests answer, send the pages elsewhere, and close the
+	// store when nobody uses it any more. The jobs are handed back while all that goes on.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	draining()
 	log.Info("draining")
+	stopped := within(ctx, jobsTime, engine.Stop)
 	end(errDraining)
 	runs.Close()
-	down := make(chan error, 1)
-	go func() { down <- shutdown(ctx, server, site) }()
+	down := within(ctx, requestsTime, func(ctx context.Context) error { return shutdown(ctx, server, site) })
 	failed := func(part string, e error) {
 		if e != nil {
 			log.Error("drain failed", "part", part, "err", e)
 			err = cmp.Or(err, errDrain)
 		}
 	}
-	failed("sockets", sockets.Close(ctx))
+	failed("sockets", <-within(ctx, socketsTime, sockets.Close))
 	failed("webtransport", quic.close())
-	failed("followers", followers.Close(ctx))
+	failed("followers", <-within(ctx, closeTime, followers.Close))
 	voters.Close()
 	failed("requests", <-down)
 	talk.Close()
-	failed("jobs", engine.Close(ctx))
+	failed("jobs", <-stopped)
+	failed("watchers", <-within(ctx, closeTime, engine.Close))
 	failed("files", files.Close())
 	failed("store", store.Close())
 	return err
@@ -255,11 +263,20 @@ var (
 	errDrain    = errors.New("not everything ended in time, see the log above; unfinished jobs go on after the next start")
 )
 
+// within does f, which must end soon after its context, and sends its error. Who calls it takes that.
+func within(ctx context.Context, limit time.Duration, f func(context.Context) error) <-chan error {
+	ended := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		ended <- f(ctx)
+	}()
+	return ended
+}
+
 // shutdown waits for the requests under way and for the raw WebSockets, and cuts those off that take too
 // long.
 func shutdown(ctx context.Context, server *http.Server, site *web.Handler) error {
-	ctx, cancel := context.WithTimeout(ctx, requestsTime)
-	defer cancel()
 	err := server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = server.Close()
