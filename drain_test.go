@@ -25,7 +25,7 @@ func TestDrainHandsBackWhileASocketFloods(t *testing.T) {
 	if err := errors.Join(os.WriteFile(filepath.Join(root, "large"), nil, 0o600), os.Truncate(filepath.Join(root, "large"), 200<<30)); err != nil {
 		t.Fatal(err)
 	}
-	p := startServer(t, "--root="+root, "--sync=always") // so that each start of a job takes its time
+	p := startServer(t, "--root="+root, "--start-rate=0", "--start-burst=0", "--max-queued=0", "--sync=always") // so that each start of a job takes its time
 	resp, err := http.Post(p.url+"/api/jobs", "application/json", strings.NewReader(
 		fmt.Sprintf(`{"kind":"checksum","args":{"path":%q},"maxAttempts":1}`, root)))
 	if err != nil {
