@@ -342,6 +342,20 @@ test("log lines come once and in order, from the tail on", () => {
   watch.stop();
 });
 
+test("a page that is ahead of the log and of the text, as after a store was restored, takes both anew", () => {
+  const { socket, seen, watch } = watching({ after: 900, logs: { after: 500 } });
+  socket.connect();
+  const { payload, answer } = socket.take("job:subscribe");
+  assert.deepEqual(payload, { id: ID, after: 900, replay: "all", limit: 1000, logs: { after: 500 } });
+  answer(ack(run(1, 3), 3, { recovered: false, log: chunk(1, 5) }));
+  socket.event(event(4));
+  socket.say("job:log", chunk(6, 1));
+  assert.deepEqual(seen.seqs, [1, 2, 3, 4]);
+  assert.deepEqual(seen.lines, [1, 2, 3, 4, 5, 6]);
+  assert.equal(watch.lastLine, 6);
+  assert.equal(socket.sent.length, 0);
+});
+
 test("a gap between log chunks is filled by job:logs, and later chunks wait for it", () => {
   const { socket, watch, seen } = logging();
   socket.take("job:subscribe").answer(ack([], 0, { log: chunk(1, 3) }));

@@ -367,6 +367,8 @@ class Watch {
   }
 
   logAck(chunk, job) {
+    // The text is shorter than what the page has of it, which is another store's: it begins anew.
+    if (chunk && this.lastLine !== null && chunk.line + (chunk.lines?.length ?? 0) <= this.lastLine) this.lastLine = null;
     if (this.lastLine === null) {
       this.lastLine = chunk ? Math.max(0, chunk.line - 1) : 0;
       if (!chunk?.lines?.length && job.log?.lines) this.lastLine = job.log.lines;
