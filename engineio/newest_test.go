@@ -1,10 +1,12 @@
 package engineio
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 )
 
 func text(s string) Message { return Message{Data: []byte(s)} }
@@ -65,4 +67,49 @@ func TestStalledReaderGetsTheNewest(t *testing.T) {
 	}
 	t.Run("pipe", func(t *testing.T) { inBubble(t, cfg, overWebSocket) })
 	t.Run("loopback", func(t *testing.T) { onLoopback(t, cfg, overWebSocket) })
+}
+
+// A volatile message that does not fit is dropped without the one in whose place it would have come. If that makes
+// room for it, it fits.
+func TestVolatileNewestKeepsTheOlderOrComesInItsPlace(t *testing.T) {
+	cfg, sessions := accepting(Config{MaxQueueBytes: 1000})
+	for _, tt := range []struct {
+		name        string
+		older, more int // bytes of messages that wait
+		newer       int
+		want        bool
+	}{
+		{"too large", 100, 800, 300, false},
+		{"large, in place of the older", 300, 600, 350, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, cfg, func(e *env) {
+				sid := e.open()
+				s := (<-sessions).session
+				message := func(c string, n int) Message { return text(strings.Repeat(c, n)) }
+				polled := make(chan struct{})
+				want := "4" + strings.Repeat("o", tt.older) + "\x1e4" + strings.Repeat("m", tt.more)
+				if tt.want {
+					want = "4" + strings.Repeat("m", tt.more) + "\x1e4" + strings.Repeat("n", tt.newer)
+				}
+				go func() {
+					defer close(polled)
+					e.wantPoll(sid, 200, want)
+				}()
+				synctest.Wait() // a poll waits, so that the transport takes what is volatile
+				s.mu.Lock()
+				s.delivering = true // as in a handler, whose messages leave when it has returned
+				s.mu.Unlock()
+				err := s.Send(NewestFrames("k", message("o", tt.older))...)
+				if err := errors.Join(err, s.Send(NewFrame(message("m", tt.more)))); err != nil {
+					t.Fatal(err)
+				}
+				if got := s.SendVolatile(NewestFrames("k", message("n", tt.newer))...); got != tt.want {
+					t.Errorf("got %v, want %v", got, tt.want)
+				}
+				s.end()
+				<-polled
+			})
+		})
+	}
 }

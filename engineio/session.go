@@ -121,13 +121,13 @@ func (s *Session) Send(frames ...*Frame) error {
 		s.mu.Unlock()
 		return ErrClosed
 	}
-	s.out.Supersede(frames)
 	if !s.fitsLocked(frames) {
 		end := s.failLocked(SlowConsumer, ws.StatusPolicyViolation)
 		s.mu.Unlock()
 		s.finish(end)
 		return ErrSlow
 	}
+	s.out.Supersede(frames)
 	s.pushLocked(frames...)
 	s.wakeLocked()
 	s.mu.Unlock()
@@ -143,10 +143,10 @@ func (s *Session) SendVolatile(frames ...*Frame) bool {
 	if s.state.Load() != stateOpen || s.blockedLocked() {
 		return false
 	}
-	s.out.Supersede(frames)
 	if !s.fitsLocked(frames) {
 		return false
 	}
+	s.out.Supersede(frames)
 	s.pushLocked(frames...)
 	s.wakeLocked()
 	return true
@@ -199,12 +199,13 @@ func (s *Session) blockedLocked() bool {
 	return s.behind
 }
 
+// fitsLocked reports whether there is room for frames, in place of those that they supersede.
 func (s *Session) fitsLocked(frames []*Frame) bool {
 	n := s.out.Bytes()
 	for _, f := range frames {
 		n += f.Len()
 	}
-	return n <= s.server.cfg.MaxQueueBytes
+	return n <= s.server.cfg.MaxQueueBytes || n-s.out.Superseded(frames) <= s.server.cfg.MaxQueueBytes
 }
 
 // Close ends the session: what is queued leaves first, then the client is told. It does not wait, may

@@ -106,8 +106,27 @@ func (o *Queue) begun() (end, bytes int) {
 // leave. It looks through what was sent since then: who sends the same again and again finds it near the
 // end. Of other frames there is no older one.
 func (o *Queue) Supersede(newer []*Frame) {
+	if start, end := o.older(newer); start < end {
+		for _, f := range o.frames[start:end] {
+			o.bytes -= f.Len()
+		}
+		o.frames = slices.Delete(o.frames, start, end)
+	}
+}
+
+// Superseded is how many bytes Supersede would forget.
+func (o *Queue) Superseded(newer []*Frame) (bytes int) {
+	start, end := o.older(newer)
+	for _, f := range o.frames[start:end] {
+		bytes += f.Len()
+	}
+	return bytes
+}
+
+// older returns where the message is in whose place newer comes, or an empty range.
+func (o *Queue) older(newer []*Frame) (start, end int) {
 	if len(newer) == 0 || newer[0].newest == nil {
-		return
+		return 0, 0
 	}
 	key := newer[0].newest.key
 	for i := len(o.frames) - 1; i >= o.first; i-- {
@@ -117,14 +136,11 @@ func (o *Queue) Supersede(newer []*Frame) {
 		}
 		start := i + 1 - older.frames
 		if begun, _ := o.begun(); start < begun {
-			return
+			return 0, 0
 		}
-		for _, f := range o.frames[start : i+1] {
-			o.bytes -= f.Len()
-		}
-		o.frames = slices.Delete(o.frames, start, i+1)
-		return
+		return start, i + 1
 	}
+	return 0, 0
 }
 
 // Drop forgets every frame of which nothing has been written or is being written.
