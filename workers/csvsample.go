@@ -5,8 +5,12 @@ import (
 	"slices"
 )
 
-// sampleRecords is how many records tell the dialect and the header.
-const sampleRecords = 200
+const (
+	// sampleRecords is how many records tell the dialect and the header.
+	sampleRecords = 200
+	// sampleFields is how many fields do, where records are wide.
+	sampleFields = 10_000
+)
 
 // csvSample is what the first records of a file look like in one dialect.
 type csvSample struct {
@@ -40,7 +44,7 @@ func (s sampleRecord) allText() bool {
 func takeSample(front []byte, whole bool, d csvDialect) csvSample {
 	s := csvSample{dialect: d}
 	r := csvReader{csvDialect: d, buf: front, end: len(front), eof: whole, last: whole, line: 1, keep: maxColumns + 1, sampling: true}
-	for len(s.records) < sampleRecords && r.pos < r.end {
+	for left := sampleFields; left > 0 && len(s.records) < sampleRecords && r.pos < r.end; {
 		rec := csvRecord{line: r.line}
 		r.wrapped = r.wrapped[:0]
 		n := r.parse(r.buf[r.pos:r.end], &rec)
@@ -49,6 +53,7 @@ func takeSample(front []byte, whole bool, d csvDialect) csvSample {
 		}
 		if rec.count > 0 {
 			s.records = append(s.records, r.describe(rec))
+			left -= len(rec.fields)
 		}
 		r.advance(n)
 	}
