@@ -34,6 +34,7 @@ const opened = (page) => new URL(page.url()).pathname.split("/").pop();
 
 /** Drops files on the page as a person does; the browser opens them where the page does not take them. */
 async function drop(page, selector, files) {
+  await page.locator(selector).first().scrollIntoViewIfNeeded();
   const box = await page.locator(selector).first().boundingBox();
   const to = { x: box.x + Math.min(box.width, 300) / 2, y: box.y + Math.min(box.height, 200) / 2 };
   const devtools = await page.context().newCDPSession(page);
@@ -84,10 +85,12 @@ test("several files and a directory: one file is taken, and the rest is told", a
   const files = ["one.csv", "two.csv"].map((name) => join(root, name));
   for (const file of files) writeFileSync(file, "a\n1\n");
   const page = await open(browser, server.url);
+  await live(page);
+  const said = async () => (await by(page, "error").allTextContents()).join(" ");
   await drop(page, "h1", files);
-  await until("what was not taken is said", async () => /one\.csv was taken, and 1 other not/.test(await by(page, "error").textContent()));
+  await until("what was not taken is said", async () => /one\.csv was taken, and 1 other not/.test(await said()));
   await drop(page, "h1", [join(root, "small")]);
-  await until("a directory is none", async () => /directory/.test(await by(page, "error").textContent()));
+  await until("a directory is none", async () => /directory/.test(await said())).catch(async (error) => { throw new Error(`${error.message}, got ${await said()}`); });
   assert.deepEqual(page.problems, []);
   await page.context().close();
 });
@@ -166,9 +169,12 @@ test("who stops waiting has started and cancelled nothing", async () => {
   await server.up();
   await live(list);
   await live(job);
-  assert.equal((await server.waitFor(id, TERMINAL)).state, "completed", "the job was not cancelled");
+  // Both pages have asked again for what they show, and what they were to send would have come before that.
+  await until("the second attempt on the job's page", () => by(job, "job-restarted").isVisible(), 60_000);
+  await until("and in the list", async () => /Attempt 2/.test(await list.locator(`[data-id="${id}"]`).textContent()), 60_000);
   assert.equal((await jobs()).length, before, "no job was started");
   assert.ok(!(await server.history(id)).some((event) => event.type === "job.cancelling"));
+  await server.api(`/api/jobs/${id}/cancel`, { method: "POST", json: {} });
   assert.deepEqual([...list.problems, ...job.problems], []);
   await list.context().close();
   await job.context().close();
@@ -203,7 +209,7 @@ test("after a kill the page says that the server restarted, and which attempt th
   await server.up();
   await until("the note", async () => (await by(page, "job-restarted").textContent()) === "The server restarted; attempt 2", 60_000);
   assert.equal(await by(page, "job-attempt").textContent(), "2 of 3");
-  await server.waitFor(id, TERMINAL);
+  await server.api(`/api/jobs/${id}/cancel`, { method: "POST", json: {} });
   await until("the timeline has it too", async () => (await by(page, "timeline").textContent()).includes("The server restarted; attempt 2"));
   assert.deepEqual(page.problems, []);
   await page.context().close();
@@ -234,9 +240,11 @@ test("where text comes too late, the state goes ahead of it, and the page skips 
   await page.goto(`${server.url}/jobs/${id}?transport=websocket`);
   await until("text", async () => (await by(page, "log-line").count()) > 100);
   assert.equal(await by(page, "log-gap").count(), 0);
+  const share = async () => parseFloat(await by(page, "job-percent").textContent()); // NaN until there is one
+  await until("a share", async () => (await share()) >= 0);
   held = [];
-  const before = parseFloat(await by(page, "job-percent").textContent());
-  await until("the state goes on", async () => parseFloat(await by(page, "job-percent").textContent()) > before + 0.4, 60_000);
+  const before = await share();
+  await until("the state goes on", async () => (await share()) > before + 0.4, 60_000);
   const { log } = await server.job(id);
   page.release();
   await until("what was skipped is said", async () => (await by(page, "log-gap").count()) > 0);
@@ -313,12 +321,12 @@ test("Back from a job comes to the same place of the list, also after a reload",
 });
 
 test("an empty log is small, there is nothing to follow in it, and a moment has no rate", async () => {
-  const { id } = await server.startJob("task", { param: "quiet" }); // it writes no log
+  const { id } = await server.startJob("checksum", { path: "zeros" }); // it writes no log
   const page = await open(browser, `${server.url}/jobs/${id}`);
   await until("the job runs", async () => (await by(page, "job-state").getAttribute("data-state")) === "running");
-  const height = async () => (await by(page, "log").boundingBox()).height;
-  assert.ok((await height()) < 100, `${await height()} pixels`);
-  await server.waitFor(id, TERMINAL);
+  const { height } = await by(page, "log").boundingBox();
+  assert.ok(height < 100, `${height} pixels`);
+  await server.api(`/api/jobs/${id}/cancel`, { method: "POST", json: {} });
   const short = await server.startJob("checksum", { path: "small" });
   await server.waitFor(short.id, TERMINAL);
   const over = await open(browser, `${server.url}/jobs/${short.id}`);

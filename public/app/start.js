@@ -19,7 +19,7 @@ export function startPanel(app) {
   const drafts = new Map(); // schema -> fields, so that what was typed for one kind survives a look at another
   let key = newKey();
   let busy = false;
-  let wanted = false; // the form was asked for before the kinds were known
+  let wanted = null; // what was asked of the form before the kinds were known
   let starting = null; // the start that waits for its answer
 
   const chooser = h('div', { class: 'chooser' });
@@ -66,7 +66,9 @@ export function startPanel(app) {
     chooser.replaceChildren(all.length > CARDS ? list(all) : cards(all));
     if (!same || JSON.stringify(same) !== JSON.stringify(kind)) choose((same ?? all[0]).name);
     else mark();
-    if (wanted) focus();
+    const then = wanted;
+    wanted = null;
+    then?.();
   }
 
   const cards = (all) => h('div', { class: 'kinds', test: 'kind', role: 'radiogroup', 'aria-label': 'Kind of job' }, ...all.map(({ name, title: words, sentence: about }) => h('label', { class: 'kind' },
@@ -168,8 +170,27 @@ export function startPanel(app) {
 
   function focus() {
     open(true);
-    wanted = !kind;
-    if (!wanted) fields.focus();
+    if (kind) fields.focus();
+    else wanted = focus;
+  }
+
+  /** Takes files that were dropped on the page, and with them the kind of job that reads such. */
+  function take([file, ...others], about) {
+    open(true);
+    if (!kind) {
+      wanted = () => take([file, ...others], about);
+      return;
+    }
+    if (busy) return complain(formError, 'One start is under way. Drop the file when it is done.');
+    const readers = allKinds().filter((one) => fieldsFor(one).files);
+    const reader = readers.find((one) => one === kind) ?? readers.find((one) => fieldsFor(one).files.accepts(file)) ?? readers[0];
+    if (!reader) return complain(formError, 'This server has no kind of job that takes a file.');
+    if (reader !== kind) choose(reader.name);
+    const { files } = fields;
+    files.take(about.directory ? null : file);
+    if (about.directory) files.error('A directory cannot be sent, only one file at a time.');
+    else if (others.length) files.error(`One file at a time: ${file.name} was taken, and ${format.plural(others.length, 'other')} not.`);
+    (about.directory ? files.input : button).focus();
   }
 
   const unlearn = onKinds(learn);
@@ -177,20 +198,7 @@ export function startPanel(app) {
   return {
     node: form,
     focus,
-    /** Takes files that were dropped on the page, and with them the kind of job that reads such. */
-    take([file, ...others], { directory }) {
-      open(true);
-      if (busy) return complain(formError, 'One start is under way. Drop the file when it is done.');
-      const readers = allKinds().filter((one) => fieldsFor(one).files);
-      const reader = readers.find((one) => one === kind) ?? readers.find((one) => fieldsFor(one).files.accepts(file)) ?? readers[0];
-      if (!reader) return complain(formError, 'This server has no kind of job that takes a file.');
-      if (reader !== kind) choose(reader.name);
-      const { files } = fields;
-      files.take(directory ? null : file);
-      if (directory) files.error('A directory cannot be sent, only one file at a time.');
-      else if (others.length) files.error(`One file at a time: ${file.name} was taken, and ${format.plural(others.length, 'other')} not.`);
-      (directory ? files.input : button).focus();
-    },
+    take,
     stop() {
       starting?.withdraw();
       unlearn();
