@@ -28,35 +28,59 @@ const rsv1 = DeflateBit >> 4
 // compressed. It declines other offers: those that make no sense, and those that bound the window that messages
 // to the client may refer to, which compress/flate cannot (section 7.1). The error is ErrExtensions.
 func Negotiate(fields []string) (answer string, err error) {
-	var offers []httphead.Option
 	for _, field := range fields {
-		ok := false
-		if offers, ok = httphead.ParseOptions([]byte(field), offers); !ok {
+		// One offer at a time: an Option takes hundreds of bytes, whose place in the field is two.
+		var offer httphead.Option
+		at, given := -1, 0
+		ok := httphead.ScanOptions([]byte(field), func(i int, name, attr, value []byte) httphead.Control {
+			if i != at {
+				if answer == "" {
+					answer = accept(offer, given)
+				}
+				at, given, offer = i, 0, httphead.Option{Name: name}
+			}
+			if attr == nil {
+				return httphead.ControlContinue
+			}
+			if given++; given <= maxParameters {
+				offer.Parameters.Set(attr, value)
+			}
+			return httphead.ControlContinue
+		})
+		if !ok {
 			return "", ErrExtensions
 		}
-	}
-	for _, offer := range offers {
-		var p wsflate.Parameters
-		if string(offer.Name) != wsflate.ExtensionName || p.Parse(offer) != nil ||
-			p.ServerMaxWindowBits != 0 && p.ServerMaxWindowBits != maxWindowBits {
-			continue
+		if answer == "" {
+			answer = accept(offer, given)
 		}
-		var b strings.Builder
-		option := wsflate.Parameters{
-			ServerNoContextTakeover: true,
-			ClientNoContextTakeover: true,
-			ServerMaxWindowBits:     p.ServerMaxWindowBits,
-		}.Option()
-		_, _ = httphead.WriteOptions(&b, []httphead.Option{option}) // into memory
-		return b.String(), nil
 	}
-	return "", nil
+	return answer, nil
+}
+
+// accept returns the answer to an offer that had so many parameters, or "" if that cannot be met.
+func accept(offer httphead.Option, parameters int) string {
+	var p wsflate.Parameters
+	if string(offer.Name) != wsflate.ExtensionName || parameters > maxParameters || p.Parse(offer) != nil ||
+		p.ServerMaxWindowBits != 0 && p.ServerMaxWindowBits != maxWindowBits {
+		return ""
+	}
+	var b strings.Builder
+	option := wsflate.Parameters{
+		ServerNoContextTakeover: true,
+		ClientNoContextTakeover: true,
+		ServerMaxWindowBits:     p.ServerMaxWindowBits,
+	}.Option()
+	_, _ = httphead.WriteOptions(&b, []httphead.Option{option}) // into memory
+	return b.String()
 }
 
 // ErrExtensions is the error of a client that offers what is no list. Its text is for that client.
 var ErrExtensions = errors.New("the field Sec-WebSocket-Extensions is no list of extensions")
 
-const maxWindowBits = 15
+const (
+	maxWindowBits = 15
+	maxParameters = 4 // that there are (section 7.1), each once
+)
 
 // tail is what a sender leaves out (section 7.2.1), and a last block, without which compress/flate would
 // wait for more.

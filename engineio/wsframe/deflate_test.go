@@ -53,6 +53,24 @@ func TestNegotiate(t *testing.T) {
 	}
 }
 
+// A field of nothing but short offers, or of one with many parameters, costs memory in proportion to its length.
+func TestNegotiateTakesLittleMemory(t *testing.T) {
+	const n = 32 << 10
+	for _, field := range []string{
+		strings.Repeat("a,", n) + "permessage-deflate",
+		"a" + strings.Repeat(";b", n) + ",permessage-deflate",
+		"permessage-deflate" + strings.Repeat(";b", n) + ",permessage-deflate",
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		got, err := Negotiate([]string{field})
+		runtime.ReadMemStats(&after)
+		if taken := after.TotalAlloc - before.TotalAlloc; err != nil || got == "" || taken > 8*uint64(len(field)) {
+			t.Errorf("%.30s…: got %q, %v, and %d bytes taken for a field of %d", field, got, err, taken, len(field))
+		}
+	}
+}
+
 // compressed is a payload as a client may send it, at a level and with as many flushes as parts.
 func compressed(level int, parts ...string) string {
 	var b bytes.Buffer
