@@ -47,6 +47,9 @@ func TestTypedBinary(t *testing.T) {
 		p.send(`51-["raw",` + p0 + `]`)
 		p.sendBinary()
 		p.want(`51-["raw",`+p0+`]`, "bee")
+		p.send(`51-["raw",{"\u005fplaceholder":true,"num":0}]`) // the same key
+		p.sendBinary(1)
+		p.want(`51-["raw",`+p0+`]`, "b01ee")
 
 		data := []byte{9}
 		if err := NewEvent[map[string][]byte]("broadcast").Emit(ns, map[string][]byte{"x": data}); err != nil {

@@ -29,7 +29,8 @@ func Check(data []byte, attachments int) (ok, lookalike bool) {
 }
 
 // A scanner walks over JSON text and checks it, without decoding anything. Its methods return false at
-// the first byte that is not right.
+// the first byte that is not right. With attachments and without plainMarks it writes a PlainMark as the key that it
+// is, in its place.
 type scanner struct {
 	data        []byte
 	pos         int
@@ -223,9 +224,12 @@ func (s *scanner) object() bool {
 			switch name, _ := text(s.data[key:keyEnd]); string(name) {
 			case "_placeholder":
 				marked = string(s.data[start:s.pos]) == "true"
-				if s.plainMarks && string(s.data[key:keyEnd]) == PlainMark {
+				switch escaped := string(s.data[key:keyEnd]) == PlainMark; {
+				case escaped && s.plainMarks:
 					s.lookalike = s.lookalike || marked
 					marked = false
+				case escaped: // said by a client, who means a placeholder by every spelling
+					copy(s.data[key:keyEnd], `     "_placeholder"`)
 				}
 			case "num":
 				num = s.data[start:s.pos]
