@@ -202,7 +202,12 @@ func (o *outgoing) pack() []*engineio.Frame {
 }
 
 // send gives the session a packet.
-func (c *conn) send(o *outgoing) error { return c.sendPacket(c.form(o)) }
+func (c *conn) send(o *outgoing) error {
+	if c.packed || o.noText || o.volatile {
+		return c.sendPacket(c.form(o))
+	}
+	return c.sess.Send(o.frames...) // as most: a broadcast comes here for every socket
+}
 
 // form returns a packet in the form that the session takes.
 func (c *conn) form(o *outgoing) packet {

@@ -84,7 +84,7 @@ func (s *Socket) deliver(o *outgoing) error {
 	if s.state.Load() == admitted {
 		return s.hold(s.conn.form(o))
 	}
-	return s.conn.sendPacket(s.conn.form(o))
+	return s.conn.send(o)
 }
 
 // hold keeps a packet for after the CONNECT, if that is still to be sent.
