@@ -25,7 +25,7 @@ func TestKillDuringFirstStart(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			ids := killAfter(t, dir, after)
-			again := startServer(t, "--data="+dir)
+			again := startServer(t, "--data="+dir, "--start-rate=0", "--max-queued=0")
 			if status, body := get(t, again.url+"/readyz"); status != http.StatusOK {
 				t.Errorf("got %d %s, want 200: %s", status, body, again.stderr)
 			}
@@ -42,7 +42,7 @@ func TestKillDuringFirstStart(t *testing.T) {
 // those whose start was answered.
 func killAfter(t *testing.T, dir string, after time.Duration) (ids []string) {
 	t.Helper()
-	cmd := exec.Command(binary, "--listen=127.0.0.1:0", "--data="+dir, "--root="+t.TempDir())
+	cmd := exec.Command(binary, "--listen=127.0.0.1:0", "--data="+dir, "--root="+t.TempDir(), "--start-rate=0", "--max-queued=0")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
