@@ -354,11 +354,15 @@ func (s *Store) FollowLog(ctx context.Context, id jobs.ID, after int64) iter.Seq
 	return s.logs.follow(ctx, id, uint64(max(after, 0)))
 }
 
-// PutArgs implements jobs.Store.
+// PutArgs implements jobs.Store. It returns jobs.ErrFull, and keeps nothing, where Append would refuse the job
+// that the arguments are for: nobody would ever remove them.
 func (s *Store) PutArgs(ctx context.Context, id jobs.ID, args json.RawMessage) error {
 	subject, err := subject(argPrefix, id)
 	if err != nil {
 		return err
+	}
+	if err := s.roomForJob(ctx); err != nil {
+		return s.failed("put arguments", err)
 	}
 	_, err = s.put(ctx, argStream, subject, args, 0)
 	return s.failed("put arguments", err)

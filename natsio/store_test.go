@@ -317,6 +317,12 @@ func TestFullStoreRefusesEvents(t *testing.T) {
 	if !errors.Is(err, jobs.ErrFull) {
 		t.Fatalf("new job %d: got %v, want ErrFull", n, err)
 	}
+	if err := s.PutArgs(ctx, "refused", json.RawMessage(`{"large":true}`)); !errors.Is(err, jobs.ErrFull) {
+		t.Errorf("arguments of a job that will be refused: got %v, want ErrFull", err)
+	}
+	if args, err := s.Args(ctx, "refused"); !errors.Is(err, jobs.ErrNotFound) {
+		t.Errorf("arguments of a job that was refused: got %s, %v, want none", args, err)
+	}
 	seq, at := uint64(1), pos
 	for err = nil; err == nil; {
 		if at, err = s.Append(ctx, record("old", seq+1), at); err == nil {
