@@ -199,8 +199,10 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		Version:        version,
 		Logger:         log,
 	})
+	conns := newConnections(maxDescriptors(), log)
 	server := &http.Server{
-		Handler: site,
+		Handler:   site,
+		ConnState: conns.changed,
 		// No limit on a whole request: polls and streams wait, uploads take as long as they take. Who
 		// reads or writes a body sets limits of its own.
 		ReadHeaderTimeout: 10 * time.Second,
@@ -214,6 +216,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 	}
 	served := make(chan error, 1)
 	scheme := "http"
+	listener = conns.listener(listener)
 	if certificate != nil {
 		scheme = "https"
 		listener = tls.NewListener(listener, certificate)
