@@ -94,6 +94,7 @@ type word struct {
 	capitals int  // of ASCII
 	small    bool // there is a small letter of ASCII
 	accented bool // there is a small letter outside ASCII
+	angstrom bool // there is a letter whose bytes are those of Å and a sign
 }
 
 func (w *word) add(s script, r rune) {
@@ -102,6 +103,7 @@ func (w *word) add(s script, r rune) {
 	switch {
 	case r >= utf8.RuneSelf:
 		w.accented = w.accented || unicode.IsLower(r)
+		w.angstrom = w.angstrom || r >= 0x140 && r < 0x180
 	case r < 'a':
 		w.capitals++
 	default:
@@ -113,8 +115,8 @@ func (w *word) plausible() bool {
 	switch w.script {
 	case hebrew, arabic: // × and Ø are signs, and hardly any word is one letter
 		return w.letters > 1
-	case latin: // AMANHÃ with a no-break space is no amanhà in capitals
-		return !w.accented || w.small || w.capitals < 2
+	case latin: // AMANHÃ with a no-break space is no amanhà in capitals, and Å³ is a unit: ų and the like are no words
+		return (!w.accented || w.small || w.capitals < 2) && !(w.angstrom && w.letters == 1)
 	}
 	return true
 }
