@@ -96,6 +96,7 @@ func (c Call[Req, Res]) AskEach(ctx context.Context, to Emitter, req Req) iter.S
 			return
 		}
 		defer q.forget()
+		q.welcomeAsked(ctx)
 		for r := range q.replies(ctx) {
 			a, err := Answer[Res]{Socket: r.socket}, r.err
 			if err == nil {

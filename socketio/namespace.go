@@ -105,8 +105,8 @@ func (n *Namespace) Use(mw func(ctx context.Context, s *Socket) error) {
 // OnConnect registers what runs when a socket has connected, before its first event. The context ends
 // when the socket leaves. The client hears that it is connected when all of them have returned, so that it is then
 // in the rooms that they join, and right after it what was emitted to it meanwhile, in order. It hears of it
-// earlier when one of them asks it something by Call.Ask, takes longer than a second, or has more than 256 events
-// or 1 MiB held back.
+// earlier when one of them asks it something by Call.Ask, or by Call.AskEach or AskAll with the context of OnConnect,
+// takes longer than a second, or has more than 256 events or 1 MiB held back.
 func (n *Namespace) OnConnect(f func(ctx context.Context, s *Socket)) {
 	r := n.own()
 	r.onConnect = append(r.onConnect, f)

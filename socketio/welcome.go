@@ -1,6 +1,8 @@
 package socketio
 
 import (
+	"context"
+	"slices"
 	"time"
 
 	"jobcast/engineio"
@@ -38,8 +40,21 @@ func (s *Socket) greet() {
 	}
 	late := time.AfterFunc(maxWelcome, s.welcome)
 	defer late.Stop()
+	ctx := context.WithValue(s.ctx, greeted{}, s)
 	for _, f := range s.ns.onConnect {
-		s.guard("connect", func() error { f(s.ctx, s); return nil })
+		s.guard("connect", func() error { f(ctx, s); return nil })
+	}
+}
+
+// greeted is the key of the socket in the context of its OnConnect.
+type greeted struct{}
+
+// welcomeAsked is for a question that was put to a socket by its own OnConnect, whose context ctx is: without the
+// CONNECT its client cannot answer.
+func (q *question) welcomeAsked(ctx context.Context) {
+	s, ok := ctx.Value(greeted{}).(*Socket)
+	if ok && slices.ContainsFunc(q.asked, func(a asked) bool { return a.socket == s }) {
+		s.welcome()
 	}
 }
 

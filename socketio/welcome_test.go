@@ -92,6 +92,37 @@ func TestConnectDoesNotWaitForever(t *testing.T) {
 			got.want(t, "4 <nil>")
 		})
 	})
+	t.Run("it asks all", func(t *testing.T) {
+		bubble(t, Config{}, func(t *testing.T, srv *Server) {
+			var got list
+			ns := srv.Of("/ns")
+			ns.OnConnect(func(ctx context.Context, s *Socket) {
+				answers, err := NewCall[string, int]("ask").AskAll(ctx, ns.Timeout(maxWelcome/2), "x")
+				got.add("%d answers, %v", len(answers), err)
+			})
+			p := dial(t, srv)
+			p.send(`0/ns,`)
+			p.want(`0/ns,{"sid":"SID"}`, `2/ns,0["ask","x"]`)
+			p.send(`3/ns,0[4]`)
+			got.want(t, "1 answers, <nil>")
+		})
+	})
+	t.Run("it asks others", func(t *testing.T) {
+		bubble(t, Config{}, func(t *testing.T, srv *Server) {
+			ns := srv.Of("/ns")
+			ns.OnConnect(func(ctx context.Context, s *Socket) {
+				NewCall[string, int]("ask").AskAll(ctx, s.Broadcast().Timeout(maxWelcome/2), "x")
+			})
+			first, _ := join(t, srv, "/ns")
+			first.take()
+			p := dial(t, srv)
+			p.send(`0/ns,`)
+			first.want(`2/ns,1["ask","x"]`)
+			p.want()
+			first.send(`3/ns,1[4]`)
+			p.want(`0/ns,{"sid":"SID"}`)
+		})
+	})
 	t.Run("it blocks", func(t *testing.T) {
 		bubble(t, Config{}, func(t *testing.T, srv *Server) {
 			srv.Of("/ns").OnConnect(func(ctx context.Context, s *Socket) {
