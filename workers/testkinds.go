@@ -49,7 +49,8 @@ type inside struct {
 // floodArgs ask for text faster than a page can show it.
 type floodArgs struct {
 	Lines    int   `json:"lines" jsonschema:"minimum=1,maximum=1000000"`
-	Burst    int   `json:"burst" jsonschema:"minimum=1,maximum=10000"` // lines in each millisecond
+	Burst    int   `json:"burst" jsonschema:"minimum=1,maximum=10000"`          // lines at once
+	Every    int   `json:"every,omitempty" jsonschema:"minimum=1,maximum=1000"` // milliseconds from one burst to the next; 0 means 1
 	Warnings int64 `json:"warnings,omitempty"`
 }
 
@@ -61,7 +62,7 @@ func writeFlood(ctx context.Context, run *jobs.Run, args floodArgs) (struct{}, e
 			run.Log(slog.LevelInfo, fmt.Sprintf("line %d of the flood, of a length that lines of a log commonly have", n))
 		}
 		run.Progress(float64(n), float64(args.Lines), "lines", "")
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Duration(max(args.Every, 1)) * time.Millisecond)
 	}
 	return struct{}{}, ctx.Err()
 }
