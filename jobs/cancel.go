@@ -43,6 +43,7 @@ func (e *Engine) Cancel(ctx context.Context, req CancelRequest) (Outcome, Job, e
 
 func (e *Engine) cancel(ctx context.Context, req CancelRequest) (Outcome, Job, error) {
 	grace := req.Grace()
+	asked := false // by this call
 	for {
 		last, pos, err := e.last(ctx, req.ID)
 		if err != nil {
@@ -54,6 +55,8 @@ func (e *Engine) cancel(ctx context.Context, req CancelRequest) (Outcome, Job, e
 		}
 		var rec Record
 		switch {
+		case asked && last.Job.State == Cancelled: // the node that runs it was quicker
+			return OutcomeCancelled, last.Job, nil
 		case last.Job.State.Terminal():
 			return OutcomeAlreadyFinished, last.Job, nil
 		case last.Job.State != Running, last.Job.CancelRequested && grace == 0 && run == nil:
@@ -76,6 +79,8 @@ func (e *Engine) cancel(ctx context.Context, req CancelRequest) (Outcome, Job, e
 			return e.cancelRun(ctx, run, req.Reason, grace, rec.Job)
 		case grace > 0:
 			return OutcomeCancelling, rec.Job, nil
+		default:
+			asked = true
 		}
 	}
 }
