@@ -251,6 +251,7 @@ func (s *Socket) send(o *outgoing) error {
 	if state := s.state.Load(); state != connected && state != admitted {
 		return ErrDisconnected
 	}
+	o.sent++
 	return s.deliver(o)
 }
 

@@ -194,7 +194,14 @@ func (t Target) send(o *outgoing) error {
 
 // deliver gives the sockets of one server the frames.
 func (t Target) deliver(o *outgoing) {
+	var sent int32
 	for s := range t.visit {
-		s.deliver(o)
+		sent++
+		if o.watched != nil || s.state.Load() == admitted {
+			s.deliver(o)
+		} else {
+			s.conn.send(o)
+		}
 	}
+	o.sent += sent
 }

@@ -92,7 +92,6 @@ func (s *Socket) tellConnected() {
 
 // deliver sends a packet to a socket that is connected, or will be.
 func (s *Socket) deliver(o *outgoing) error {
-	o.sent++
 	if o.watched != nil {
 		s.shown(o.watched)
 	}
