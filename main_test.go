@@ -90,7 +90,9 @@ func startServer(t *testing.T, args ...string) *process {
 		t.Fatalf("the server does not start: %s", p.stderr)
 	}
 	if _, p.url, _ = strings.Cut(p.line, "listening on "); p.url == "" {
-		t.Fatalf("got %q at start: %s", p.line, p.stderr)
+		_ = p.cmd.Process.Kill() // it has ended, as a rule
+		<-p.exited
+		t.Fatalf("got %q at start, and %v: %s", p.line, p.err, p.stderr)
 	}
 	p.url, _, _ = strings.Cut(p.url, ",")
 	return p
