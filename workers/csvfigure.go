@@ -10,33 +10,32 @@ import (
 // whole is a whole number of 64 bits, with or without a sign: from -2^63 to 2^64-1. Ids are such numbers,
 // and an id that has changed in its last digit is another id, so that it never becomes a float64.
 type whole struct {
-	size     uint64
-	negative bool // not of 0
+	low  int64  // what of it an int64 holds
+	more uint64 // what it is above that
 }
 
-func (w whole) before(v whole) bool {
-	if w.negative != v.negative {
-		return w.negative
-	}
-	if w.negative {
-		return w.size > v.size
-	}
-	return w.size < v.size
+func smallWhole(v int64) whole { return whole{low: v} }
+
+// bigWhole is a whole number that is not below zero.
+func bigWhole(v uint64) whole {
+	low := min(v, math.MaxInt64)
+	return whole{low: int64(low), more: v - low}
 }
+
+func (w whole) before(v whole) bool { return w.low < v.low || w.low == v.low && w.more < v.more }
 
 func (w whole) float() float64 {
-	if w.negative {
-		return -float64(w.size)
+	if w.low < 0 {
+		return float64(w.low)
 	}
-	return float64(w.size)
+	return float64(uint64(w.low) + w.more)
 }
 
 func (w whole) String() string {
-	text := strconv.FormatUint(w.size, 10)
-	if w.negative {
-		return "-" + text
+	if w.low < 0 {
+		return strconv.FormatInt(w.low, 10)
 	}
-	return text
+	return strconv.FormatUint(uint64(w.low)+w.more, 10)
 }
 
 // maxSafe is the largest whole number that JavaScript holds with all below it: what is beyond goes out
@@ -46,7 +45,7 @@ const maxSafe = 1 << 53
 // json is w for a reader that takes numbers for float64, as all browsers do: beyond maxSafe it is a string
 // of its digits.
 func (w whole) json() json.RawMessage {
-	if w.size > maxSafe {
+	if w.low > maxSafe || w.low < -maxSafe {
 		return json.RawMessage(`"` + w.String() + `"`)
 	}
 	return json.RawMessage(w.String())
@@ -77,22 +76,15 @@ func (d decimal) json() json.RawMessage {
 	return b
 }
 
-// parseWhole makes a value of digits without a sign, which are size unless there are more than 20.
-func parseWhole(digits []byte, size uint64, negative bool) parsed {
-	switch n := len(digits); {
-	case n == 0 || n > 20:
-		return parsed{class: classString}
-	case n == 20:
-		// 20 digits may be more than 64 bits hold.
-		v, err := strconv.ParseUint(string(digits), 10, 64)
-		if err != nil {
-			return parsed{class: classString}
-		}
-		size = v
+// parseLongWhole makes a value of digits without a sign that may be more than 64 bits hold.
+func parseLongWhole(digits []byte, negative bool) parsed {
+	size, err := strconv.ParseUint(string(digits), 10, 64)
+	w := bigWhole(size)
+	if negative {
+		w = smallWhole(-int64(size)) // -2^63 too, whose size is no int64
 	}
-	if negative && size > -math.MinInt64 {
+	if err != nil || negative && size > -math.MinInt64 {
 		return parsed{class: classString}
 	}
-	w := whole{size: size, negative: negative && size > 0}
 	return parsed{class: classInteger, whole: w, num: w.float()}
 }

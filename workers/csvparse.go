@@ -99,7 +99,7 @@ func (r *csvReader) parseQuoted(data []byte, rec *csvRecord) int {
 	r.wrapped = r.wrapped[:0]
 	for p := 0; ; {
 		open := p
-		for open < len(data) && r.isBlank(data[open]) {
+		for open < len(data) && data[open] <= ' ' && r.isBlank(data[open]) {
 			open++
 		}
 		var end fieldEnd
@@ -204,16 +204,22 @@ func (r *csvReader) indexQuote(b []byte) int {
 	if r.escape == 0 {
 		return bytes.IndexByte(b, r.quote)
 	}
-	for i, c := range b {
-		if c == r.quote || c == r.escape {
-			return i
-		}
-	}
-	return -1
+	return r.indexEscape(b)
+}
+
+func (r *csvReader) indexEscape(b []byte) int {
+	return bytes.IndexFunc(b, func(c rune) bool { return c == rune(r.quote) || c == rune(r.escape) })
 }
 
 // afterQuote tells what follows a quote that ends before p, past blanks.
 func (r *csvReader) afterQuote(data []byte, p int) (next int, end fieldEnd) {
+	if p < len(data) && data[p] == r.delimiter {
+		return p + 1, endOfField
+	}
+	return r.afterBlanks(data, p)
+}
+
+func (r *csvReader) afterBlanks(data []byte, p int) (next int, end fieldEnd) {
 	for p < len(data) && r.isBlank(data[p]) {
 		p++
 	}

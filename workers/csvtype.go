@@ -78,9 +78,9 @@ func inferType(counts *[classes]int64) (ColumnType, [classes]bool) {
 // parsed is a value with what its class says of it.
 type parsed struct {
 	class class
+	exact bool    // num, written in digits, is the number that was read
 	whole whole   // of an integer
 	num   float64 // of an integer or a number
-	exact bool    // num, written in digits, is the number that was read
 	at    instant // of a date or a datetime
 }
 
@@ -165,7 +165,14 @@ func parseNumber(b []byte) parsed {
 		return parsed{class: classString} // 007 names something; it does not count anything
 	}
 	if p == len(b) {
-		return parseWhole(b[start:], mantissa, negative)
+		if digits == 0 || digits > 18 {
+			return parseLongWhole(b[start:], negative)
+		}
+		w := int64(mantissa)
+		if negative {
+			w = -w
+		}
+		return parsed{class: classInteger, whole: smallWhole(w), num: float64(w)}
 	}
 	decimals := 0
 	if b[p] == '.' {
