@@ -92,14 +92,59 @@ func (s *Schema) Check(raw json.RawMessage) error {
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
+	v, err := read(dec)
+	if err != nil {
 		return job.BadRequest("/args", "is not JSON")
 	}
 	if p := s.check(s.root, v, "/args"); p != nil {
 		return p
 	}
 	return nil
+}
+
+// An object has its members as the text has them. A map would keep one of two with the same name, and it is not
+// sure that encoding/json has kept the same one: null, for one, takes nothing back.
+type object []member
+
+type member struct {
+	name  string
+	value any // nil, a bool, a string, a json.Number, a []any or an object
+}
+
+func read(dec *json.Decoder) (any, error) {
+	token, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token {
+	case json.Delim('['):
+		list := []any{}
+		for dec.More() {
+			item, err := read(dec)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, item)
+		}
+		_, err = dec.Token()
+		return list, err
+	case json.Delim('{'):
+		members := object{}
+		for dec.More() {
+			name, err := dec.Token()
+			if err != nil {
+				return nil, err
+			}
+			value, err := read(dec)
+			if err != nil {
+				return nil, err
+			}
+			members = append(members, member{name.(string), value})
+		}
+		_, err = dec.Token()
+		return members, err
+	}
+	return token, nil
 }
 
 // definition is what a schema refers to.
@@ -115,7 +160,7 @@ func (s *Schema) check(at *jsonschema.Schema, v any, pointer string) *job.Proble
 		return job.BadRequest(pointer, "must be one of "+strings.Trim(fmt.Sprint(at.Enum), "[]"))
 	}
 	switch v := v.(type) {
-	case map[string]any:
+	case object:
 		return s.checkObject(at, v, pointer)
 	case []any:
 		if p := checkLength(at.MinItems, at.MaxItems, len(v), "items", pointer); p != nil || at.Items == nil {
@@ -138,27 +183,46 @@ func (s *Schema) check(at *jsonschema.Schema, v any, pointer string) *job.Proble
 }
 
 // checkObject looks at the fields that the schema names. encoding/json takes a field's name in any case of
-// its letters, so this does too; null is as good as a field that is missing.
-func (s *Schema) checkObject(at *jsonschema.Schema, v map[string]any, pointer string) *job.Problem {
+// its letters, so this does too; null is as good as a field that is missing. A field that is given twice is
+// refused: what comes of it depends on its type.
+func (s *Schema) checkObject(at *jsonschema.Schema, v object, pointer string) *job.Problem {
 	given := make(map[string]any, len(v))
-	for name, value := range v {
-		if value != nil {
-			given[strings.ToLower(name)] = value
+	for _, m := range v {
+		name, ok := property(at, m.name)
+		if !ok {
+			continue
 		}
+		if _, twice := given[name]; twice {
+			return job.BadRequest(pointer+"/"+name, "is given twice")
+		}
+		given[name] = m.value
 	}
 	for _, name := range at.Required {
-		if _, ok := given[strings.ToLower(name)]; !ok {
+		if given[name] == nil {
 			return job.BadRequest(pointer+"/"+name, "is missing")
 		}
 	}
 	for p := at.Properties.Oldest(); p != nil; p = p.Next() {
-		if value, ok := given[strings.ToLower(p.Key)]; ok {
+		if value := given[p.Key]; value != nil {
 			if problem := s.check(p.Value, value, pointer+"/"+p.Key); problem != nil {
 				return problem
 			}
 		}
 	}
 	return nil
+}
+
+// property is the name of the property that encoding/json takes a member's value for.
+func property(at *jsonschema.Schema, name string) (key string, ok bool) {
+	for p := at.Properties.Oldest(); p != nil; p = p.Next() {
+		if p.Key == name {
+			return name, true
+		}
+		if !ok && strings.EqualFold(p.Key, name) {
+			key, ok = p.Key, true
+		}
+	}
+	return key, ok
 }
 
 func checkLength(least, most *uint64, n int, what, pointer string) *job.Problem {

@@ -128,6 +128,36 @@ func TestWhatTheTagsSayIsKept(t *testing.T) {
 	}
 }
 
+// TestWhatIsCheckedIsWhatIsDecoded holds the check against what encoding/json makes of the same text.
+func TestWhatIsCheckedIsWhatIsDecoded(t *testing.T) {
+	type limited struct {
+		Size  int  `json:"size,omitempty" jsonschema:"maximum=9"`
+		Other int  `json:"SIZE2,omitempty" jsonschema:"maximum=9"`
+		In    part `json:"in,omitzero"`
+	}
+	s := of[limited](t)
+	for _, text := range []string{
+		`{"size":10,"size":null}`, `{"size":1,"SIZE":10}`, `{"SIZE":10,"size":1}`, `{"ſize":10}`,
+		`{"in":{"size":10},"in":{}}`, `{"in":{"size":10},"In":null}`, `{"size2":10}`,
+	} {
+		for range 20 { // a map's order is another one each time
+			var got limited
+			if err := job.DecodeArgs(json.RawMessage(text), &got); err != nil {
+				t.Fatal(err)
+			}
+			if s.Check(json.RawMessage(text)) == nil && (got.Size > 9 || got.Other > 9 || got.In.Size > 9) {
+				t.Errorf("%s: got %+v, which is too much, and was let through", text, got)
+				break
+			}
+		}
+	}
+	if err := of[struct {
+		Any map[string]int `json:"any"`
+	}](t).Check(json.RawMessage(`{"any":{"a":1,"A":2}}`)); err != nil {
+		t.Errorf("got %v: these are two keys", err)
+	}
+}
+
 func TestATypeMayHoldItself(t *testing.T) {
 	s := of[tree](t)
 	if err := s.Check(json.RawMessage(`{"Kids":[{"Name":"abc"}]}`)); err != nil {
