@@ -35,7 +35,11 @@ func (s *server) upload(c echo.Context) error {
 		return err
 	}
 	most := s.MaxUploadBytes
-	contentType, params, _ := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	contentType, params, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	if contentType == "" && req.Header.Get("Content-Type") != "" {
+		// It may be a form all the same.
+		return jobs.BadRequest("/Content-Type", fmt.Sprintf("the field Content-Type cannot be read (%v); leave it out", err))
+	}
 	form := strings.HasPrefix(contentType, "multipart/")
 	if form {
 		most += maxFormBytes
@@ -94,6 +98,9 @@ func checkContent(h textproto.MIMEHeader) error {
 			return httpProblem(http.StatusUnsupportedMediaType,
 				fmt.Sprintf("the body must come as it is, not encoded as %.40q", coding))
 		}
+	}
+	if len(h["Content-Type"]) > 1 {
+		return jobs.BadRequest("/Content-Type", "the field Content-Type is given twice")
 	}
 	for field := range h {
 		about := strings.HasPrefix(field, "Content-") || field == "Digest" || field == "Repr-Digest"
