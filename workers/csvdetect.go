@@ -49,10 +49,12 @@ func (r *csvReader) start(ctx context.Context) (csvLayout, error) {
 		return csvLayout{}, notCSV("The file is not a CSV file: it is empty.")
 	}
 	delimiter, n := separatorLine(r.buf[r.pos:r.end])
-	r.advance(n)
+	line := r.buf[r.pos : r.pos+n]
+	r.pos += n
 	front = r.buf[r.pos:r.end]
 	sample := detect(front, r.eof, delimiter)
 	r.csvDialect = sample.dialect
+	r.line += r.lines(line) // only now it is known what ends a line
 	return sample.top, nil
 }
 

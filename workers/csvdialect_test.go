@@ -120,6 +120,16 @@ func TestProfileCSVSaysWhatDialectItFound(t *testing.T) {
 	}
 }
 
+func TestProfileCSVCountsTheLineThatNamesTheDelimiter(t *testing.T) {
+	for _, end := range []string{"\n", "\r\n", "\r\r\n", "\r"} {
+		text := strings.Join([]string{"sep=;", "nr;town", "1;Ulm", "2;5\" pipe", ""}, end)
+		res, err := profileText(t, text)
+		if err != nil || res.Rows != 2 || res.HeaderLine != 2 || res.RemarkCount != 1 || res.Remarks[0].Line != 4 {
+			t.Errorf("%q: got %s, line %d, %v, %v, want the header in line 2 and a remark on line 4", text, brief(res), res.HeaderLine, res.Remarks, err)
+		}
+	}
+}
+
 func TestProfileCSVListsTheFirstRemarks(t *testing.T) {
 	text := "nr,part\n" + strings.Repeat("1,2\" tube\n", 300)
 	res, err := profileText(t, text)
