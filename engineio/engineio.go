@@ -159,7 +159,7 @@ type Config struct {
 	OnUpgrade func(*Session)
 	// OnDrain, if set, is told each time that the last of what was queued for a session has been handed to its
 	// transport: for who sends much, and only as fast as it is taken. It is called on the goroutine that has
-	// written, beside those of Handler, and must not block. It may send.
+	// written, beside those of Handler but once at a time for a session, and must not block. It may send.
 	OnDrain func(*Session)
 	// Logger is where the server logs; at Debug, every request that is refused, and why. Nil means
 	// slog.Default().

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // A story is what happened, in order.
@@ -144,6 +146,34 @@ func TestOnDrain(t *testing.T) {
 	}
 	t.Run("pipe", func(t *testing.T) { inBubble(t, cfg, run) })
 	t.Run("loopback", func(t *testing.T) { onLoopback(t, cfg, run) })
+}
+
+// What the function sends may be gone before it returns. It is not called again until then, and then it is.
+func TestOnDrainOneAtATime(t *testing.T) {
+	var running, together, calls atomic.Int32
+	cfg := Config{OnDrain: func(s *Session) {
+		if running.Add(1) > 1 {
+			together.Add(1)
+		}
+		if calls.Add(1) < 3 {
+			_ = s.Send(NewFrame(Message{Data: []byte("x")}))
+			time.Sleep(time.Millisecond)
+		}
+		running.Add(-1)
+	}}
+	inBubble(t, cfg, func(e *env) {
+		running.Store(0)
+		together.Store(0)
+		calls.Store(0)
+		c, _ := e.openWebSocket()
+		defer c.close()
+		c.wantText("4x")
+		c.wantText("4x")
+		waitFor(e.t, func() bool { return calls.Load() == 3 && running.Load() == 0 })
+		if n := together.Load(); n != 0 {
+			e.t.Errorf("%d calls came while another ran", n)
+		}
+	})
 }
 
 func TestHooksOfSessionsPanic(t *testing.T) {

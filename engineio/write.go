@@ -116,10 +116,17 @@ func (s *Session) writeWaiting() {
 	s.written(empty)
 }
 
-// drained tells Config.OnDrain of a session that is still open.
+// drained tells Config.OnDrain of a session that is still open. What it sends may have been written by another
+// goroutine before it returns: that one leaves the next call to this one.
 func (s *Session) drained() {
-	if f := s.server.cfg.OnDrain; f != nil && s.state.Load() == stateOpen {
-		s.call("drain", f)
+	f := s.server.cfg.OnDrain
+	if f == nil || s.draining.Add(1) > 1 {
+		return
+	}
+	for n := int32(1); n > 0; n = s.draining.Add(-n) {
+		if s.state.Load() == stateOpen {
+			s.call("drain", f)
+		}
 	}
 }
 
