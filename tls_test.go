@@ -44,7 +44,7 @@ func openWebTransport(t *testing.T, address, host string, check func(*x509.Certi
 		},
 	}
 	t.Cleanup(func() { d.Close() })
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	resp, session, err := d.Dial(ctx, "https://"+host+"/socket.io/", nil)
 	if err != nil {
@@ -57,7 +57,7 @@ func openWebTransport(t *testing.T, address, host string, check func(*x509.Certi
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = stream.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = stream.SetReadDeadline(time.Now().Add(time.Minute))
 	if _, err := stream.Write([]byte("\x010")); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestWebTransportForDevelopment(t *testing.T) {
 		t.Errorf("got the handshake %s", body)
 	}
 	p.signal(syscall.SIGTERM)
-	if err := p.wait(15 * time.Second); err != nil {
+	if err := p.wait(time.Minute); err != nil {
 		t.Errorf("SIGTERM: got %v, want exit code 0: %s", err, p.stderr)
 	}
 }
