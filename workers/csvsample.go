@@ -32,6 +32,8 @@ type sampleRecord struct {
 	first   string  // the first field, cut
 	comment bool    // it starts with a #
 	doubles bool    // a field is in double quotes that mean nothing
+	within  int     // how many quoted fields are in one line,
+	across  int     // and how many go over several
 	remark  bool
 }
 
@@ -82,6 +84,11 @@ func (r *csvReader) describe(rec csvRecord) sampleRecord {
 		if len(wrapped) > 0 && wrapped[0] == i {
 			wrapped = wrapped[1:]
 			s.clean++
+			if bytes.ContainsAny(f, "\r\n") {
+				s.across++
+			} else {
+				s.within++
+			}
 		} else if r.isClean(f) {
 			s.clean++
 		} else if f = trimSpaces(f); len(f) > 1 && f[0] == '"' && f[len(f)-1] == '"' {
@@ -147,9 +154,22 @@ func (s *csvSample) measure() {
 	if s.dialect.quote != '"' && slices.ContainsFunc(s.records, func(rec sampleRecord) bool { return rec.doubles }) {
 		s.score = 0 // nobody uses both
 	}
+	if s.dialect.quote != '"' && s.rowsInQuotes() {
+		s.score *= 0.4
+	}
 	if rare := bytes.IndexByte([]byte(rareDelimiters), s.dialect.delimiter) >= 0; rare && (s.width < 3 || 20*groups[s.width].records < 19*len(s.records)) {
 		s.score = 0
 	}
+}
+
+// rowsInQuotes reports whether the quoted fields are more likely rows between two apostrophes, one at the
+// start of a field and one at the end of another, lines below. Who quotes does it within a line, too.
+func (s *csvSample) rowsInQuotes() bool {
+	within, across := 0, 0
+	for _, rec := range s.records {
+		within, across = within+rec.within, across+rec.across
+	}
+	return across > 0 && across >= within
 }
 
 // csvLayout is where the table starts.
