@@ -2,7 +2,6 @@ package engineio
 
 import (
 	"testing"
-	"time"
 
 	"github.com/gobwas/ws"
 )
@@ -67,7 +66,7 @@ func TestProtocol3(t *testing.T) {
 			{"closes the session upon duplicate poll requests", func(e *env) {
 				sid := e.open()
 				first := e.async(func() { e.wantPoll(sid, 200, "1") })
-				time.Sleep(50 * time.Millisecond) // the first must be waiting
+				e.waitForPoll(sid)
 				e.wantPoll(sid, 400, "")
 				<-first
 				e.wantPoll(sid, 400, "")
@@ -104,7 +103,7 @@ func TestProtocol3(t *testing.T) {
 			}},
 			{"closes the session upon ping timeout", func(e *env) {
 				sid := e.open()
-				time.Sleep(500 * time.Millisecond)
+				e.waitForEnd(sid)
 				e.wantPost(sid, "2", 400, "")
 			}},
 		}},

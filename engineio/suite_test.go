@@ -87,7 +87,7 @@ func TestProtocol4(t *testing.T) {
 			{"closes the session upon duplicate poll requests", func(e *env) {
 				sid := e.open()
 				first := e.async(func() { e.wantPoll(sid, 200, "1") })
-				time.Sleep(50 * time.Millisecond) // the first must be waiting
+				e.waitForPoll(sid)
 				e.wantPoll(sid, 400, "")
 				<-first
 				e.wantPoll(sid, 400, "")
@@ -129,7 +129,7 @@ func TestProtocol4(t *testing.T) {
 			}},
 			{"closes the session upon ping timeout", func(e *env) {
 				sid := e.open()
-				time.Sleep(suiteConfig("4").PingInterval + suiteConfig("4").PingTimeout)
+				e.waitForEnd(sid)
 				e.wantPoll(sid, 400, "")
 			}},
 		}},
@@ -210,6 +210,8 @@ type test struct {
 
 func runSuite(t *testing.T, eio string, want int, groups []group) {
 	cfg, count := suiteConfig(eio), 0
+	patient := cfg // over TCP the time is real, and the client may be late
+	patient.PingTimeout = 3 * time.Second
 	for _, g := range groups {
 		for _, tt := range g.tests {
 			count++
@@ -217,7 +219,7 @@ func runSuite(t *testing.T, eio string, want int, groups []group) {
 			t.Run(name+"/pipe", func(t *testing.T) { inBubbleWith(t, eio, cfg, tt.f) })
 			t.Run(name+"/tcp", func(t *testing.T) {
 				t.Parallel()
-				onLoopbackWith(t, eio, cfg, tt.f)
+				onLoopbackWith(t, eio, patient, tt.f)
 			})
 		}
 	}
@@ -234,7 +236,7 @@ func checkHandshake(e *env, packet string, upgrades ...string) {
 	if e.eio == "3" {
 		want, maxPayload = want[1:], 0
 	}
-	if len(h.SID) != 20 || h.PingInterval != 300 || h.PingTimeout != 200 || h.MaxPayload != maxPayload ||
+	if len(h.SID) != 20 || h.PingInterval != 300 || h.PingTimeout != int(e.server.cfg.PingTimeout.Milliseconds()) || h.MaxPayload != maxPayload ||
 		!slices.Equal(h.Upgrades, upgrades) {
 		t.Errorf("got %+v, want an id of 20 characters, the upgrades %q, and the configured limits", h, upgrades)
 	}
@@ -281,9 +283,39 @@ func (e *env) abortPoll(sid string) {
 	if _, err := io.WriteString(conn, "GET /engine.io/"+e.query(pollingQuery)+"&sid="+sid+" HTTP/1.1\r\nHost: engine.test\r\n\r\n"); err != nil {
 		e.t.Fatal(err)
 	}
-	time.Sleep(50 * time.Millisecond)
+	e.waitForPoll(sid)
 	conn.Close()
-	time.Sleep(50 * time.Millisecond)
+	e.waitForEnd(sid)
+}
+
+// waitForPoll returns when a GET of the session waits in the server.
+func (e *env) waitForPoll(sid string) {
+	e.t.Helper()
+	e.waitUntil(func() bool {
+		s := e.server.lookup(sid)
+		if s == nil {
+			e.t.Errorf("session %s ended before its poll was seen", sid)
+			return true
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.poll != nil
+	})
+}
+
+// waitForEnd returns when the server knows the session no longer.
+func (e *env) waitForEnd(sid string) {
+	e.t.Helper()
+	e.waitUntil(func() bool { return e.server.lookup(sid) == nil })
+}
+
+func (e *env) waitUntil(done func() bool) {
+	e.t.Helper()
+	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			e.t.Fatal("waited for a minute")
+		}
+	}
 }
 
 // upgrade upgrades a session that polls.

@@ -154,7 +154,8 @@ func TestCloseDuringUpgrade(t *testing.T) {
 // nothing changes places.
 func TestUpgradeUnderLoad(t *testing.T) {
 	const clients, each = 20, 400
-	cfg, sessions := accepting(Config{})
+	// These clients answer no pings, and over TCP they may take long.
+	cfg, sessions := accepting(Config{PingTimeout: time.Hour, UpgradeTimeout: time.Hour})
 	f := func(e *env) {
 		var done []<-chan struct{}
 		for range clients {
