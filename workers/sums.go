@@ -203,8 +203,9 @@ func (s *summer) sumNext(ctx context.Context, handles int) {
 		}
 		switch {
 		case err != nil:
-			// What was not read stays in the total: it is not done.
+			// Nothing more will be done about what was not read: the progress goes on past it.
 			f.failed = true
+			s.read.extend(max(f.size-n, 0), 0, func() string { return show(f.name) })
 			logUnreadable(s.to, f.name, err)
 			continue
 		case n < f.size:
