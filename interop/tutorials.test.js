@@ -364,7 +364,7 @@ for (const transport of ["websocket", "polling"]) {
     await by(again, "job-link").first().click();
     await again.waitForURL(new RegExp(`/jobs/${id}`));
     await until("the job's own page", async () => (await by(again, "job-state").first().textContent()) === "completed");
-    assert.equal(await again.title(), "completed · Background task · Jobcast");
+    assert.equal(await again.title(), "completed · Background task <i>markup</i> · Jobcast");
     await close(again);
   });
 }

@@ -53,12 +53,16 @@ export async function connected(socket) {
   return socket;
 }
 
-/** Waits until the client has left polling, where it is to do so. */
+/**
+ * Waits until the client has left polling, where it is to do so. Of two upgrades on offer it takes the one that
+ * is answered first: which one that is depends on the machine.
+ */
 export async function settled(socket, options) {
   if (options.transports.length < 2) return;
   const engine = socket.io.engine;
-  const deadline = Date.now() + 10_000;
-  while (engine.transport.name !== options.transports.at(-1)) {
+  const upgrades = options.transports.slice(1);
+  const deadline = Date.now() + 60_000;
+  while (!upgrades.includes(engine.transport.name)) {
     assert(Date.now() < deadline, "the client was not upgraded");
     await new Promise((done) => setTimeout(done, 10));
   }

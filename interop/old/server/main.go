@@ -82,7 +82,7 @@ func run(ctx context.Context, listen, files string, quic, deflate bool) error {
 		return err
 	case <-ctx.Done():
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	err = errors.Join(sockets.Close(ctx), closeQUIC(), server.Shutdown(ctx))
 	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
