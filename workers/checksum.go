@@ -1,9 +1,9 @@
 package workers
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"path"
 
 	"jobcast/jobs"
 )
@@ -15,7 +15,12 @@ import (
 var Checksum = jobs.NewKind[ChecksumArgs, ChecksumResult]("checksum").Described(jobs.About[ChecksumArgs]{
 	Title:    "Checksum",
 	Sentence: "SHA-256 of every file in a directory",
-	JobTitle: func(args ChecksumArgs) string { return "Checksum of " + show(cmp.Or(args.Path, ".")) },
+	JobTitle: func(args ChecksumArgs) string {
+		if path.Clean(args.Path) != "." {
+			return "Checksum of " + show(args.Path)
+		}
+		return "Checksum of the first root" // its name is the server's own affair
+	},
 })
 
 // ChecksumArgs are the arguments of Checksum.

@@ -355,3 +355,19 @@ func TestShowMakesNamesFitForALine(t *testing.T) {
 		}
 	}
 }
+
+func TestChecksumSaysWhatItIsOf(t *testing.T) {
+	s := newTestServer(t, map[string]string{"src/a": "1", "b": "2"})
+	for args, want := range map[string]string{
+		`{"path":"src"}`: "Checksum of src",
+		`{"path":"b"}`:   "Checksum of b",
+		`{"path":"."}`:   "Checksum of the first root",
+		`{"path":"./"}`:  "Checksum of the first root",
+	} {
+		job, err := s.run(t, "checksum", args)
+		must(t, err)
+		if job.Title != want || job.State != jobs.Completed {
+			t.Errorf("%s: got %q, %s, want %q", args, job.Title, job.State, want)
+		}
+	}
+}
