@@ -44,8 +44,9 @@ const (
 	drainTime = 10 * time.Second
 	// requestsTime is for the requests under way, such as uploads.
 	requestsTime = 4 * time.Second
-	// socketsTime is for the handlers of what the sockets have sent.
-	socketsTime = 4 * time.Second
+	// socketsTime is for the handlers of what the sockets have sent, and for the clients: the engine gives one
+	// that does not answer its goodbye five seconds.
+	socketsTime = 7 * time.Second
 	// jobsTime is for the workers. Their jobs are handed back a second before, whether they have returned or not.
 	jobsTime = 5 * time.Second
 	// closeTime is for what then has nothing more to do.

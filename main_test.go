@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -389,6 +390,27 @@ func TestDrainEndsWhatWaits(t *testing.T) {
 	}
 	if err := <-poll; err != nil {
 		t.Errorf("the pending poll: %v, want an answer", err)
+	}
+}
+
+// A client that has stopped polling does not take what waits for it: a page that is frozen, or a notebook that
+// sleeps.
+func TestDrainEndsWellWithAClientThatDoesNotPoll(t *testing.T) {
+	p := startServer(t)
+	path := p.url + "/socket.io/?EIO=4&transport=polling"
+	_, open := get(t, path)
+	var session struct{ SID string }
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(open, "0")), &session); err != nil {
+		t.Fatalf("got %s, %v, want a session", open, err)
+	}
+	answer, err := http.Post(path+"&sid="+session.SID, "text/plain", strings.NewReader("40"))
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("got %v, %v, want ok", answer, err)
+	}
+	answer.Body.Close()
+	p.signal(syscall.SIGTERM)
+	if err := p.wait(time.Minute); err != nil {
+		t.Errorf("got %v, want exit code 0: %s", err, p.stderr)
 	}
 }
 
