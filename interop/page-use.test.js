@@ -128,7 +128,8 @@ test("an upload that was cut is sent again from where that is shown", async () =
 
 // ---- a server that is away
 
-test("a start waits in sight for a server that is away, and happens when it is back", async () => {
+/** A page on which Start was pressed after the server was killed, and which says that it waits. */
+async function startWhileAway() {
   const page = await open(browser, server.url);
   await live(page);
   await choose(page, "checksum");
@@ -137,6 +138,11 @@ test("a start waits in sight for a server that is away, and happens when it is b
   await offline(page);
   await by(page, "start").click();
   await until("the page says what it waits for", () => by(page, "waiting").isVisible());
+  return page;
+}
+
+test("a start waits in sight for a server that is away, and happens when it is back", async () => {
+  const page = await startWhileAway();
   assert.match(await by(page, "waiting").textContent(), /Waiting for the server · stop waiting/);
   await server.up();
   await page.waitForURL(/\/jobs\//, { timeout: 60_000 });
@@ -182,14 +188,7 @@ test("who stops waiting has started and cancelled nothing", async () => {
 
 test("a view that is left takes with it what it has asked for", async () => {
   const before = (await jobs()).length;
-  const page = await open(browser, server.url);
-  await live(page);
-  await choose(page, "checksum");
-  await by(page, "path").fill("small");
-  await server.kill();
-  await offline(page);
-  await by(page, "start").click();
-  await until("it waits", () => by(page, "waiting").isVisible());
+  const page = await startWhileAway();
   await by(page, "job-title").first().click();
   await page.waitForURL(/\/jobs\//);
   await server.up();

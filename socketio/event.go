@@ -159,9 +159,9 @@ func (c Call[Req, Res]) On(h func(ctx context.Context, s *Socket, req Req) (Res,
 	}}
 }
 
-// OnAnswer is OnAck for a handler that does not care whether the client asked: it does something right after its answer was queued, or says
-// exactly what comes before and after it: it calls answer itself, at most once, and may do so after it
-// has returned. An error that is returned before answer was called is the answer. answer may be called
+// OnAnswer is OnAck for a handler that does not care whether the client asked: it does something right after its
+// answer was queued, or says exactly what comes before and after it. It calls answer itself, at most once, and may
+// do so after it has returned. An error that is returned before answer was called is the answer. answer may be called
 // from any goroutine; its error is ErrAnswered, that of encoding res, or that of emitting to s.
 func (c Call[Req, Res]) OnAnswer(h func(ctx context.Context, s *Socket, req Req, answer func(Res) error) error) Handler {
 	return c.OnAck(func(ctx context.Context, s *Socket, req Req, ack Ack[Res]) error { return h(ctx, s, req, ack.Send) })
