@@ -87,7 +87,7 @@ func startServer(t *testing.T, args ...string) *process {
 	}()
 	select {
 	case p.line = <-lines:
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatalf("the server does not start: %s", p.stderr)
 	}
 	if _, p.url, _ = strings.Cut(p.line, "listening on "); p.url == "" {
@@ -260,7 +260,7 @@ func TestFailedStartGetsOneSentence(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, binary, tt.args...)
 			cmd.Stdout, cmd.Stderr, cmd.Dir = &stdout, &stderr, t.TempDir()
@@ -337,7 +337,7 @@ func TestDataDirectoryIsFreeAfterKill(t *testing.T) {
 func TestDamagedDataIsNotDropped(t *testing.T) {
 	p := startServer(t)
 	p.signal(syscall.SIGTERM)
-	if err := p.wait(20 * time.Second); err != nil {
+	if err := p.wait(2 * time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	sum := filepath.Join(p.data, "jetstream", "jetstream", "$G", "streams", "JOBS_EV", "meta.sum")

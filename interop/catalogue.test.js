@@ -128,7 +128,7 @@ async function connect(path, auth) {
     },
     /** What an event is acknowledged with, as a list. */
     answer: (event, ...args) => new Promise((resolve, reject) => {
-      socket.timeout(10_000).emit(event, ...args, (late, ...ack) => (late ? reject(new Error(`no answer to ${event}`)) : resolve(ack)));
+      socket.timeout(120_000).emit(event, ...args, (late, ...ack) => (late ? reject(new Error(`no answer to ${event}`)) : resolve(ack)));
     }),
     /** Asks, and returns the answer. ok false: it must be refused, and the request need not fit. */
     async ask(event, request, ok = true) {
@@ -269,7 +269,7 @@ test("all that was said is as the catalogue has it, and all that the catalogue h
 
 test("the TypeScript example runs a job to its end", async () => {
   const { stdout } = await promisify(execFile)(process.execPath,
-    [here("examples/typescript/build/watch.js"), server.url, "checksum", JSON.stringify({ path: "." })], { timeout: 30_000 });
+    [here("examples/typescript/build/watch.js"), server.url, "checksum", JSON.stringify({ path: "." })], { timeout: 120_000 });
   assert.match(stdout, /^1 job\.queued\n2 job\.started\n/);
   assert.match(stdout, /job\.completed\ncompleted \{/);
 });

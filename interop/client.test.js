@@ -37,7 +37,7 @@ for (const [name, transport, parser] of [
   ["polling", "polling"],
   ["websocket in MessagePack", "websocket", msgpack],
 ]) {
-  test(`the client in Go, over ${name}, and socket.io of Node`, { timeout: 120_000 }, async ({ signal }) => {
+  test(`the client in Go, over ${name}, and socket.io of Node`, { timeout: 400_000 }, async ({ signal }) => {
     const auths = [];
     const left = [];
     let server;
@@ -46,7 +46,7 @@ for (const [name, transport, parser] of [
         auths.push(socket.handshake.auth.token);
         socket.on("echo", (...args) => args.pop()(...args));
         socket.on("sum", (numbers, ack) => ack(numbers.reduce((a, b) => a + b)));
-        socket.on("ask", async (text, ack) => ack(await socket.timeout(5_000).emitWithAck("confirm", text)));
+        socket.on("ask", async (text, ack) => ack(await socket.timeout(120_000).emitWithAck("confirm", text)));
         socket.on("flood", (n) => {
           for (let i = 0; i < n; i++) socket.emit("item", i);
         });

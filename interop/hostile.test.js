@@ -26,7 +26,7 @@ after(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const ask = (event, payload) => new Promise((ok) => witness.timeout(10_000).emit(event, payload, (err, ack) => ok(err ?? ack)));
+const ask = (event, payload) => new Promise((ok) => witness.timeout(120_000).emit(event, payload, (err, ack) => ok(err ?? ack)));
 
 for (const [name, event, payload, code, words] of [
   ["an unknown kind", "job:start", { kind: "no.such" }, "bad_request", /checksum/],

@@ -77,7 +77,7 @@ test("a stream of events that is cut at random resumes without a hole", async ()
   contiguous(seqs);
   assert.ok(cuts > 2, `${cuts} connections`);
   assert.deepEqual(seqs, (await server.history(id)).map((e) => e.seq));
-  const { status } = await readStream(`${server.url}/api/jobs/${id}/events`, { "last-event-id": last }, 5000, () => {});
+  const { status } = await readStream(`${server.url}/api/jobs/${id}/events`, { "last-event-id": last }, 120_000, () => {});
   assert.equal(status, 204, "a client that has everything is told to stop");
 });
 

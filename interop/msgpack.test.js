@@ -33,7 +33,7 @@ async function scenario({ io, url, options, files }) {
   const seen = {};
   const soon = (what, promise) => Promise.race([
     promise,
-    new Promise((_, no) => setTimeout(() => no(new Error(`timed out: ${what}`)), 20_000)),
+    new Promise((_, no) => setTimeout(() => no(new Error(`timed out: ${what}`)), 120_000)),
   ]);
   const once = (socket, event) => soon(event, new Promise((done) => socket.once(event, (...args) => done(args))));
   const connect = (namespace, auth) => io(url + namespace, { ...options, auth, forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 50 });

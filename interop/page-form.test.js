@@ -81,7 +81,7 @@ test("what is wrong is said at its field, by the page or by the server, and star
   const wrong = async (field, value, sentence) => {
     await by(page, field).fill(value);
     await by(page, "start").click();
-    await until(`${field} = ${value}: ${sentence}`, async () => sentence.test((await by(page, "error").allTextContents()).join(" ")), 10_000);
+    await until(`${field} = ${value}: ${sentence}`, async () => sentence.test((await by(page, "error").allTextContents()).join(" ")));
     assert.equal(await by(page, field).getAttribute("aria-invalid"), "true");
     assert.equal(await by(page, field).evaluate((node) => node === document.activeElement), true);
   };

@@ -145,7 +145,7 @@ test("a start waits in sight for a server that is away, and happens when it is b
   const page = await startWhileAway();
   assert.match(await by(page, "waiting").textContent(), /Waiting for the server · stop waiting/);
   await server.up();
-  await page.waitForURL(/\/jobs\//, { timeout: 60_000 });
+  await page.waitForURL(/\/jobs\//, { timeout: 120_000 });
   assert.equal((await server.waitFor(opened(page), TERMINAL)).state, "completed");
   assert.deepEqual(page.problems, []);
   await page.context().close();
@@ -176,8 +176,8 @@ test("who stops waiting has started and cancelled nothing", async () => {
   await live(list);
   await live(job);
   // Both pages have asked again for what they show, and what they were to send would have come before that.
-  await until("the second attempt on the job's page", () => by(job, "job-restarted").isVisible(), 60_000);
-  await until("and in the list", async () => /Attempt 2/.test(await list.locator(`[data-id="${id}"]`).textContent()), 60_000);
+  await until("the second attempt on the job's page", () => by(job, "job-restarted").isVisible());
+  await until("and in the list", async () => /Attempt 2/.test(await list.locator(`[data-id="${id}"]`).textContent()));
   assert.equal((await jobs()).length, before, "no job was started");
   assert.ok(!(await server.history(id)).some((event) => event.type === "job.cancelling"));
   await server.api(`/api/jobs/${id}/cancel`, { method: "POST", json: {} });
@@ -206,7 +206,7 @@ test("after a kill the page says that the server restarted, and which attempt th
   assert.equal(await by(page, "job-restarted").isVisible(), false);
   await server.kill();
   await server.up();
-  await until("the note", async () => (await by(page, "job-restarted").textContent()) === "The server restarted; attempt 2", 60_000);
+  await until("the note", async () => (await by(page, "job-restarted").textContent()) === "The server restarted; attempt 2");
   assert.equal(await by(page, "job-attempt").textContent(), "2 of 3");
   await server.api(`/api/jobs/${id}/cancel`, { method: "POST", json: {} });
   await until("the timeline has it too", async () => (await by(page, "timeline").textContent()).includes("The server restarted; attempt 2"));
@@ -243,10 +243,10 @@ test("where text comes too late, the state goes ahead of it, and the page skips 
   await until("a share", async () => (await share()) >= 0);
   held = [];
   const before = await share();
-  await until("the state goes on", async () => (await share()) >= before + 1, 60_000);
+  await until("the state goes on", async () => (await share()) >= before + 1);
   const { log } = await server.job(id);
   page.release();
-  await until("the newest text", async () => Number(await by(page, "log-line").last().getAttribute("data-line")) >= log.lines, 60_000);
+  await until("the newest text", async () => Number(await by(page, "log-line").last().getAttribute("data-line")) >= log.lines);
   await server.api(`/api/jobs/${id}/cancel`, { method: "POST", json: {} });
   await until("the end", async () => (await by(page, "job-state").getAttribute("data-state")) === "cancelled");
   await until("what was skipped is said", async () => {

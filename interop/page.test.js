@@ -29,7 +29,7 @@ const by = (page, id) => page.getByTestId(id);
 const state = (page) => by(page, "job-state").first().getAttribute("data-state");
 const seqs = (page) => page.evaluate(() => window.jobcastSeqs);
 
-async function finished(page, timeout = 90_000) {
+async function finished(page, timeout = 180_000) {
   return until("the page shows the end of the job", async () => {
     const now = await state(page).catch(() => null);
     return TERMINAL.includes(now) && now;

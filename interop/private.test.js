@@ -49,7 +49,7 @@ async function connected(auth) {
 }
 
 const tell = (socket, to, text) => new Promise((resolve) => {
-  socket.timeout(4000).emit("chat:private", { to_user: to, chat: text }, (late, ack) => resolve(late ? { ok: false, late } : ack));
+  socket.timeout(120_000).emit("chat:private", { to_user: to, chat: text }, (late, ack) => resolve(late ? { ok: false, late } : ack));
 });
 
 for (const transport of ["websocket", "polling", "raw"]) {

@@ -17,7 +17,7 @@ after(async () => {
 
 const by = (page, id) => page.getByTestId(id);
 const log = (page) => by(page, "log-line").allTextContents();
-const logged = (page, pattern) => until(`a line ${pattern}`, async () => (await log(page)).some((line) => pattern.test(line)), 15_000)
+const logged = (page, pattern) => until(`a line ${pattern}`, async () => (await log(page)).some((line) => pattern.test(line)))
   .catch(async (error) => { throw new Error(`${error.message}, got\n${(await log(page)).join("\n")}`); });
 const problem = (page) => until("a sentence at a field", async () => (await by(page, "error").allTextContents()).join(" "));
 

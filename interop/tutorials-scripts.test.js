@@ -136,7 +136,7 @@ test("all four of the tutorials' pages share one room, before and after a crash"
     texts.push(text);
     await pages[name].evaluate((words) => window.send(words), text);
     for (const [reader, page] of Object.entries(pages)) {
-      await until(`${reader} hears “${text}” from ${name}`, async () => (await shown(page)).includes(text), 15_000);
+      await until(`${reader} hears “${text}” from ${name}`, async () => (await shown(page)).includes(text));
     }
   };
   for (const name of Object.keys(pages)) await say(name, `from ${name}: 小米 & <b>you</b>`);

@@ -36,7 +36,7 @@ test(`${WATCHERS} watchers of one job see all of its events in order`, async () 
     }
     return watcher;
   });
-  await until("all are connected", () => watchers.every((w) => w.socket.connected), 60_000);
+  await until("all are connected", () => watchers.every((w) => w.socket.connected));
   const { id } = await server.startJob("checksum", { path: big });
   for (const w of watchers) {
     w.socket.emit("job:subscribe", { id, after: 0, replay: "all", limit: 1000 }, (ack) => {
@@ -48,7 +48,7 @@ test(`${WATCHERS} watchers of one job see all of its events in order`, async () 
       w.done ||= ack.done;
     });
   }
-  await until("all saw the end", () => watchers.every((w) => w.done || w.lost), 180_000);
+  await until("all saw the end", () => watchers.every((w) => w.done || w.lost));
   const log = (await server.history(id)).map((e) => e.seq);
   contiguous(log);
   for (const w of watchers) {

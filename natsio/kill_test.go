@@ -114,7 +114,7 @@ func TestKillLosesNothing(t *testing.T) {
 	}
 
 	began := time.Now()
-	s := open(t, Config{Dir: dir})
+	s := open(t, Config{Dir: dir, leaseTime: time.Hour})
 	t.Logf("%d records were acknowledged; open again in %v", lines, time.Since(began))
 	ctx := within(t)
 	for n := range killJobs {
@@ -135,11 +135,9 @@ func TestKillLosesNothing(t *testing.T) {
 		}
 		grow(t, s, id, last.Event.Seq+1, last.Event.Seq+3, pos)
 	}
-	began = time.Now()
+	// The job that the killed process held is free at once, and not after the lease.
 	if l, err := s.Lease(ctx); err != nil || l.ID() != "held" {
 		t.Errorf("lease: got %v, %v, want held", l, err)
-	} else if took := time.Since(began); took > jobs.LeaseTime/3 {
-		t.Errorf("the job that the killed process held was free after %v, want at once", took)
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 // queue knows who holds which job. The server does not: it takes an acknowledgement from whoever once
 // had the job, so that a worker that woke up late would finish what another has begun again.
 type queue struct {
+	leaseTime time.Duration
+
 	mu   sync.Mutex // guards held
 	held map[jobs.ID]*lease
 }
@@ -26,7 +28,7 @@ type queue struct {
 // that uses the files: whoever held a job is gone. So each job is free at once, and not when its lease runs
 // out.
 func (s *Store) openQueue(ctx context.Context) error {
-	_, err := s.js.CreateOrUpdateConsumer(ctx, workStream, workConsumer)
+	_, err := s.js.CreateOrUpdateConsumer(ctx, workStream, workConsumer(s.queue.leaseTime))
 	return s.failed("open the queue", err)
 }
 
@@ -144,7 +146,7 @@ func (s *Store) acknowledge(ctx context.Context, reply, what string) error {
 func (q *queue) take(l *lease) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	l.expires = time.Now().Add(jobs.LeaseTime)
+	l.expires = time.Now().Add(q.leaseTime)
 	q.held[l.id] = l
 }
 
@@ -188,7 +190,7 @@ func (l *lease) say(ctx context.Context, what string) error {
 	switch {
 	case q.held[l.id] != l:
 	case what == inWork:
-		l.expires = began.Add(jobs.LeaseTime)
+		l.expires = began.Add(q.leaseTime)
 	default:
 		delete(q.held, l.id)
 	}

@@ -15,9 +15,8 @@ import (
 // TestCancelledLeaseLosesNoJob cancels each lease just when a job comes. A job that crosses its cancellation
 // must be free for the next at once, and not after LeaseTime.
 func TestCancelledLeaseLosesNoJob(t *testing.T) {
-	s := open(t, Config{})
+	s := open(t, Config{leaseTime: time.Hour})
 	const n = 300
-	began := time.Now()
 	got := make(map[jobs.ID]bool)
 	done := func(l jobs.Lease) {
 		got[l.ID()] = true
@@ -58,16 +57,12 @@ func TestCancelledLeaseLosesNoJob(t *testing.T) {
 		cancel()
 		<-ended
 	}
-	crossed := n - len(got)
 	for len(got) < n && !t.Failed() {
 		l, err := s.Lease(within(t))
 		if err != nil {
 			t.Fatal(err)
 		}
 		done(l)
-	}
-	if took := time.Since(began); took > jobs.LeaseTime/2 {
-		t.Errorf("it took %v to get all jobs, want less than a lease; %d came after a cancelled one", took, crossed)
 	}
 }
 
@@ -123,8 +118,7 @@ func TestLeaseAcrossReconnect(t *testing.T) {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
 			s := open(t, Config{})
-			ctx, cancel := context.WithTimeout(t.Context(), jobs.LeaseTime+10*time.Second)
-			defer cancel()
+			ctx := within(t)
 			var group sync.WaitGroup
 			group.Go(func() {
 				l, err := s.Lease(ctx)

@@ -1,6 +1,7 @@
 package natsio
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,6 +45,9 @@ type Config struct {
 	MaxBytes int64
 	// Logger gets what the NATS server warns of. Nil means slog.Default().
 	Logger *slog.Logger
+
+	// leaseTime is jobs.LeaseTime unless a test says otherwise.
+	leaseTime time.Duration
 }
 
 // A Store is a jobs.Store on the disk. All who follow and lease wait on their own goroutine; the Store has one,
@@ -119,6 +123,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	s.events = journal[jobs.Record]{s, eventStream, eventPrefix, eventLive, eventKey}
 	s.logs = journal[jobs.LogChunk]{s, logStream, logPrefix, logLive, chunkKey}
 	s.queue.held = make(map[jobs.ID]*lease)
+	s.queue.leaseTime = cmp.Or(cfg.leaseTime, jobs.LeaseTime)
 	if s.lock, err = lockFile(filepath.Join(cfg.Dir, "lock")); errors.Is(err, ErrInUse) {
 		return nil, fmt.Errorf("%w: %s", err, cfg.Dir)
 	} else if err != nil {

@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"jobcast/jobs"
 )
 
 // The names under which everything lies, on one page. A job's id is the last token of a subject.
@@ -108,11 +106,13 @@ func streams(maxBytes int64) []jetstream.StreamConfig {
 
 // workConsumer leases the jobs of the queue. The server counts no deliveries and has no bound on jobs
 // in work: when to give up and how many to run is the engine's to say.
-var workConsumer = jetstream.ConsumerConfig{
-	Durable:       workers,
-	AckPolicy:     jetstream.AckExplicitPolicy,
-	AckWait:       jobs.LeaseTime,
-	MaxDeliver:    -1,
-	MaxAckPending: -1,
-	FilterSubject: workPrefix + "*",
+func workConsumer(leaseTime time.Duration) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:       workers,
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       leaseTime,
+		MaxDeliver:    -1,
+		MaxAckPending: -1,
+		FilterSubject: workPrefix + "*",
+	}
 }

@@ -25,9 +25,6 @@ import (
 	"jobcast/socketio"
 )
 
-// patience is how long the clients of TestClientsComeAndGo may take to answer on a machine that is busy.
-const patience = 6 * time.Second
-
 // churned is how many clients TestClientsComeAndGo has.
 const churned = 10_000
 

@@ -229,8 +229,8 @@ func (c *wsClient) receive() string {
 			c.t.Fatal("the connection was closed")
 		}
 		return m
-	case <-time.After(10 * time.Second):
-		c.t.Fatal("no message in 10s")
+	case <-time.After(2 * time.Minute):
+		c.t.Fatal("no message in two minutes")
 	}
 	return ""
 }
@@ -258,8 +258,8 @@ func (c *wsClient) wantClosed() {
 		if ok {
 			c.t.Errorf("got %s, want the connection closed", m)
 		}
-	case <-time.After(10 * time.Second):
-		c.t.Error("the connection is still open after 10s")
+	case <-time.After(2 * time.Minute):
+		c.t.Error("the connection is still open after two minutes")
 	}
 }
 

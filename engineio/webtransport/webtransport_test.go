@@ -28,7 +28,7 @@ import (
 	"jobcast/engineio/wtframe"
 )
 
-const patience = 10 * time.Second
+const patience = 2 * time.Minute
 
 // An env is an engine that sends every message back, over HTTP/3 and over HTTP/1.1 on loopback.
 type env struct {

@@ -45,7 +45,7 @@ export class Server {
     const seen = (chunk) => (this.output += chunk);
     this.process.stdout.on("data", seen);
     this.process.stderr.on("data", seen);
-    const deadline = Date.now() + 30_000;
+    const deadline = Date.now() + 120_000;
     while (!this.output.includes("listening on http://")) {
       if (this.process.exitCode !== null || Date.now() > deadline) {
         throw new Error(`the server did not start:\n${this.output}`);
@@ -95,7 +95,7 @@ export class Server {
   }
 
   /** Waits until the job is in one of the states. */
-  async waitFor(id, states, timeout = 60_000) {
+  async waitFor(id, states, timeout = 240_000) {
     const deadline = Date.now() + timeout;
     for (;;) {
       const job = await this.job(id);
@@ -119,7 +119,7 @@ export class Server {
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-export async function until(what, check, timeout = 30_000) {
+export async function until(what, check, timeout = 180_000) {
   const deadline = Date.now() + timeout;
   for (;;) {
     const value = await check();

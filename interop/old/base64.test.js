@@ -25,7 +25,7 @@ async function carries(socket, settled) {
   const binary = (values) => (typeof Buffer === "undefined" ? Uint8Array.from(values).buffer : Buffer.from(values));
   const call = (name, arg) =>
     new Promise((done, fail) => {
-      const late = setTimeout(() => fail(new Error(`${name}: no answer`)), 15_000);
+      const late = setTimeout(() => fail(new Error(`${name}: no answer`)), 120_000);
       socket.emit(name, arg, (answer) => {
         clearTimeout(late);
         done(answer);

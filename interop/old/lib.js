@@ -25,7 +25,7 @@ export class Server {
     const seen = (chunk) => (this.output += chunk);
     this.process.stdout.on("data", seen);
     this.process.stderr.on("data", seen);
-    const deadline = Date.now() + 30_000;
+    const deadline = Date.now() + 120_000;
     for (let address; ; ) {
       address = this.output.match(/listening on http:\/\/(\S+)/)?.[1];
       if (address) {

@@ -31,7 +31,7 @@ const bytes = (data) => Array.from(new Uint8Array(data.buffer ?? data, data.byte
 const binary = (...values) =>
   typeof Buffer === "undefined" ? Uint8Array.from(values).buffer : Buffer.from(values);
 
-export function within(promise, what, ms = 15_000) {
+export function within(promise, what, ms = 120_000) {
   let timer;
   const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`timed out: ${what}`)), ms)));
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
@@ -61,7 +61,7 @@ export async function settled(socket, options) {
   if (options.transports.length < 2) return;
   const engine = socket.io.engine;
   const upgrades = options.transports.slice(1);
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 180_000;
   while (!upgrades.includes(engine.transport.name)) {
     assert(Date.now() < deadline, "the client was not upgraded");
     await new Promise((done) => setTimeout(done, 10));
@@ -154,6 +154,6 @@ async function access(connect, attempt, { old, early }) {
 
 /** The second half of a restart: the client comes back by itself. */
 export async function comesBack(socket) {
-  if (!socket.connected) await event(socket, "connect", 30_000);
+  if (!socket.connected) await event(socket, "connect", 120_000);
   same(await call(socket, "echo", "back"), ["back"], "echo after the restart");
 }

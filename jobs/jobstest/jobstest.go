@@ -64,7 +64,7 @@ func TestStoreInBubble(t *testing.T, open func(t *testing.T) jobs.Store) {
 }
 
 // patience bounds every wait for something that must happen.
-const patience = time.Minute
+const patience = 5 * time.Minute
 
 // absence is how long a case waits for something that must not happen.
 const absence = 300 * time.Millisecond
