@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"jobcast/engineio"
-	"jobcast/limit"
+	"jobcast/internal/limit"
 )
 
 const (

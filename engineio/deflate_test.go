@@ -15,7 +15,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"jobcast/engineio/wsframe"
+	"jobcast/internal/websocket/wsframe"
 )
 
 var deflateOn = PerMessageDeflate{Enabled: true}

@@ -23,8 +23,8 @@ import (
 	"time"
 
 	"jobcast/engineio/cors"
-	"jobcast/engineio/gate"
-	"jobcast/engineio/outbox"
+	"jobcast/engineio/internal/gate"
+	"jobcast/engineio/internal/outbox"
 )
 
 // A Message is one Engine.IO message, the payload of a "message" packet. Text is UTF-8.

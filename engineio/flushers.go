@@ -4,7 +4,7 @@ import (
 	"runtime"
 	"sync"
 
-	"jobcast/engineio/netconn"
+	"jobcast/engineio/internal/netconn"
 )
 
 // turn is how many sessions a flusher writes to before others have theirs: while it is at a broadcast to

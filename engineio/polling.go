@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"jobcast/engineio/gate"
+	"jobcast/engineio/internal/gate"
 	"jobcast/engineio/parser"
 )
 

@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"time"
 
-	"jobcast/engineio/outbox"
+	"jobcast/engineio/internal/outbox"
 	"jobcast/engineio/parser"
 )
 

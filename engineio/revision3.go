@@ -10,7 +10,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"jobcast/engineio/gate"
+	"jobcast/engineio/internal/gate"
 	"jobcast/engineio/parser"
 )
 

@@ -10,12 +10,12 @@ import (
 	"sync"
 	"time"
 
-	"jobcast/engineio/deadline"
-	"jobcast/engineio/gate"
-	"jobcast/engineio/netconn"
-	"jobcast/engineio/opening"
-	"jobcast/engineio/outbox"
+	"jobcast/engineio/internal/deadline"
+	"jobcast/engineio/internal/gate"
+	"jobcast/engineio/internal/netconn"
+	"jobcast/engineio/internal/outbox"
 	"jobcast/engineio/parser"
+	"jobcast/internal/websocket/opening"
 )
 
 // A Server accepts Engine.IO sessions over HTTP. It is an http.Handler that answers on every path it is

@@ -8,8 +8,8 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"jobcast/engineio/gate"
-	"jobcast/engineio/outbox"
+	"jobcast/engineio/internal/gate"
+	"jobcast/engineio/internal/outbox"
 	"jobcast/engineio/parser"
 )
 

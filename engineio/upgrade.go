@@ -6,7 +6,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"jobcast/engineio/parser"
-	"jobcast/engineio/wsframe"
+	"jobcast/internal/websocket/wsframe"
 )
 
 // noopPeriod is how long a GET waits at most while an upgrade is under way (engine.io-protocol v4,

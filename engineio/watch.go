@@ -1,6 +1,6 @@
 package engineio
 
-import "jobcast/engineio/netconn"
+import "jobcast/engineio/internal/netconn"
 
 // adopt returns the connection that the server's poller reads instead of c's. ok is false if c is of a kind
 // that a goroutine reads. It leaves c's connection to be closed.

@@ -10,12 +10,12 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"jobcast/engineio/gate"
-	"jobcast/engineio/netconn"
-	"jobcast/engineio/opening"
-	"jobcast/engineio/outbox"
-	"jobcast/engineio/wsframe"
-	"jobcast/engineio/wtframe"
+	"jobcast/engineio/internal/gate"
+	"jobcast/engineio/internal/netconn"
+	"jobcast/engineio/internal/outbox"
+	"jobcast/engineio/internal/wtframe"
+	"jobcast/internal/websocket/opening"
+	"jobcast/internal/websocket/wsframe"
 )
 
 // A wsConn is a WebSocket, or the stream of a WebTransport: the transport of its session, or one that may

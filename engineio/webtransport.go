@@ -10,10 +10,10 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"jobcast/engineio/gate"
-	"jobcast/engineio/netconn"
-	"jobcast/engineio/wsframe"
-	"jobcast/engineio/wtframe"
+	"jobcast/engineio/internal/gate"
+	"jobcast/engineio/internal/netconn"
+	"jobcast/engineio/internal/wtframe"
+	"jobcast/internal/websocket/wsframe"
 )
 
 // streamLinger is how long a WebTransport lives after the last of its session has been written: closing it

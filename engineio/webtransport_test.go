@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"jobcast/engineio/wtframe"
+	"jobcast/engineio/internal/wtframe"
 )
 
 // withStreams gives a server WebTransports that are pipes. The client's ends arrive on the channel.

@@ -1,6 +1,6 @@
 package engineio
 
-import "jobcast/engineio/netconn"
+import "jobcast/engineio/internal/netconn"
 
 // wakeLocked sees to it that what is in the outbox leaves, soon or when the handler has returned.
 func (s *Session) wakeLocked() {

@@ -1,7 +1,7 @@
 package events
 
 import (
-	"jobcast/chat"
+	"jobcast/internal/systems/chat"
 	"jobcast/socketio"
 )
 

@@ -1,7 +1,7 @@
 package events
 
 import (
-	"jobcast/compare"
+	"jobcast/internal/systems/compare"
 	"jobcast/socketio"
 )
 

@@ -1,8 +1,8 @@
 package events
 
 import (
+	"jobcast/internal/systems/vote"
 	"jobcast/socketio"
-	"jobcast/vote"
 )
 
 // VoteNamespace counts votes and shows the counts live.

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"jobcast/limit"
+	"jobcast/internal/limit"
 )
 
 // queuedWait is how long a client is told to wait when too many of its jobs are queued: nobody knows when one

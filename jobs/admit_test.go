@@ -10,9 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"jobcast/internal/limit"
 	"jobcast/jobs/files"
 	"jobcast/jobs/memory"
-	"jobcast/limit"
 )
 
 // limited opens an engine that runs one job at a time, with limits.

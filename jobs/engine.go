@@ -26,9 +26,9 @@ import (
 	"sync"
 	"time"
 
+	"jobcast/internal/limit"
 	"jobcast/jobs/files"
-	"jobcast/jobs/index"
-	"jobcast/limit"
+	"jobcast/jobs/internal/index"
 )
 
 const (

@@ -8,8 +8,8 @@ import (
 	"reflect"
 	"regexp"
 
+	"jobcast/jobs/internal/schema"
 	"jobcast/jobs/job"
-	"jobcast/jobs/schema"
 )
 
 // maxResultBytes bounds a result. What is bigger belongs into an artifact.

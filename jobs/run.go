@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"jobcast/jobs/files"
-	"jobcast/jobs/lines"
+	"jobcast/jobs/internal/lines"
 )
 
 // Why a run's context ends.

@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"time"
 
-	"jobcast/chat"
 	"jobcast/events"
+	"jobcast/internal/systems/chat"
 	"jobcast/jobs"
 	"jobcast/socketio"
 )

@@ -12,8 +12,8 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"jobcast/chat"
-	"jobcast/journal"
+	"jobcast/internal/systems/chat"
+	"jobcast/internal/systems/journal"
 	"jobcast/socketio"
 )
 

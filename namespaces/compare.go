@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"jobcast/compare"
 	"jobcast/events"
+	"jobcast/internal/systems/compare"
 	"jobcast/jobs"
 	"jobcast/socketio"
 )

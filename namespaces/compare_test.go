@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"jobcast/compare"
 	"jobcast/events"
+	"jobcast/internal/systems/compare"
 	"jobcast/socketio"
 )
 

@@ -9,10 +9,10 @@ import (
 	"log/slog"
 	"strings"
 
-	"jobcast/chat"
 	"jobcast/events"
+	"jobcast/internal/limit"
+	"jobcast/internal/systems/chat"
 	"jobcast/jobs"
-	"jobcast/limit"
 	"jobcast/socketio"
 )
 

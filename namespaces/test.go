@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"jobcast/events"
+	"jobcast/internal/limit"
 	"jobcast/jobs"
-	"jobcast/limit"
 	"jobcast/socketio"
 	"jobcast/workers"
 )

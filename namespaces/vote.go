@@ -8,9 +8,9 @@ import (
 	"sync"
 
 	"jobcast/events"
+	"jobcast/internal/systems/vote"
 	"jobcast/jobs"
 	"jobcast/socketio"
-	"jobcast/vote"
 )
 
 // voteRoom has the sockets that know how the vote stands.

@@ -7,9 +7,9 @@ import (
 	"testing/synctest"
 
 	"jobcast/events"
-	"jobcast/journal"
+	"jobcast/internal/systems/journal"
+	"jobcast/internal/systems/vote"
 	"jobcast/socketio"
-	"jobcast/vote"
 )
 
 // inVote runs a test in fake time with the namespace /vote.

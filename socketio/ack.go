@@ -3,7 +3,7 @@ package socketio
 import (
 	"context"
 
-	"jobcast/socketio/attach"
+	"jobcast/socketio/internal/attach"
 )
 
 // An Ack is the way back of one event: its acknowledgement, which Res is encoded for as the payload of an Event

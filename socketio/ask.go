@@ -8,7 +8,7 @@ import (
 	"maps"
 	"slices"
 
-	"jobcast/socketio/parser"
+	"jobcast/socketio/internal/parser"
 )
 
 // Answer is what one of many sockets said when it was asked.

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"jobcast/engineio"
-	"jobcast/socketio/parser"
-	"jobcast/socketio/work"
+	"jobcast/socketio/internal/parser"
+	"jobcast/socketio/internal/work"
 )
 
 // An incoming is one thing that a socket has to handle: its connection, an event, or its end.

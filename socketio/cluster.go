@@ -9,7 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"jobcast/socketio/work"
+	"jobcast/socketio/internal/work"
 )
 
 // A Cluster joins the Servers of one process, such as one behind a public and one behind a private address.

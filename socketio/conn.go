@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"jobcast/engineio"
-	"jobcast/socketio/msgpack"
-	"jobcast/socketio/parser"
-	"jobcast/socketio/work"
+	"jobcast/socketio/internal/msgpack"
+	"jobcast/socketio/internal/parser"
+	"jobcast/socketio/internal/work"
 )
 
 // session is what this package uses of an *engineio.Session. The tests have another, in memory.

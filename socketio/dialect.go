@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"strings"
 
-	"jobcast/socketio/parser"
+	"jobcast/socketio/internal/parser"
 )
 
 // A dialect holds all that the two revisions of the protocol do differently. It is chosen once for a

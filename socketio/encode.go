@@ -9,9 +9,9 @@ import (
 	"sync"
 
 	"jobcast/engineio"
-	"jobcast/socketio/attach"
-	"jobcast/socketio/msgpack"
-	"jobcast/socketio/parser"
+	"jobcast/socketio/internal/attach"
+	"jobcast/socketio/internal/msgpack"
+	"jobcast/socketio/internal/parser"
 )
 
 // Args are the arguments of one event as they are on the wire, with the attachments that its

@@ -7,7 +7,7 @@ import (
 	"reflect"
 
 	"jobcast/engineio"
-	"jobcast/socketio/parser"
+	"jobcast/socketio/internal/parser"
 )
 
 // Errors that a caller may have to tell apart.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"jobcast/socketio/parser"
+	"jobcast/socketio/internal/parser"
 )
 
 // Of the text of every packet is known where its JSON begins: behind the namespace's name, which is none.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
-	"jobcast/socketio/attach"
-	"jobcast/socketio/parser"
+	"jobcast/socketio/internal/attach"
+	"jobcast/socketio/internal/parser"
 )
 
 // Emitter is who can be emitted to: a Socket, a Namespace or a Target.

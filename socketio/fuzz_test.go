@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"jobcast/engineio"
-	"jobcast/socketio/parser"
+	"jobcast/socketio/internal/parser"
 )
 
 // messageEnd is between the messages of a fuzzed session. One that begins with binaryMark is binary. The

@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 
 	"jobcast/engineio"
-	"jobcast/socketio/msgpack"
-	"jobcast/socketio/parser"
+	"jobcast/socketio/internal/msgpack"
+	"jobcast/socketio/internal/parser"
 )
 
 // sendPacked has the client send packets in msgpack, which are given as the texts of JSON packets.

@@ -12,8 +12,8 @@ import (
 
 	"jobcast/engineio"
 	"jobcast/socketio/bundle"
-	"jobcast/socketio/parser"
-	"jobcast/socketio/work"
+	"jobcast/socketio/internal/parser"
+	"jobcast/socketio/internal/work"
 )
 
 const (

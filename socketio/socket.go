@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"jobcast/engineio"
-	"jobcast/socketio/parser"
-	"jobcast/socketio/work"
+	"jobcast/socketio/internal/parser"
+	"jobcast/socketio/internal/work"
 )
 
 // Socket is one client in one namespace. Its methods may be called from any goroutine, and none of them

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"jobcast/engineio"
-	"jobcast/socketio/parser"
+	"jobcast/socketio/internal/parser"
 )
 
 // A client must not hear that it is connected before its socket is in the rooms that OnConnect joins: what is

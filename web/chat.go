@@ -11,7 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"jobcast/chat"
+	"jobcast/internal/systems/chat"
 	"jobcast/jobs"
 )
 

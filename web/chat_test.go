@@ -13,8 +13,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"jobcast/chat"
-	"jobcast/journal"
+	"jobcast/internal/systems/chat"
+	"jobcast/internal/systems/journal"
 )
 
 // A chatSite answers the chat's routes without a connection below.

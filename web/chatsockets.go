@@ -11,9 +11,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"jobcast/chat"
+	"jobcast/internal/systems/chat"
+	"jobcast/internal/websocket"
 	"jobcast/jobs"
-	"jobcast/websocket"
 )
 
 // A said is what a client of /ws/chat/NAME gets, and one of /ws/chat that asks by index. Nobody's name is

@@ -13,8 +13,8 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"jobcast/chat"
-	"jobcast/journal"
+	"jobcast/internal/systems/chat"
+	"jobcast/internal/systems/journal"
 )
 
 // inChat serves the chat of a journal on pipes, which ends before the chat does.

@@ -11,9 +11,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"jobcast/compare"
+	"jobcast/internal/systems/compare"
+	"jobcast/internal/websocket"
 	"jobcast/jobs"
-	"jobcast/websocket"
 )
 
 // comparedEvents bounds the events of one answer to a poll.

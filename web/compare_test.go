@@ -17,7 +17,7 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 
-	"jobcast/compare"
+	"jobcast/internal/systems/compare"
 )
 
 // inRun runs a test in fake time with a run of ten events a second.

@@ -16,8 +16,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"jobcast/internal/limit"
 	"jobcast/jobs"
-	"jobcast/limit"
 )
 
 // address is what the limits of a client without a connection of its own are kept by.

@@ -8,9 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"jobcast/chat"
-	"jobcast/journal"
-	"jobcast/vote"
+	"jobcast/internal/systems/chat"
+	"jobcast/internal/systems/journal"
+	"jobcast/internal/systems/vote"
 )
 
 // Every route that changes something, by GET too, refuses a page of another origin, and nobody else.

@@ -7,8 +7,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"jobcast/internal/websocket"
 	"jobcast/jobs"
-	"jobcast/websocket"
 )
 
 // raw makes a WebSocket out of a request.

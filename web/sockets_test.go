@@ -14,9 +14,9 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 
-	"jobcast/chat"
-	"jobcast/journal"
-	"jobcast/vote"
+	"jobcast/internal/systems/chat"
+	"jobcast/internal/systems/journal"
+	"jobcast/internal/systems/vote"
 )
 
 func TestRawEchoGivesBackTextAndBytes(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"jobcast/internal/systems/vote"
+	"jobcast/internal/websocket"
 	"jobcast/jobs"
-	"jobcast/vote"
-	"jobcast/websocket"
 )
 
 // votes is how all candidates stand at one revision.

@@ -17,10 +17,10 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 
-	"jobcast/journal"
+	"jobcast/internal/systems/journal"
+	"jobcast/internal/systems/vote"
 	"jobcast/namespaces"
 	"jobcast/socketio"
-	"jobcast/vote"
 )
 
 // rawListener has the other ends of pipes.

@@ -23,12 +23,12 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"jobcast/chat"
-	"jobcast/compare"
+	"jobcast/internal/systems/chat"
+	"jobcast/internal/systems/compare"
+	"jobcast/internal/systems/vote"
+	"jobcast/internal/websocket"
 	"jobcast/jobs"
 	"jobcast/jobs/files"
-	"jobcast/vote"
-	"jobcast/websocket"
 )
 
 const (

@@ -24,8 +24,8 @@ import (
 	quicwt "github.com/quic-go/webtransport-go"
 
 	"jobcast/engineio"
+	"jobcast/engineio/internal/wtframe"
 	"jobcast/engineio/webtransport"
-	"jobcast/engineio/wtframe"
 )
 
 const patience = 2 * time.Minute

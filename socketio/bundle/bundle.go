@@ -15,8 +15,8 @@ import (
 	"sync"
 	"time"
 
-	"jobcast/engineio/coding"
 	"jobcast/engineio/cors"
+	"jobcast/internal/coding"
 )
 
 // names are the files that are served, and no other, each with its source map.

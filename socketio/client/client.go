@@ -23,7 +23,7 @@ import (
 	"time"
 
 	"jobcast/socketio"
-	"jobcast/socketio/parser"
+	"jobcast/socketio/internal/parser"
 )
 
 const (

@@ -7,8 +7,8 @@ import (
 
 	engine "jobcast/engineio/parser"
 	"jobcast/socketio"
-	"jobcast/socketio/msgpack"
-	"jobcast/socketio/parser"
+	"jobcast/socketio/internal/msgpack"
+	"jobcast/socketio/internal/parser"
 )
 
 // An outgoing is one packet on its way.

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"jobcast/socketio"
-	"jobcast/socketio/parser"
+	"jobcast/socketio/internal/parser"
 )
 
 // A handler answers one event. The acknowledgement that it returns is sent if the server asked for one.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"jobcast/socketio"
-	"jobcast/socketio/parser"
+	"jobcast/socketio/internal/parser"
 )
 
 // joinLocked asks for the namespace, now that there is a session.

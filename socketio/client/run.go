@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"jobcast/socketio"
-	"jobcast/socketio/msgpack"
-	"jobcast/socketio/parser"
+	"jobcast/socketio/internal/msgpack"
+	"jobcast/socketio/internal/parser"
 )
 
 const defaultReconnectJitter = 0.5

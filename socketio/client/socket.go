@@ -7,7 +7,7 @@ import (
 	"runtime/debug"
 
 	"jobcast/socketio"
-	"jobcast/socketio/parser"
+	"jobcast/socketio/internal/parser"
 )
 
 // A Socket is the client in one namespace. It is disconnected until Connect is called, and from then on
