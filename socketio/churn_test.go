@@ -35,7 +35,7 @@ const churned = 10_000
 func TestClientsComeAndGo(t *testing.T) {
 	var present atomic.Int64
 	srv := socketio.New(socketio.Config{
-		Engine: engineio.Config{PingInterval: time.Second, PingTimeout: 5 * time.Second},
+		Engine: engineio.Config{PingInterval: time.Second, PingTimeout: 20 * time.Second},
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	ns := srv.Of("/churn")
@@ -54,14 +54,14 @@ func TestClientsComeAndGo(t *testing.T) {
 
 	churn(t, web.Listener.Addr().String(), 2000) // pools and caches are filled
 	settle(t, &present)
-	time.Sleep(7 * time.Second) // a session that only began is noticed when its ping is not answered
+	time.Sleep(22 * time.Second) // a session that only began is noticed when its ping is not answered
 	objects, bytes := heap()
 	churn(t, web.Listener.Addr().String(), churned)
 	settle(t, &present)
 	// What the server keeps is counted in objects: its maps and slices stay as large as they once were, and
 	// are few.
 	var more, grown float64
-	for range 60 {
+	for range 240 {
 		o, b := heap()
 		if more, grown = float64(o-objects)/churned, float64(b-bytes)/churned; more < 0.2 {
 			break
@@ -81,10 +81,10 @@ func TestClientsComeAndGo(t *testing.T) {
 // settle waits until the server's clients are gone.
 func settle(t *testing.T, present *atomic.Int64) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(5 * time.Minute)
 	for present.Load() > 0 || stacksOfServer() > 0 {
 		if time.Now().After(deadline) {
-			t.Fatalf("a minute after the last client has gone: %d sockets, and goroutines:\n%s", present.Load(), stacks())
+			t.Fatalf("five minutes after the last client has gone: %d sockets, and goroutines:\n%s", present.Load(), stacks())
 		}
 		time.Sleep(100 * time.Millisecond)
 	}

@@ -127,8 +127,8 @@ func TestWebSocketFrames(t *testing.T) {
 	scripted(t, client.Config{DisableReconnect: true}, func(t *testing.T, s *client.Socket) {
 		got.watch(s)
 		client.On(s, told, func(_ context.Context, text string) { got.add("told %s", text) })
-		if err := s.Connect(t.Context()); err != nil || s.ID() != "socket" {
-			t.Errorf("got %v, id %q", err, s.ID())
+		if err := s.Connect(t.Context()); err != nil { // its id may be gone again by now
+			t.Error(err)
 		}
 		time.Sleep(time.Second)
 		got.want(t, "connect", "told in pieces", "told x", "disconnect transport close")
