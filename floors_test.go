@@ -55,7 +55,10 @@ var floors = map[string][]string{
 	"docs": {},
 
 	"events":  {"internal/systems/chat", "internal/systems/compare", "jobs", "socketio", "internal/systems/vote"},
-	"workers": {"jobs", "github.com/axiomhq/hyperloglog"},
+	"workers": {"jobs", "workers/csv", "workers/internal/names"},
+
+	"workers/csv":            {"workers/internal/names", "github.com/axiomhq/hyperloglog"},
+	"workers/internal/names": {},
 
 	"namespaces":      {"internal/systems/chat", "internal/systems/compare", "events", "jobs", "internal/limit", "socketio", "internal/systems/vote", "workers"},
 	"internal/natsio": {"jobs", "internal/systems/journal", "github.com/nats-io/"},

@@ -6,6 +6,7 @@ import (
 	"path"
 
 	"jobcast/jobs"
+	"jobcast/workers/internal/names"
 )
 
 // Checksum computes the SHA-256 of every regular file under a directory, several at once, and leaves
@@ -17,7 +18,7 @@ var Checksum = jobs.NewKind[ChecksumArgs, ChecksumResult]("checksum").Described(
 	Sentence: "SHA-256 of every file in a directory",
 	JobTitle: func(args ChecksumArgs) string {
 		if path.Clean(args.Path) != "." {
-			return "Checksum of " + show(args.Path)
+			return "Checksum of " + names.Show(args.Path)
 		}
 		return "Checksum of the first root" // its name is the server's own affair
 	},

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -337,22 +336,6 @@ func TestPathsAreRefused(t *testing.T) {
 			t.Errorf("both: got the file of the second root")
 		}
 		must(t, p.Close())
-	}
-}
-
-func TestShowMakesNamesFitForALine(t *testing.T) {
-	for name, want := range map[string]string{
-		"plain name": "plain name", "ünï€": "ünï€", "new\nline": `"new\nline"`, "\xff": `"\xff"`, "\x1b[31m": `"\x1b[31m"`, "": "",
-		strings.Repeat("ä", 101): strings.Repeat("ä", 100) + "…", strings.Repeat("ä", 100): strings.Repeat("ä", 100),
-	} {
-		if got := show(name); got != want {
-			t.Errorf("%q: got %s, want %s", name, got, want)
-		}
-	}
-	for s, want := range maps.All(map[string]string{"": "", "abc": "abc", "abcd": "abc", "aää": "aä", "ab€": "ab", "𝄞": ""}) {
-		if got := cut(s, 3); got != want {
-			t.Errorf("%q: got %q, want %q", s, got, want)
-		}
 	}
 }
 

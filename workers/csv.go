@@ -4,22 +4,26 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 
 	"jobcast/jobs"
+	"jobcast/workers/csv"
+	"jobcast/workers/internal/names"
 )
 
-// CSVProfile reads a CSV file once and describes its columns: types, empty and different values, and
-// figures. It takes a file as it is: what RFC 4180 does not allow but can be read is a Remark, and only a
-// row that cannot be laid out under the header is a Misfit. The dialect, and the line that is the header,
-// are found out from the first 200 records of the first 256 KiB (csvdetect.go, csvsample.go). The artifact
-// profile.json has the result in full. A file that is not CSV fails the job with type NotCSV.
-var CSVProfile = jobs.NewKind[CSVArgs, CSVResult]("csv.profile").Described(jobs.About[CSVArgs]{
+// CSVProfile reads a CSV file once and describes its columns, as package csv does it. The artifact profile.json
+// has the result in full; the job's own may be shortened. A file that is not CSV fails the job with type NotCSV.
+// Misfits are the job's warnings, and the first of them are in its log.
+var CSVProfile = jobs.NewKind[CSVArgs, csv.Result]("csv.profile").Described(jobs.About[CSVArgs]{
 	Title:    "CSV profile",
 	Sentence: "Columns, types and figures of a CSV file",
-	JobTitle: func(args CSVArgs) string { return "CSV profile of " + show(cmp.Or(uploaded(args.Upload), args.Path)) },
+	JobTitle: func(args CSVArgs) string {
+		return "CSV profile of " + names.Show(cmp.Or(uploaded(args.Upload), args.Path))
+	},
 })
 
 // CSVArgs are the arguments of CSVProfile. Exactly one must be given.
@@ -28,57 +32,6 @@ type CSVArgs struct {
 	Upload string `json:"upload,omitempty" jsonschema:"title=File,format=upload,oneof_required=upload" jsonschema_description:"A file that was uploaded." jsonschema_extras:"accept=.csv,accept=.tsv,accept=.txt,accept=text/csv"`
 	// Path is a file: absolute and inside of a root, or relative to one.
 	Path string `json:"path,omitempty" jsonschema:"title=Path on the server,format=path,oneof_required=path,example=data/orders.csv,maxLength=4096" jsonschema_description:"A file inside one of the server’s roots."`
-}
-
-// CSVResult is the result of CSVProfile.
-type CSVResult struct {
-	Rows        int64    `json:"rows"`      // below the header, without blank lines; misfits are among them
-	Bytes       int64    `json:"bytes"`     // of the file
-	Encoding    string   `json:"encoding"`  // UTF-8, UTF-16, or Windows-1252 where bytes are not UTF-8
-	Delimiter   string   `json:"delimiter"` // between two fields
-	Quote       string   `json:"quote"`     // around a field
-	Escape      string   `json:"escape,omitempty"`
-	HeaderLine  int64    `json:"headerLine"`  // from 1; what is above it is a title, a comment or the like
-	Columns     []Column `json:"columns"`     // at most 2,000, in the order of the file
-	MisfitCount int64    `json:"misfitCount"` // rows that are broken, and single values of a wrong type
-	Misfits     []Misfit `json:"misfits"`     // the first 100, by line
-	RemarkCount int64    `json:"remarkCount"` // lines that are not as they should be, but could be read
-	Remarks     []Remark `json:"remarks"`     // the first 100, by line
-	Shortened   bool     `json:"shortened,omitempty"`
-	// Shortened says that values were cut or left out to fit a result: profile.json has them.
-}
-
-// Column describes one column. A row that is broken counts in none.
-type Column struct {
-	Name     string     `json:"name"` // as in the header, cut to 100 bytes; may be empty or there twice
-	Type     ColumnType `json:"type"`
-	Empty    int64      `json:"empty"`    // how many values are empty, or only spaces
-	Distinct int64      `json:"distinct"` // how many different values there are, without the empty one
-
-	// DistinctEstimated says that Distinct is an estimate, about 1 % off: there are more than 10,000
-	// different values, or, in a file with many columns, more than fit in memory.
-	DistinctEstimated bool `json:"distinctEstimated,omitempty"`
-
-	// Min and Max are numbers for TypeInteger and TypeNumber, but strings of their digits where a float64
-	// would change them, as those beyond ±2^53. Else they are strings, cut to 100 bytes: the earliest and the
-	// latest date and datetime, the first and the last string by bytes. TypeBoolean has none.
-	Min  json.RawMessage `json:"min,omitempty"`
-	Max  json.RawMessage `json:"max,omitempty"`
-	Mean *float64        `json:"mean,omitempty"` // of TypeInteger and TypeNumber
-}
-
-// Misfit is a row, or one value of it, that does not fit.
-type Misfit struct {
-	Line   int64  `json:"line"`             // from 1, in the file; where the row starts
-	Column string `json:"column,omitempty"` // of the value; without it, the whole row is meant
-	Reason string `json:"reason"`           // goes on after "Line 7"
-}
-
-// Remark is what is not as RFC 4180 has it, or a line that is no part of the table. No row and no value is
-// lost by it.
-type Remark struct {
-	Line   int64  `json:"line"`   // from 1, in the file
-	Reason string `json:"reason"` // goes on after "Line 7"
 }
 
 func newCSVProfile(rs roots) jobs.Worker {
@@ -95,20 +48,21 @@ func newCSVProfile(rs roots) jobs.Worker {
 		}
 		return p.Close()
 	}
-	run := func(ctx context.Context, r *jobs.Run, args CSVArgs) (CSVResult, error) {
+	run := func(ctx context.Context, r *jobs.Run, args CSVArgs) (csv.Result, error) {
 		src, size, err := openCSV(rs, r, args)
 		if err != nil {
-			return CSVResult{}, err
+			return csv.Result{}, err
 		}
 		defer src.Close()
-		res, err := profileCSV(ctx, r, src, size)
+		res, err := profileFile(ctx, r, src, size)
 		if err != nil {
-			return CSVResult{}, err
+			return csv.Result{}, err
 		}
 		if err := writeProfile(r, res); err != nil {
-			return CSVResult{}, err
+			return csv.Result{}, err
 		}
-		return shorten(res), res.outcome(r)
+		r.Warn(res.MisfitCount)
+		return res.Shorten(), failed(res.Check())
 	}
 	return CSVProfile.Worker(check, run)
 }
@@ -161,7 +115,34 @@ func openCSV(rs roots, r *jobs.Run, args CSVArgs) (io.ReadCloser, int64, error) 
 	return f, info.Size(), nil
 }
 
-func writeProfile(r *jobs.Run, res CSVResult) error {
+// profileFile profiles a file of so many bytes, and tells how it goes.
+func profileFile(ctx context.Context, to reporter, src io.Reader, size int64) (csv.Result, error) {
+	progress := meter{to: to, unit: "byte", total: size}
+	res, err := csv.Profile(ctx, src, csv.Config{
+		Limit: size + maxGrowth,
+		Read: func(n int, rows int64) {
+			progress.add(int64(n), func() string { return fmt.Sprintf("%d rows", rows) })
+		},
+		Misfit: func(m csv.Misfit) {
+			to.Log(slog.LevelWarn, fmt.Sprintf("Line %d %s", m.Line, m.Reason))
+		},
+	})
+	if err != nil {
+		return csv.Result{}, failed(err)
+	}
+	progress.correct(res.Bytes - size)
+	return res, nil
+}
+
+// failed makes the job's error of what a profile says is wrong with a file.
+func failed(err error) error {
+	if e, ok := errors.AsType[*csv.Error](err); ok {
+		return &jobs.Error{Type: e.Type, Message: e.Message}
+	}
+	return err
+}
+
+func writeProfile(r *jobs.Run, res csv.Result) error {
 	w, err := r.Create("profile.json", "application/json")
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"jobcast/jobs"
 	"jobcast/jobs/files"
 	"jobcast/jobs/memory"
+	"jobcast/workers/csv"
 )
 
 // testServer runs this package's jobs on a store in memory, with one root.
@@ -74,23 +75,23 @@ func TestCSVProfileOfAPathAndOfAnUpload(t *testing.T) {
 	upload, _, err := s.files.SaveUpload("people.csv", strings.NewReader(people), 1<<20)
 	must(t, err)
 	mean := 38.5
-	want := CSVResult{
+	want := csv.Result{
 		Rows: 4, Bytes: int64(len(people)), Encoding: "UTF-8", Delimiter: ",", Quote: `"`, HeaderLine: 1,
-		Columns: []Column{
-			{Name: "name", Type: TypeString, Distinct: 3, Min: jsonText("Ada"), Max: jsonText("Grace")},
-			{Name: "age", Type: TypeInteger, Empty: 1, Distinct: 2, Min: json.RawMessage("36"), Max: json.RawMessage("41"), Mean: &mean},
-			{Name: "joined", Type: TypeDate, Distinct: 3, Min: jsonText("1842-10-01"), Max: jsonText("1944-07-02")},
+		Columns: []csv.Column{
+			{Name: "name", Type: csv.TypeString, Distinct: 3, Min: json.RawMessage(`"Ada"`), Max: json.RawMessage(`"Grace"`)},
+			{Name: "age", Type: csv.TypeInteger, Empty: 1, Distinct: 2, Min: json.RawMessage("36"), Max: json.RawMessage("41"), Mean: &mean},
+			{Name: "joined", Type: csv.TypeDate, Distinct: 3, Min: json.RawMessage(`"1842-10-01"`), Max: json.RawMessage(`"1944-07-02"`)},
 		},
 		MisfitCount: 1,
-		Misfits:     []Misfit{{Line: 5, Reason: "has 2 fields, where the header has 3"}},
-		Remarks:     []Remark{},
+		Misfits:     []csv.Misfit{{Line: 5, Reason: "has 2 fields, where the header has 3"}},
+		Remarks:     []csv.Remark{},
 	}
 	for _, args := range []string{`{"path":"data/people.csv"}`, `{"path":"` + s.root + `/data/people.csv"}`, `{"upload":"` + upload + `"}`} {
 		job, err := s.run(t, "csv.profile", args)
 		if err != nil || job.State != jobs.Completed {
 			t.Fatalf("%s: got %s, %v, %v", args, job.State, job.Error, err)
 		}
-		var got, full CSVResult
+		var got, full csv.Result
 		must(t, json.Unmarshal(job.Result, &got))
 		must(t, json.Unmarshal([]byte(s.artifact(t, job, "profile.json")), &full))
 		if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(full, want) {
@@ -167,5 +168,13 @@ func TestChecksumLeavesItsArtifact(t *testing.T) {
 	}
 	if _, err := s.run(t, "checksum", `{"path":"nothing"}`); err == nil {
 		t.Error("a path with nothing at it was not refused")
+	}
+}
+
+func TestProfileFileEndsAtTheBytesItRead(t *testing.T) {
+	rec := &recorder{}
+	res, err := profileFile(t.Context(), rec, strings.NewReader("a,b\n1,2\n"), 1000)
+	if err != nil || res.Rows != 1 || rec.last != [2]float64{8, 8} || rec.unit != "byte" {
+		t.Errorf("a file that shrank: got %+v, %v and progress %v %s", res, err, rec.last, rec.unit)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"jobcast/jobs"
+	"jobcast/workers/internal/names"
 )
 
 // maxPath is the length in bytes of the longest path that a job may be given.
@@ -212,7 +213,7 @@ func checkPath(arg string) error {
 	return nil
 }
 
-func quote(arg string) string { return `"` + show(arg) + `"` }
+func quote(arg string) string { return `"` + names.Show(arg) + `"` }
 
 // cause is err without the path that it happened to, which messages name in their own way.
 func cause(err error) error {

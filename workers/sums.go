@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 
 	"jobcast/jobs"
+	"jobcast/workers/internal/names"
 )
 
 const (
@@ -125,7 +126,7 @@ func (f *finder) list(ctx context.Context, t *trail, dir string, dirs []string) 
 		if len(f.files)+len(dirs) > maxFiles || f.names > maxNames {
 			return nil, &jobs.Error{Type: "TooManyFiles", Message: fmt.Sprintf("The directory holds more than %d files, or their paths more than %d bytes. Give one of the directories below it.", maxFiles, maxNames)}
 		}
-		f.found.add(int64(len(f.files)-before), func() string { return show(dir) })
+		f.found.add(int64(len(f.files)-before), func() string { return names.Show(dir) })
 		if err == io.EOF {
 			return dirs, nil
 		}
@@ -142,7 +143,7 @@ func (f *finder) fail(name string, err error) {
 }
 
 func logUnreadable(to reporter, name string, err error) {
-	to.Log(slog.LevelWarn, fmt.Sprintf("Cannot read %s: %v", show(name), cause(err)))
+	to.Log(slog.LevelWarn, fmt.Sprintf("Cannot read %s: %v", names.Show(name), cause(err)))
 }
 
 // summer reads files and fills in their sums.
@@ -205,14 +206,14 @@ func (s *summer) sumNext(ctx context.Context, handles int) {
 		case err != nil:
 			// Nothing more will be done about what was not read: the progress goes on past it.
 			f.failed = true
-			s.read.extend(max(f.size-n, 0), 0, func() string { return show(f.name) })
+			s.read.extend(max(f.size-n, 0), 0, func() string { return names.Show(f.name) })
 			logUnreadable(s.to, f.name, err)
 			continue
 		case n < f.size:
 			s.read.correct(n - f.size)
 			fallthrough
 		case n != f.size:
-			s.to.Log(slog.LevelWarn, fmt.Sprintf("%s changed while the job ran; its sum is of what was read", show(f.name)),
+			s.to.Log(slog.LevelWarn, fmt.Sprintf("%s changed while the job ran; its sum is of what was read", names.Show(f.name)),
 				slog.Int64("foundBytes", f.size), slog.Int64("readBytes", n))
 		}
 		f.size = n
@@ -232,7 +233,7 @@ func (s *summer) sumOne(ctx context.Context, t *trail, h hash.Hash, buf []byte, 
 		return 0, err
 	}
 	defer f.Close()
-	message, found := func() string { return show(file.name) }, file.size
+	message, found := func() string { return names.Show(file.name) }, file.size
 	return hashAll(ctx, h, f, buf, info.Size()+maxGrowth, func(n int) {
 		// The total was a promise of the walk: what a file has grown by since comes on top of it.
 		promised := min(int64(n), found)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"jobcast/jobs"
+	"jobcast/workers/internal/names"
 )
 
 // TaskTime is how long the tutorials' background task takes.
@@ -16,7 +17,7 @@ const TaskTime = 5 * time.Second
 var Task = jobs.NewKind[TaskArgs, TaskResult]("task").Described(jobs.About[TaskArgs]{
 	Title:    "Background task",
 	Sentence: "The tutorial’s work: five seconds of it",
-	JobTitle: func(args TaskArgs) string { return strings.TrimSpace("Background task " + show(args.Param)) },
+	JobTitle: func(args TaskArgs) string { return strings.TrimSpace("Background task " + names.Show(args.Param)) },
 })
 
 // TaskArgs are the arguments of Task.

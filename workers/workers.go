@@ -1,9 +1,9 @@
-// Package workers holds the kinds of job that this server runs, one file a kind: Checksum sums the
-// files under a directory, CSVProfile describes a CSV file. A worker only does its work and reports; it
-// does not know who started the job, who watches, or how either is connected.
+// Package workers holds the kinds of job that this server runs, one file a kind: Checksum sums the files under a
+// directory, CSVProfile describes a CSV file, Task only takes time. A worker only does its work and reports; it does
+// not know who started the job, who watches, or how either is connected. All makes them ready to run.
 //
-// Files are read inside the roots of Config, outside of its private directories, and nowhere else (see roots.go). Memory is bounded for any
-// input, except that Checksum holds the list of names it found, up to maxFiles.
+// Files are read inside the roots of Config, outside of its private directories, and nowhere else (roots.go). Memory
+// is bounded for any input, except that Checksum holds the list of names it found, up to maxFiles.
 //
 // Checksum runs up to GOMAXPROCS readers, which have ended when its job has. Nothing else here starts a
 // goroutine.
@@ -11,11 +11,8 @@ package workers
 
 import (
 	"log/slog"
-	"strconv"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"jobcast/jobs"
 )
@@ -96,35 +93,4 @@ func (m *meter) report() {
 		total = max(total, m.done)
 	}
 	m.to.Progress(float64(m.done), float64(total), m.unit, m.message)
-}
-
-// maxShown is the length in bytes of the longest name that show returns whole.
-const maxShown = 200
-
-// show returns a file's name as it may stand in a line of text: names are any bytes at all, and a line
-// must hold neither control characters nor bytes that are not UTF-8.
-func show(name string) string {
-	short := cut(name, maxShown)
-	for _, r := range short {
-		if !unicode.IsPrint(r) || r == utf8.RuneError {
-			short = strconv.Quote(short)
-			break
-		}
-	}
-	if len(short) < len(name) && len(name) > maxShown {
-		short += "…"
-	}
-	return short
-}
-
-// cut returns the first limit bytes of s, or a little less where a character would be split.
-func cut(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	end := limit
-	for end > limit-utf8.UTFMax && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end]
 }

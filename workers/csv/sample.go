@@ -1,4 +1,4 @@
-package workers
+package csv
 
 import (
 	"bytes"
@@ -12,13 +12,13 @@ const (
 	sampleFields = 10_000
 )
 
-// csvSample is what the first records of a file look like in one dialect.
-type csvSample struct {
-	dialect csvDialect
+// sample is what the first records of a file look like in one dialect.
+type sample struct {
+	dialect dialect
 	records []sampleRecord
 	width   int     // how many fields the records of the table have
 	score   float64 // 0 to 1
-	top     csvLayout
+	top     layout
 }
 
 // sampleRecord is one record of a sample.
@@ -43,11 +43,11 @@ func (s sampleRecord) allText() bool {
 }
 
 // takeSample reads the first records from the front of a file.
-func takeSample(front []byte, whole bool, d csvDialect) csvSample {
-	s := csvSample{dialect: d}
-	r := csvReader{csvDialect: d, buf: front, end: len(front), eof: whole, last: whole, line: 1, keep: maxColumns + 1, sampling: true}
+func takeSample(front []byte, whole bool, d dialect) sample {
+	s := sample{dialect: d}
+	r := reader{dialect: d, buf: front, end: len(front), eof: whole, last: whole, line: 1, keep: maxColumns + 1, sampling: true}
 	for left := sampleFields; left > 0 && len(s.records) < sampleRecords && r.pos < r.end; {
-		rec := csvRecord{line: r.line}
+		rec := record{line: r.line}
 		r.wrapped = r.wrapped[:0]
 		n := r.parse(r.buf[r.pos:r.end], &rec)
 		if n == 0 {
@@ -71,7 +71,7 @@ func takeSample(front []byte, whole bool, d csvDialect) csvSample {
 }
 
 // describe looks at the fields of a record.
-func (r *csvReader) describe(rec csvRecord) sampleRecord {
+func (r *reader) describe(rec record) sampleRecord {
 	s := sampleRecord{line: rec.line, count: rec.count, remark: rec.remark != "", comment: r.buf[r.pos] == '#'}
 	s.classes = make([]class, len(rec.fields))
 	s.first = string(rec.fields[0][:min(len(rec.fields[0]), maxValue)])
@@ -100,7 +100,7 @@ func (r *csvReader) describe(rec csvRecord) sampleRecord {
 
 // isClean reports whether a field that was not quoted has no trace of another dialect: a mark that might
 // delimit, with no blank after it as it has in a sentence. A comma may be in a number.
-func (r *csvReader) isClean(b []byte) bool {
+func (r *reader) isClean(b []byte) bool {
 	b = trimSpaces(b)
 	if len(b) > 1 && (b[0] == '\'' || b[0] == '"') && b[len(b)-1] == b[0] {
 		return false
@@ -120,7 +120,7 @@ func (r *csvReader) isClean(b []byte) bool {
 }
 
 // measure finds out how wide the table is, and how well the sample looks like one.
-func (s *csvSample) measure() {
+func (s *sample) measure() {
 	type group struct{ records, fields, clean, remarks, used int }
 	groups := map[int]*group{}
 	for _, rec := range s.records {
@@ -164,7 +164,7 @@ func (s *csvSample) measure() {
 
 // rowsInQuotes reports whether the quoted fields are more likely rows between two apostrophes, one at the
 // start of a field and one at the end of another, lines below. Who quotes does it within a line, too.
-func (s *csvSample) rowsInQuotes() bool {
+func (s *sample) rowsInQuotes() bool {
 	within, across := 0, 0
 	for _, rec := range s.records {
 		within, across = within+rec.within, across+rec.across
@@ -172,8 +172,8 @@ func (s *csvSample) rowsInQuotes() bool {
 	return across > 0 && across >= within
 }
 
-// csvLayout is where the table starts.
-type csvLayout struct {
+// layout is where the table starts.
+type layout struct {
 	above    int  // how many records are above the header
 	comments bool // among them are comments
 	unnamed  bool // the header has no name for the first column, as R writes it
@@ -185,13 +185,13 @@ const maxAbove = 50
 
 // layout finds the header. It is the first record, but where that cannot be: a title, a comment or other
 // text above the table. Where that is not clear, the first record stays the header.
-func (s *csvSample) layout() csvLayout {
+func (s *sample) layout() layout {
 	if len(s.records) < 2 || s.width < 2 {
-		return csvLayout{}
+		return layout{}
 	}
 	first := &s.records[0]
 	if first.count == s.width {
-		return csvLayout{above: s.belowTitle(), width: s.width}
+		return layout{above: s.belowTitle(), width: s.width}
 	}
 	h := slices.IndexFunc(s.records, func(rec sampleRecord) bool { return rec.count == s.width })
 	table := s.records[h:]
@@ -209,19 +209,19 @@ func (s *csvSample) layout() csvLayout {
 	}
 	switch {
 	case same < 2 || 4*other > same:
-		return csvLayout{}
+		return layout{}
 	case h == 1 && used <= first.count && first.count < s.width:
-		return csvLayout{width: s.width} // the rows end with a delimiter, and the header does not
+		return layout{width: s.width} // the rows end with a delimiter, and the header does not
 	case h == 1 && s.width > 2 && first.count == s.width-1 && full > 0 && !s.names(1) && namesRows(table):
-		return csvLayout{unnamed: true, width: s.width}
+		return layout{unnamed: true, width: s.width}
 	case h > maxAbove:
-		return csvLayout{}
+		return layout{}
 	case s.names(h) || s.narrow(h) && s.plausible(table):
-		return csvLayout{above: h, width: s.width}
+		return layout{above: h, width: s.width}
 	case h == 1 && first.used <= s.width && s.width < first.count:
-		return csvLayout{width: s.width} // the header ends with delimiters, and the rows do not
+		return layout{width: s.width} // the header ends with delimiters, and the rows do not
 	}
-	return csvLayout{}
+	return layout{}
 }
 
 // namesRows reports whether the first fields may be the names of the rows: each is there once.
@@ -238,7 +238,7 @@ func namesRows(table []sampleRecord) bool {
 
 // belowTitle looks for the header where the first records have as many fields as the table: a title that a
 // spreadsheet filled up with delimiters, or comments with delimiters in them.
-func (s *csvSample) belowTitle() int {
+func (s *sample) belowTitle() int {
 	h := 0
 	for h < len(s.records) && h <= maxAbove && (s.records[h].comment || s.records[h].filled <= 1 || s.records[h].count != s.width) {
 		h++
@@ -253,7 +253,7 @@ func (s *csvSample) belowTitle() int {
 }
 
 // names reports whether record h names what is below it: it is text, where values below are not.
-func (s *csvSample) names(h int) bool {
+func (s *sample) names(h int) bool {
 	head, below := s.records[h], s.records[h+1:]
 	if !head.allText() {
 		return false
@@ -281,7 +281,7 @@ func (s *csvSample) names(h int) bool {
 }
 
 // narrow reports whether the records above h have hardly a field: titles, comments, a key and its value.
-func (s *csvSample) narrow(h int) bool {
+func (s *sample) narrow(h int) bool {
 	for _, rec := range s.records[:h] {
 		if !rec.comment && rec.used > max(1, min(2, s.width-2)) {
 			return false
@@ -292,7 +292,7 @@ func (s *csvSample) narrow(h int) bool {
 
 // plausible reports whether a table that has no names is one, and not text with a comma in many of its
 // lines.
-func (s *csvSample) plausible(table []sampleRecord) bool {
+func (s *sample) plausible(table []sampleRecord) bool {
 	if s.width > 2 || s.dialect.delimiter != ',' {
 		return true
 	}

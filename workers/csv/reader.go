@@ -1,4 +1,4 @@
-package workers
+package csv
 
 import (
 	"bytes"
@@ -11,14 +11,17 @@ import (
 // is a misfit, and skipped.
 const maxRecord = 1 << 20
 
-// csvReader reads the records of a CSV file (RFC 4180, "Definition of the CSV Format") in any csvDialect,
+// readChunk is how many bytes are read at once, between two looks at whether the context is done.
+const readChunk = 256 << 10
+
+// reader reads the records of a CSV file (RFC 4180, "Definition of the CSV Format") in any dialect,
 // with blank lines skipped. Of what the RFC does not allow it makes the best: blanks around a quoted field
 // are nothing, and quotes that have no sense are text, with a remark. The next record always starts at a
 // line that can be known. Its memory is that of its buffer, maxRecord plus readChunk, and of one record's
 // fields.
-type csvReader struct {
-	csvDialect
-	source *csvSource
+type reader struct {
+	dialect
+	source *source
 	src    io.Reader // the source, or what decodes it
 
 	window int // maxRecord; the tests have a smaller one
@@ -35,7 +38,7 @@ type csvReader struct {
 	returned bool  // the last line ended with a CR: an LF now does not end another
 	eof      bool  // src has no more
 
-	encoding string // one of CSVResult's
+	encoding string // one of Result's
 	foreign  int64  // the first line that is not UTF-8, of encodingForeign
 
 	clear   int  // no quote is in buf[pos:clear]
@@ -46,8 +49,8 @@ type csvReader struct {
 	wrapped []int  // numbers of the fields that were quoted
 }
 
-// csvRecord is one record. Its fields are valid until the next one is read.
-type csvRecord struct {
+// record is one record. Its fields are valid until the next one is read.
+type record struct {
 	line    int64    // where it starts
 	fields  [][]byte // at most keep, without their quotes
 	count   int      // of all its fields
@@ -56,21 +59,21 @@ type csvRecord struct {
 	problem string   // why it was not read; there are no fields then
 }
 
-func newCSVReader(src io.Reader, limit int64, read func(n int)) *csvReader {
-	source := &csvSource{src: src, limit: limit, read: read}
-	r := &csvReader{source: source, src: source, window: maxRecord, chunk: readChunk, line: 1, encoding: encodingUTF8}
+func newReader(src io.Reader, limit int64, read func(n int)) *reader {
+	source := &source{src: src, limit: limit, read: read}
+	r := &reader{source: source, src: source, window: maxRecord, chunk: readChunk, line: 1, encoding: encodingUTF8}
 	r.quote = '"'
 	return r
 }
 
 // next returns the next record. The error is io.EOF after the last one, ctx's, the file's, or a NotCSV.
-func (r *csvReader) next(ctx context.Context) (csvRecord, error) {
+func (r *reader) next(ctx context.Context) (record, error) {
 	for {
 		// A record is parsed out of at most window bytes, so that what comes of it does not depend on
 		// how the file happened to lie in the buffer.
 		data := r.buf[r.pos:min(r.end, r.pos+r.window)]
 		r.last = r.eof && r.pos+len(data) == r.end
-		rec := csvRecord{line: r.line}
+		rec := record{line: r.line}
 		if n := r.parse(data, &rec); n > 0 {
 			r.advance(n)
 			if rec.count == 0 {
@@ -82,10 +85,10 @@ func (r *csvReader) next(ctx context.Context) (csvRecord, error) {
 		case r.pos+len(data) < r.end:
 			return r.skip(ctx)
 		case r.eof:
-			return csvRecord{}, io.EOF
+			return record{}, io.EOF
 		}
 		if err := r.fill(ctx); err != nil {
-			return csvRecord{}, err
+			return record{}, err
 		}
 	}
 }
@@ -93,7 +96,7 @@ func (r *csvReader) next(ctx context.Context) (csvRecord, error) {
 var newline = []byte{'\n'}
 
 // advance goes on by n bytes and counts their lines.
-func (r *csvReader) advance(n int) {
+func (r *reader) advance(n int) {
 	text := r.buf[r.pos : r.pos+n]
 	r.line += r.lines(text)
 	if n > 0 {
@@ -103,7 +106,7 @@ func (r *csvReader) advance(n int) {
 }
 
 // lines is how many lines end in text, which is what follows the text at pos or starts there.
-func (r *csvReader) lines(text []byte) int64 {
+func (r *reader) lines(text []byte) int64 {
 	n := bytes.Count(text, newline)
 	if !r.returns {
 		return int64(n)
@@ -116,7 +119,7 @@ func (r *csvReader) lines(text []byte) int64 {
 }
 
 // fill reads up to chunk bytes more. At the end of the file it sets eof.
-func (r *csvReader) fill(ctx context.Context) error {
+func (r *reader) fill(ctx context.Context) error {
 	if r.buf == nil {
 		r.buf = make([]byte, r.window+r.chunk)
 	}

@@ -1,4 +1,4 @@
-package workers
+package csv
 
 import (
 	"bytes"
@@ -9,24 +9,26 @@ import (
 	"io"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"jobcast/workers/internal/names"
 )
 
-// The encodings of CSVResult.
+// The encodings of Result.
 const (
 	encodingUTF8    = "UTF-8"
 	encodingUTF16   = "UTF-16"
 	encodingForeign = "Windows-1252" // a guess: it is not UTF-8
 )
 
-// csvSource is the file that is read, for its reader's eyes only.
-type csvSource struct {
+// source is the file that is read, for its reader's eyes only.
+type source struct {
 	src   io.Reader
 	read  func(n int) // told about bytes as they are read
 	limit int64       // how many bytes src may give
 	taken int64       // bytes read from src
 }
 
-func (s *csvSource) Read(p []byte) (int, error) {
+func (s *source) Read(p []byte) (int, error) {
 	n, err := s.src.Read(p)
 	s.taken += int64(n)
 	if n > 0 {
@@ -39,7 +41,7 @@ func (s *csvSource) Read(p []byte) (int, error) {
 }
 
 // decode looks at the first two bytes for the byte order mark of UTF-16, and has such a file decoded.
-func (r *csvReader) decode(ctx context.Context) error {
+func (r *reader) decode(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -63,7 +65,7 @@ func (r *csvReader) decode(ctx context.Context) error {
 
 // check refuses what no text holds, and notes where text is not UTF-8. Since all that delimits is ASCII,
 // such a file is read like another.
-func (r *csvReader) check() error {
+func (r *reader) check() error {
 	fresh := r.buf[r.checked:r.end]
 	if i := bytes.IndexByte(fresh, 0); i >= 0 {
 		return r.notText(r.checked + i)
@@ -107,7 +109,7 @@ func partialRune(b []byte) int {
 }
 
 // notText is the error for the NUL byte at buf[at]. Only text up to pos has been counted into line.
-func (r *csvReader) notText(at int) error {
+func (r *reader) notText(at int) error {
 	line := r.line + r.lines(r.buf[r.pos:at])
 	return notCSV(fmt.Sprintf("The file is not a CSV file: it has a NUL byte in line %d, after %d bytes.", line, r.given-int64(r.end-at)))
 }
@@ -169,7 +171,7 @@ func (u *utf16Reader) decode() {
 // files are in.
 func textOf(b []byte, limit int) string {
 	b = b[:min(len(b), limit+utf8.UTFMax)]
-	text := cut(string(b), limit)
+	text := names.Cut(string(b), limit)
 	if utf8.ValidString(text) {
 		return text
 	}
@@ -181,7 +183,7 @@ func textOf(b []byte, limit int) string {
 		}
 		fixed = utf8.AppendRune(fixed, r)
 	}
-	return cut(string(fixed), limit)
+	return names.Cut(string(fixed), limit)
 }
 
 // windows1252 has the characters of 0x80 to 0x9F, where it is not ISO 8859-1. Five are not assigned.

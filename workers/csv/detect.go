@@ -1,11 +1,9 @@
-package workers
+package csv
 
 import (
 	"bytes"
 	"context"
 	"fmt"
-
-	"jobcast/jobs"
 )
 
 var byteOrderMark = []byte("\xEF\xBB\xBF")
@@ -24,36 +22,34 @@ var magics = []struct{ start, what string }{
 	{"PAR1", "a Parquet file"},
 }
 
-func notCSV(message string) error { return &jobs.Error{Type: "NotCSV", Message: message} }
-
 // start reads the front of the file, refuses what is not CSV, skips a byte order mark, and finds out the
 // dialect and where the header is. It must be called once, before next.
-func (r *csvReader) start(ctx context.Context) (csvLayout, error) {
+func (r *reader) start(ctx context.Context) (layout, error) {
 	if err := r.decode(ctx); err != nil {
-		return csvLayout{}, err
+		return layout{}, err
 	}
 	err := r.fill(ctx)
 	front := r.buf[:r.end]
 	for _, m := range magics {
 		if bytes.HasPrefix(front, []byte(m.start)) {
-			return csvLayout{}, notCSV(fmt.Sprintf("The file is not a CSV file: it starts like %s.", m.what))
+			return layout{}, notCSV(fmt.Sprintf("The file is not a CSV file: it starts like %s.", m.what))
 		}
 	}
 	if err != nil {
-		return csvLayout{}, err
+		return layout{}, err
 	}
 	if bytes.HasPrefix(front, byteOrderMark) {
 		r.pos = len(byteOrderMark)
 	}
 	if r.source.taken == 0 {
-		return csvLayout{}, notCSV("The file is not a CSV file: it is empty.")
+		return layout{}, notCSV("The file is not a CSV file: it is empty.")
 	}
 	delimiter, n := separatorLine(r.buf[r.pos:r.end])
 	line := r.buf[r.pos : r.pos+n]
 	r.pos += n
 	front = r.buf[r.pos:r.end]
 	sample := detect(front, r.eof, delimiter)
-	r.csvDialect = sample.dialect
+	r.dialect = sample.dialect
 	r.line += r.lines(line) // only now it is known what ends a line
 	return sample.top, nil
 }
@@ -91,20 +87,20 @@ const (
 // detect returns the dialect that fits the front of a file best: the one that splits most of the first
 // records into equally many fields, as many as may be, that look as if nothing else was between them.
 // Where none splits anything, it is that of RFC 4180, and there is one column. The delimiter is given, or 0.
-func detect(front []byte, whole bool, delimiter byte) csvSample {
-	plain := csvDialect{delimiter: ',', quote: '"'}
+func detect(front []byte, whole bool, delimiter byte) sample {
+	plain := dialect{delimiter: ',', quote: '"'}
 	if delimiter != 0 {
 		plain.delimiter = delimiter
 	}
 	plain.returns = onlyReturns(front, whole, plain)
 	best := takeSample(front, whole, plain)
-	try := func(d csvDialect, factor float64) {
+	try := func(d dialect, factor float64) {
 		if s := takeSample(front, whole, d); s.score*factor > best.score {
 			s.score *= factor
 			best = s
 		}
 	}
-	eachDelimiter := func(d csvDialect, factor float64) {
+	eachDelimiter := func(d dialect, factor float64) {
 		if delimiter != 0 {
 			try(d, factor)
 			return
@@ -158,7 +154,7 @@ func loneReturn(text []byte) bool {
 
 // onlyReturns reports whether the lines of a file end with a CR alone: with LFs it would be one line, but
 // perhaps for an LF at its end.
-func onlyReturns(front []byte, whole bool, d csvDialect) bool {
+func onlyReturns(front []byte, whole bool, d dialect) bool {
 	if bytes.IndexByte(front, '\r') < 0 || !loneReturn(front) && bytes.IndexByte(front, '\n') >= 0 {
 		return false
 	}

@@ -1,6 +1,7 @@
-package workers
+package csv
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -8,7 +9,7 @@ import (
 func TestRowsOfWhichNoneFitsAreNoProfile(t *testing.T) {
 	for _, tt := range []struct {
 		name, text string
-		warnings   int64
+		misfits    int64
 		want       string // in the error
 	}{
 		{"all fit", "a,b\n1,2\n3,4\n", 0, ""},
@@ -17,15 +18,14 @@ func TestRowsOfWhichNoneFitsAreNoProfile(t *testing.T) {
 		{"one is empty, and fits", "a,b\n,\n" + strings.Repeat("1,2,3\n", 3), 3, ""},
 		{"none fits", "a,b\n" + strings.Repeat("1\n1,2,3\n1,2,3,4\n", 20), 60, "None of the 60 rows fits the header. Line 2 has 1 field, where the header has 2."},
 	} {
-		rec := &recorder{}
-		res, err := profileCSV(t.Context(), rec, strings.NewReader(tt.text), int64(len(tt.text)))
+		res, err := profileText(t, tt.text)
 		must(t, err)
-		err = res.outcome(rec)
-		if e := jobError(err); tt.want == "" && err != nil || tt.want != "" && (e == nil || e.Type != "NothingFits" || !strings.HasPrefix(e.Message, tt.want)) {
+		err = res.Check()
+		if e, _ := errors.AsType[*Error](err); tt.want == "" && err != nil || tt.want != "" && (e == nil || e.Type != "NothingFits" || !strings.HasPrefix(e.Message, tt.want)) {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
-		if rec.warnings != tt.warnings {
-			t.Errorf("%s: got %d warnings, want %d", tt.name, rec.warnings, tt.warnings)
+		if res.MisfitCount != tt.misfits {
+			t.Errorf("%s: got %d misfits, want %d", tt.name, res.MisfitCount, tt.misfits)
 		}
 	}
 }

@@ -1,9 +1,9 @@
-package workers
+package csv
 
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
+	rfc4180 "encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -12,11 +12,9 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-
-	"jobcast/jobs"
 )
 
-// readRecord is a csvRecord that stays valid.
+// readRecord is a record that stays valid.
 type readRecord struct {
 	line   int64
 	fields []string
@@ -26,17 +24,17 @@ type readRecord struct {
 func (r readRecord) String() string { return fmt.Sprintf("%d:%q%s", r.line, r.fields, r.said) }
 
 // byComma is the dialect of RFC 4180.
-var byComma = csvDialect{delimiter: ',', quote: '"'}
+var byComma = dialect{delimiter: ',', quote: '"'}
 
-func newTestReader(src io.Reader, d csvDialect, window, chunk int) *csvReader {
-	r := newCSVReader(src, 1<<30, func(int) {})
+func newTestReader(src io.Reader, d dialect, window, chunk int) *reader {
+	r := newReader(src, 1<<30, func(int) {})
 	r.window, r.chunk = window, chunk
-	r.csvDialect, r.keep = d, 1000
+	r.dialect, r.keep = d, 1000
 	return r
 }
 
 // readAll reads a whole text with small buffers, so that records lie across their ends.
-func readAll(ctx context.Context, src io.Reader, d csvDialect, window, chunk int) ([]readRecord, error) {
+func readAll(ctx context.Context, src io.Reader, d dialect, window, chunk int) ([]readRecord, error) {
 	r := newTestReader(src, d, window, chunk)
 	var all []readRecord
 	for {
@@ -61,7 +59,7 @@ func readAll(ctx context.Context, src io.Reader, d csvDialect, window, chunk int
 	}
 }
 
-func TestCSVReader(t *testing.T) {
+func TestReader(t *testing.T) {
 	long := strings.Repeat("x", 70)
 	for _, tt := range []struct {
 		name, text string
@@ -115,12 +113,12 @@ func TestCSVReader(t *testing.T) {
 	}
 }
 
-func TestCSVReaderInOtherDialects(t *testing.T) {
+func TestReaderInOtherDialects(t *testing.T) {
 	returns, single, escape := byComma, byComma, byComma
 	returns.returns, single.quote, escape.escape = true, '\'', '\\'
 	for _, tt := range []struct {
 		name, text string
-		dialect    csvDialect
+		dialect    dialect
 		want       []readRecord
 	}{
 		{"CRs alone", "a,b\rc,d\r\re,f", returns, []readRecord{{1, []string{"a", "b"}, ""}, {2, []string{"c", "d"}, ""}, {4, []string{"e", "f"}, ""}}},
@@ -143,7 +141,7 @@ func TestCSVReaderInOtherDialects(t *testing.T) {
 	}
 }
 
-func TestCSVReaderRefusesAQuoteThatIsNeverClosed(t *testing.T) {
+func TestReaderRefusesAQuoteThatIsNeverClosed(t *testing.T) {
 	rows := strings.Repeat("b,c\n", 20)
 	for _, tt := range []struct{ name, text, want string }{
 		{"to the end", "x,y\nz,\"a\n" + rows, "line 2 has a quote that is not closed within 1 MiB"},
@@ -154,7 +152,7 @@ func TestCSVReaderRefusesAQuoteThatIsNeverClosed(t *testing.T) {
 	} {
 		for _, chunk := range []int{1, 2, 3, 7, 64, 1000} {
 			_, err := readAll(t.Context(), strings.NewReader(tt.text), byComma, 64, chunk)
-			e, ok := errors.AsType[*jobs.Error](err)
+			e, ok := errors.AsType[*Error](err)
 			if !ok || e.Type != "NotCSV" || !strings.Contains(e.Message, tt.want) {
 				t.Errorf("%s, in chunks of %d: got %v, want NotCSV with %q", tt.name, chunk, err, tt.want)
 			}
@@ -162,7 +160,7 @@ func TestCSVReaderRefusesAQuoteThatIsNeverClosed(t *testing.T) {
 	}
 }
 
-func TestCSVReaderRefusesWhatIsNoText(t *testing.T) {
+func TestReaderRefusesWhatIsNoText(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"NUL", "a,b\nc,\x00d\n", "NUL byte in line 2, after 6 bytes"},
 		{"NUL in a quoted field", "a,b\n\"\n\n\x00\"", "NUL byte in line 4, after 7 bytes"},
@@ -171,7 +169,7 @@ func TestCSVReaderRefusesWhatIsNoText(t *testing.T) {
 	} {
 		for _, chunk := range []int{1, 2, 3, 7, 64, 1000} {
 			_, err := readAll(t.Context(), strings.NewReader(tt.text), byComma, 64, chunk)
-			e, ok := errors.AsType[*jobs.Error](err)
+			e, ok := errors.AsType[*Error](err)
 			if !ok || e.Type != "NotCSV" || !strings.Contains(e.Message, tt.want) {
 				t.Errorf("%s, in chunks of %d: got %v, want NotCSV with %q", tt.name, chunk, err, tt.want)
 			}
@@ -179,7 +177,7 @@ func TestCSVReaderRefusesWhatIsNoText(t *testing.T) {
 	}
 }
 
-func TestCSVReaderNotesTheFirstLineThatIsNotUTF8(t *testing.T) {
+func TestReaderNotesTheFirstLineThatIsNotUTF8(t *testing.T) {
 	for _, tt := range []struct {
 		name, text string
 		want       int64 // 0: all is UTF-8
@@ -204,7 +202,7 @@ func TestCSVReaderNotesTheFirstLineThatIsNotUTF8(t *testing.T) {
 	}
 }
 
-func TestCSVReaderPassesErrorsOn(t *testing.T) {
+func TestReaderPassesErrorsOn(t *testing.T) {
 	broken := errors.New("the disk is gone")
 	_, err := readAll(t.Context(), io.MultiReader(strings.NewReader("a,b\n"), iotest.ErrReader(broken)), byComma, 64, 16)
 	if !errors.Is(err, broken) {
@@ -215,16 +213,16 @@ func TestCSVReaderPassesErrorsOn(t *testing.T) {
 	if _, err := readAll(ctx, strings.NewReader("a,b\n"), byComma, 64, 16); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: got %v, want %v", err, context.Canceled)
 	}
-	r := newCSVReader(strings.NewReader(strings.Repeat("a\n", 100)), 50, func(int) {})
+	r := newReader(strings.NewReader(strings.Repeat("a\n", 100)), 50, func(int) {})
 	r.delimiter = ','
 	if _, err := r.next(t.Context()); err == nil || !strings.Contains(err.Error(), "grows") {
 		t.Errorf("a file that grows: got %v", err)
 	}
 }
 
-// FuzzCSVReader holds the reader against encoding/csv, up to the first record that encoding/csv refuses:
+// FuzzReader holds the reader against encoding/csv, up to the first record that encoding/csv refuses:
 // up to there the text is RFC 4180. What is read must not depend on how it lies in the buffer.
-func FuzzCSVReader(f *testing.F) {
+func FuzzReader(f *testing.F) {
 	for _, s := range []string{"a,b\r\n\"c\nd\",e", "\"a\"\"b\",,\n\"", "a\"b,\n\"c\"d\n\r\n,", "\"x\ny\"z\n\"\"\n", "a\r", "\"\"\r\r\n", "ä,\"€\"", " \"a\" ,b\n\"c\"d\",", "\xff,\"\xfe\"\n", "\"a\\\"b\"\r'c,d'\r"} {
 		f.Add([]byte(s), byte(3), byte(0))
 		f.Add([]byte(s), byte(0), byte(7))
@@ -267,7 +265,7 @@ func FuzzCSVReader(f *testing.F) {
 			return // encoding/csv does not know that, and takes a CR that is alone for text
 		}
 
-		theirs := csv.NewReader(bytes.NewReader(text))
+		theirs := rfc4180.NewReader(bytes.NewReader(text))
 		theirs.FieldsPerRecord = -1
 		for i := 0; ; i++ {
 			want, err := theirs.Read()

@@ -1,4 +1,4 @@
-package workers
+package csv
 
 import "bytes"
 
@@ -10,8 +10,8 @@ const (
 	openQuote  = "has a quote that is never closed"
 )
 
-// A csvDialect is what differs between CSV files.
-type csvDialect struct {
+// A dialect is what differs between CSV files.
+type dialect struct {
 	delimiter byte // between two fields
 	quote     byte // around a field
 	escape    byte // before a quote that belongs to a quoted field, beside writing it twice; 0 is none
@@ -30,7 +30,7 @@ const (
 
 // parse takes one record off the front of data and returns its length, with its line end. It returns 0
 // if the record does not end in data.
-func (r *csvReader) parse(data []byte, rec *csvRecord) int {
+func (r *reader) parse(data []byte, rec *record) int {
 	r.fields, r.plain, r.opener = r.fields[:0], r.plain[:0], -1
 	end, n := r.lineEnd(data)
 	if r.quoted(end) {
@@ -55,7 +55,7 @@ func (r *csvReader) parse(data []byte, rec *csvRecord) int {
 
 // lineEnd is where the text of the line at the front of data ends, and where the next one starts: 0 if
 // that is not in data.
-func (r *csvReader) lineEnd(data []byte) (end, next int) {
+func (r *reader) lineEnd(data []byte) (end, next int) {
 	if r.returns {
 		end = bytes.IndexAny(data, "\r\n")
 	} else {
@@ -73,7 +73,7 @@ func (r *csvReader) lineEnd(data []byte) (end, next int) {
 
 // quoted reports whether a quote is in the next n bytes. It remembers where it has searched, so that a
 // file without quotes is searched once.
-func (r *csvReader) quoted(n int) bool {
+func (r *reader) quoted(n int) bool {
 	r.clear = max(r.clear, r.pos)
 	if r.clear < r.pos+n && r.buf[r.clear] != r.quote {
 		if i := bytes.IndexByte(r.buf[r.clear:r.end], r.quote); i >= 0 {
@@ -85,7 +85,7 @@ func (r *csvReader) quoted(n int) bool {
 	return r.clear < r.pos+n
 }
 
-func (r *csvReader) field(rec *csvRecord, b []byte) {
+func (r *reader) field(rec *record, b []byte) {
 	if rec.count < r.keep {
 		r.fields = append(r.fields, b)
 	} else if !rec.over {
@@ -95,7 +95,7 @@ func (r *csvReader) field(rec *csvRecord, b []byte) {
 }
 
 // parseQuoted is parse for a record with a quote in its first line.
-func (r *csvReader) parseQuoted(data []byte, rec *csvRecord) int {
+func (r *reader) parseQuoted(data []byte, rec *record) int {
 	r.wrapped = r.wrapped[:0]
 	for p := 0; ; {
 		open := p
@@ -119,10 +119,10 @@ func (r *csvReader) parseQuoted(data []byte, rec *csvRecord) int {
 }
 
 // isBlank reports whether c may stand between a quote and the delimiter.
-func (r *csvReader) isBlank(c byte) bool { return (c == ' ' || c == '\t') && c != r.delimiter }
+func (r *reader) isBlank(c byte) bool { return (c == ' ' || c == '\t') && c != r.delimiter }
 
 // bareField reads a field that starts at p as it is. It returns where the next one starts.
-func (r *csvReader) bareField(data []byte, p int, rec *csvRecord) (int, fieldEnd) {
+func (r *reader) bareField(data []byte, p int, rec *record) (int, fieldEnd) {
 	start := p
 	for ; p < len(data); p++ {
 		switch c := data[p]; {
@@ -145,7 +145,7 @@ func (r *csvReader) bareField(data []byte, p int, rec *csvRecord) (int, fieldEnd
 
 // quotedField is bareField for a field whose opening quote is at open, with nothing but blanks from start
 // to there.
-func (r *csvReader) quotedField(data []byte, start, open int, rec *csvRecord) (int, fieldEnd) {
+func (r *reader) quotedField(data []byte, start, open int, rec *record) (int, fieldEnd) {
 	r.opener = open
 	doubled := false
 	for p := open + 1; ; {
@@ -200,26 +200,26 @@ func (r *csvReader) quotedField(data []byte, start, open int, rec *csvRecord) (i
 }
 
 // indexQuote is where the next quote is, or the next character that escapes one.
-func (r *csvReader) indexQuote(b []byte) int {
+func (r *reader) indexQuote(b []byte) int {
 	if r.escape == 0 {
 		return bytes.IndexByte(b, r.quote)
 	}
 	return r.indexEscape(b)
 }
 
-func (r *csvReader) indexEscape(b []byte) int {
+func (r *reader) indexEscape(b []byte) int {
 	return bytes.IndexFunc(b, func(c rune) bool { return c == rune(r.quote) || c == rune(r.escape) })
 }
 
 // afterQuote tells what follows a quote that ends before p, past blanks.
-func (r *csvReader) afterQuote(data []byte, p int) (next int, end fieldEnd) {
+func (r *reader) afterQuote(data []byte, p int) (next int, end fieldEnd) {
 	if p < len(data) && data[p] == r.delimiter {
 		return p + 1, endOfField
 	}
 	return r.afterBlanks(data, p)
 }
 
-func (r *csvReader) afterBlanks(data []byte, p int) (next int, end fieldEnd) {
+func (r *reader) afterBlanks(data []byte, p int) (next int, end fieldEnd) {
 	for p < len(data) && r.isBlank(data[p]) {
 		p++
 	}
@@ -241,7 +241,7 @@ func (r *csvReader) afterBlanks(data []byte, p int) (next int, end fieldEnd) {
 }
 
 // opens reports whether a quote after content would open a field.
-func (r *csvReader) opens(content []byte) bool {
+func (r *reader) opens(content []byte) bool {
 	for n := len(content); n > 0 && r.isBlank(content[n-1]); n-- {
 		content = content[:n-1]
 	}
@@ -250,7 +250,7 @@ func (r *csvReader) opens(content []byte) bool {
 
 // closingQuote looks from p to the end of the line for a quote that ends a field, and gives up at one that
 // opens another field.
-func (r *csvReader) closingQuote(data []byte, p int) (closing, next int, end fieldEnd) {
+func (r *reader) closingQuote(data []byte, p int) (closing, next int, end fieldEnd) {
 	opens := false // a quote here would be after a delimiter
 	for ; p < len(data); p++ {
 		switch c := data[p]; {
@@ -276,7 +276,7 @@ func (r *csvReader) closingQuote(data []byte, p int) (closing, next int, end fie
 }
 
 // strayQuote reads a field whose quotes mean nothing.
-func (r *csvReader) strayQuote(data []byte, start int, rec *csvRecord, remark string) (int, fieldEnd) {
+func (r *reader) strayQuote(data []byte, start int, rec *record, remark string) (int, fieldEnd) {
 	next, end := r.bareField(data, start, rec)
 	if end != endOfData {
 		r.opener = -1
@@ -288,7 +288,7 @@ func (r *csvReader) strayQuote(data []byte, start int, rec *csvRecord, remark st
 }
 
 // undouble returns a field with one quote for two, and without the characters that escape one.
-func (r *csvReader) undouble(content []byte) []byte {
+func (r *reader) undouble(content []byte) []byte {
 	start := len(r.plain)
 	for {
 		i := r.indexQuote(content)

@@ -1,4 +1,4 @@
-package workers
+package csv
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 const tooLong = "is longer than 1 MiB"
 
 // skip gets over a record that does not end within window bytes.
-func (r *csvReader) skip(ctx context.Context) (csvRecord, error) {
-	rec := csvRecord{line: r.line, problem: tooLong}
+func (r *reader) skip(ctx context.Context) (record, error) {
+	rec := record{line: r.line, problem: tooLong}
 	if r.opener >= 0 {
 		return rec, r.skipQuoted(ctx)
 	}
@@ -29,7 +29,7 @@ func (r *csvReader) skip(ctx context.Context) (csvRecord, error) {
 			return rec, nil
 		}
 		if err := r.fill(ctx); err != nil {
-			return csvRecord{}, err
+			return record{}, err
 		}
 	}
 }
@@ -37,7 +37,7 @@ func (r *csvReader) skip(ctx context.Context) (csvRecord, error) {
 // skipQuoted gets over a record with a quoted field that does not end within window bytes. Line ends in the
 // field are text, however much they look like records: the field goes on to its closing quote. Where there
 // is none, or the next quote cannot be one, nobody knows what belongs to the field, and the error says so.
-func (r *csvReader) skipQuoted(ctx context.Context) error {
+func (r *reader) skipQuoted(ctx context.Context) error {
 	r.advance(r.opener)
 	line := r.line
 	r.advance(1)
@@ -72,7 +72,7 @@ func (r *csvReader) skipQuoted(ctx context.Context) error {
 
 // atQuote tells what the quote at pos, or the character that may escape one, ends, and how long that is:
 // endInText of no length is a quote that has no place inside of a quoted field.
-func (r *csvReader) atQuote() (n int, end fieldEnd) {
+func (r *reader) atQuote() (n int, end fieldEnd) {
 	data := r.buf[r.pos:min(r.end, r.pos+r.window)]
 	r.last = r.eof && r.pos+len(data) == r.end
 	switch {
@@ -92,11 +92,11 @@ func (r *csvReader) atQuote() (n int, end fieldEnd) {
 }
 
 // skipRest gets over what follows a field that was skipped.
-func (r *csvReader) skipRest(ctx context.Context) error {
+func (r *reader) skipRest(ctx context.Context) error {
 	for {
 		data := r.buf[r.pos:min(r.end, r.pos+r.window)]
 		r.last = r.eof && r.pos+len(data) == r.end
-		var rest csvRecord
+		var rest record
 		if n := r.parse(data, &rest); n > 0 {
 			r.advance(n)
 			return nil

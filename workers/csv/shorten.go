@@ -1,12 +1,14 @@
-package workers
+package csv
 
 import (
 	"encoding/json"
 	"slices"
+
+	"jobcast/workers/internal/names"
 )
 
-// maxCSVResult is the length in bytes that a result is kept under, as JSON: the job's snapshot has it.
-const maxCSVResult = 192 << 10
+// maxResult is the length in bytes that a result is kept under, as JSON: the job's snapshot has it.
+const maxResult = 192 << 10
 
 // A cutting is how much of a result is left.
 type cutting struct {
@@ -18,12 +20,12 @@ type cutting struct {
 // have.
 var cuttings = []cutting{{60, 40, 100}, {40, 16, 60}, {32, 0, 60}, {16, 0, 40}, {4, 0, 10}}
 
-// shorten makes a result of many columns small enough, by cutting text and then leaving figures out.
-// Counts and types always stay.
-func shorten(res CSVResult) CSVResult {
+// Shorten makes a result of many columns small enough for a job's snapshot, under 192 KiB as JSON, by cutting text and
+// then leaving figures out. Counts and types always stay.
+func (res Result) Shorten() Result {
 	short := res
 	for _, c := range cuttings {
-		if b, err := json.Marshal(short); err == nil && len(b) <= maxCSVResult {
+		if b, err := json.Marshal(short); err == nil && len(b) <= maxResult {
 			return short
 		}
 		short = c.of(res)
@@ -31,12 +33,12 @@ func shorten(res CSVResult) CSVResult {
 	return short
 }
 
-func (c cutting) of(res CSVResult) CSVResult {
+func (c cutting) of(res Result) Result {
 	res.Shortened = true
 	res.Columns = slices.Clone(res.Columns)
 	for i := range res.Columns {
 		col := &res.Columns[i]
-		col.Name = cut(col.Name, c.name)
+		col.Name = names.Cut(col.Name, c.name)
 		if c.value == 0 {
 			col.Min, col.Max, col.Mean = nil, nil, nil
 		} else if col.Type != TypeInteger && col.Type != TypeNumber { // a figure without its end is another one
@@ -46,7 +48,7 @@ func (c cutting) of(res CSVResult) CSVResult {
 	res.Misfits = slices.Clone(res.Misfits[:min(len(res.Misfits), c.misfits)])
 	res.Remarks = res.Remarks[:min(len(res.Remarks), c.misfits)]
 	for i := range res.Misfits {
-		res.Misfits[i].Column = cut(res.Misfits[i].Column, c.name)
+		res.Misfits[i].Column = names.Cut(res.Misfits[i].Column, c.name)
 	}
 	return res
 }
@@ -57,5 +59,5 @@ func cutValue(v json.RawMessage, limit int) json.RawMessage {
 	if len(v) == 0 || v[0] != '"' || json.Unmarshal(v, &s) != nil {
 		return v
 	}
-	return jsonText(cut(s, limit))
+	return jsonText(names.Cut(s, limit))
 }

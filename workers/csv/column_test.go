@@ -1,4 +1,4 @@
-package workers
+package csv
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 
 // addValues puts values into one column of a file of so many.
 func addValues(columns int, values ...string) Column {
-	limits := newCSVLimits(columns)
+	limits := newLimits(columns)
 	var c columnState
 	for i, v := range values {
 		c.add([]byte(v), int64(i+2), limits)
@@ -64,7 +64,7 @@ func TestColumn(t *testing.T) {
 
 func TestDistinctIsExactUpToItsLimit(t *testing.T) {
 	for _, n := range []int{0, 1, 11, 12, 13, 1000, maxExact, maxExact + 1, 300_000} {
-		limits := newCSVLimits(1)
+		limits := newLimits(1)
 		var d distinct
 		for range 2 {
 			for i := range n {
@@ -84,12 +84,12 @@ func TestDistinctIsExactUpToItsLimit(t *testing.T) {
 	}
 }
 
-func hashOf(limits *csvLimits, i int) uint64 {
+func hashOf(limits *limits, i int) uint64 {
 	return hashValue(limits, fmt.Appendf(nil, "value %d", i))
 }
 
 func TestDistinctEstimatesWhenMemoryIsTaken(t *testing.T) {
-	limits := newCSVLimits(maxColumns)
+	limits := newLimits(maxColumns)
 	columns := make([]distinct, maxColumns)
 	const n = 1500
 	for i := range n {
@@ -118,7 +118,7 @@ func TestDistinctEstimatesWhenMemoryIsTaken(t *testing.T) {
 }
 
 func TestDistinctCountsTheHashZero(t *testing.T) {
-	limits := newCSVLimits(1)
+	limits := newLimits(1)
 	var d distinct
 	for _, h := range []uint64{0, 2, 0, 16, 32} {
 		d.add(h, limits)

@@ -1,4 +1,4 @@
-package workers
+package csv
 
 import (
 	"bytes"
@@ -6,10 +6,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
+	"math"
 	"slices"
 
-	"jobcast/jobs"
+	"jobcast/workers/internal/names"
 )
 
 const (
@@ -24,10 +24,10 @@ const (
 	maxMisfitLogs = 10
 )
 
-// csvProfile describes one file while it is read.
-type csvProfile struct {
-	to     reporter
-	limits *csvLimits
+// profile describes one file while it is read.
+type profile struct {
+	found  func(Misfit) // told of a few misfits while the file is read
+	limits *limits
 	names  []string
 	states []columnState
 
@@ -43,15 +43,36 @@ type csvProfile struct {
 	trailingLine int64 // the first of them
 }
 
-// profileCSV reads a file of so many bytes and describes it. The error is ctx's, the file's, or a
-// *jobs.Error.
-func profileCSV(ctx context.Context, to reporter, src io.Reader, size int64) (CSVResult, error) {
-	p := csvProfile{to: to}
-	progress := meter{to: to, unit: "byte", total: size}
-	message := func() string { return fmt.Sprintf("%d rows", p.rows) }
-	r := newCSVReader(src, size+maxGrowth, func(n int) { progress.add(int64(n), message) })
+// Config says how much Profile reads, and whom it tells meanwhile. Its functions are called on the goroutine of
+// Profile.
+type Config struct {
+	// Limit is how many bytes the source may give. One that gives more, as a file does that grows while it is
+	// read, is an error. Zero means no limit.
+	Limit int64
+	// Read is called after each read with its number of bytes, and with how many rows there were so far. May be nil.
+	Read func(n int, rows int64)
+	// Misfit is called with the first 10 misfits of each sort: with rows while the file is read, and with values
+	// at its end, since only then the types are known. May be nil.
+	Misfit func(Misfit)
+}
+
+// Profile reads a CSV file to its end and describes it. It blocks as long as src does. The error is ctx's, src's,
+// or an *Error.
+func Profile(ctx context.Context, src io.Reader, cfg Config) (Result, error) {
+	if cfg.Limit == 0 {
+		cfg.Limit = math.MaxInt64
+	}
+	p := profile{found: cfg.Misfit}
+	if p.found == nil {
+		p.found = func(Misfit) {}
+	}
+	r := newReader(src, cfg.Limit, func(n int) {
+		if cfg.Read != nil {
+			cfg.Read(n, p.rows)
+		}
+	})
 	if err := p.header(ctx, r); err != nil {
-		return CSVResult{}, err
+		return Result{}, err
 	}
 	for {
 		rec, err := r.next(ctx)
@@ -59,11 +80,10 @@ func profileCSV(ctx context.Context, to reporter, src io.Reader, size int64) (CS
 			break
 		}
 		if err != nil {
-			return CSVResult{}, err
+			return Result{}, err
 		}
 		p.row(rec)
 	}
-	progress.correct(r.source.taken - size)
 	if r.foreign > 0 {
 		p.remark(r.foreign, "has bytes that are not UTF-8; such text is shown as if it was Windows-1252")
 	}
@@ -76,13 +96,13 @@ func profileCSV(ctx context.Context, to reporter, src io.Reader, size int64) (CS
 }
 
 // header reads the record that names the columns, past what is above it.
-func (p *csvProfile) header(ctx context.Context, r *csvReader) error {
+func (p *profile) header(ctx context.Context, r *reader) error {
 	layout, err := r.start(ctx)
 	if err != nil {
 		return err
 	}
 	r.keep = maxColumns + 1
-	var rec csvRecord
+	var rec record
 	var above int64 // the first line above the header
 	for n := 0; n <= layout.above; n++ {
 		rec, err = r.next(ctx)
@@ -99,7 +119,7 @@ func (p *csvProfile) header(ctx context.Context, r *csvReader) error {
 	case rec.problem != "":
 		return notCSV(fmt.Sprintf("The file is not a CSV file: its header, line %d, %s.", rec.line, rec.problem))
 	case rec.count > maxColumns:
-		return &jobs.Error{Type: "TooManyColumns", Message: fmt.Sprintf("The file has %d columns. Give one with at most %d.", rec.count, maxColumns)}
+		return &Error{Type: TooManyColumns, Message: fmt.Sprintf("The file has %d columns. Give one with at most %d.", rec.count, maxColumns)}
 	}
 	if layout.above > 0 {
 		p.remark(above, fmt.Sprintf("is above the header, which is line %d, and is not counted", rec.line))
@@ -125,14 +145,14 @@ func (p *csvProfile) header(ctx context.Context, r *csvReader) error {
 	}
 	p.headerLine, p.comments = rec.line, layout.comments
 	r.keep = len(p.names)
-	p.limits = newCSVLimits(len(p.names))
+	p.limits = newLimits(len(p.names))
 	p.states = make([]columnState, len(p.names))
 	return nil
 }
 
 // row counts one record below the header. Where it has not the header's fields, nobody knows which of them
 // belongs to which column, and none is counted there.
-func (p *csvProfile) row(rec csvRecord) {
+func (p *profile) row(rec record) {
 	p.rows++
 	if rec.problem == "" && len(rec.fields) == len(p.names) && !rec.over {
 		for i, f := range rec.fields {
@@ -165,12 +185,12 @@ func (p *csvProfile) row(rec csvRecord) {
 		p.misfits = append(p.misfits, Misfit{Line: rec.line, Reason: reason})
 	}
 	if p.broken <= maxMisfitLogs {
-		logMisfit(p.to, Misfit{Line: rec.line, Reason: reason})
+		p.found(Misfit{Line: rec.line, Reason: reason})
 	}
 }
 
 // remark notes what is unusual in a line that was read all the same.
-func (p *csvProfile) remark(line int64, reason string) {
+func (p *profile) remark(line int64, reason string) {
 	p.remarked++
 	if len(p.remarks) < maxRemarks {
 		p.remarks = append(p.remarks, Remark{Line: line, Reason: reason})
@@ -184,14 +204,10 @@ func fields(n int) string {
 	return fmt.Sprintf("%d fields", n)
 }
 
-func logMisfit(to reporter, m Misfit) {
-	to.Log(slog.LevelWarn, fmt.Sprintf("Line %d %s", m.Line, m.Reason))
-}
-
 // result describes the file when all of it was read.
-func (p *csvProfile) result() CSVResult {
+func (p *profile) result() Result {
 	p.delimitersAtEnd()
-	res := CSVResult{Rows: p.rows, HeaderLine: p.headerLine, Columns: make([]Column, len(p.names)), MisfitCount: p.broken, RemarkCount: p.remarked}
+	res := Result{Rows: p.rows, HeaderLine: p.headerLine, Columns: make([]Column, len(p.names)), MisfitCount: p.broken, RemarkCount: p.remarked}
 	type place struct {
 		column int
 		spot
@@ -217,7 +233,7 @@ func (p *csvProfile) result() CSVResult {
 	res.Misfits = append([]Misfit{}, p.misfits...) // not nil, which would be null
 	for n, w := range wrong[:min(len(wrong), maxMisfits)] {
 		col := &res.Columns[w.column]
-		name := show(cut(col.Name, maxSpotText))
+		name := names.Show(names.Cut(col.Name, maxSpotText))
 		if name == "" {
 			name = fmt.Sprintf("number %d", w.column+1)
 		}
@@ -226,7 +242,7 @@ func (p *csvProfile) result() CSVResult {
 			m.Reason = fmt.Sprintf("has %s in column %s, which is not of type %s", w.text, name, col.Type)
 		}
 		if n < maxMisfitLogs {
-			logMisfit(p.to, m)
+			p.found(m)
 		}
 		res.Misfits = append(res.Misfits, m)
 	}
@@ -239,7 +255,7 @@ func (p *csvProfile) result() CSVResult {
 
 // delimitersAtEnd takes delimiters at the end of each row for what they are: nothing. A column that they
 // have made, without a name and without a value, goes.
-func (p *csvProfile) delimitersAtEnd() {
+func (p *profile) delimitersAtEnd() {
 	end := len(p.names)
 	for end > 1 && p.rows > 0 && p.names[end-1] == "" && p.states[end-1].onlyEmpty() {
 		end--

@@ -1,4 +1,4 @@
-package workers
+package csv
 
 import (
 	"context"
@@ -12,22 +12,27 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"jobcast/jobs"
 )
 
-func profileText(t *testing.T, text string) (CSVResult, error) {
+func profileText(t *testing.T, text string) (Result, error) {
 	t.Helper()
-	rec := &recorder{}
-	res, err := profileCSV(t.Context(), rec, strings.NewReader(text), int64(len(text)))
-	if err == nil && (rec.last != [2]float64{float64(len(text)), float64(len(text))} || rec.unit != "byte") {
-		t.Errorf("%.60q: got progress %v %s, want all of %d bytes", text, rec.last, rec.unit, len(text))
+	read := 0
+	res, err := Profile(t.Context(), strings.NewReader(text), Config{Read: func(n int, _ int64) { read += n }})
+	if err == nil && read != len(text) {
+		t.Errorf("%.60q: told of %d bytes, want all of %d", text, read, len(text))
 	}
 	return res, err
 }
 
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // brief tells a result in a line.
-func brief(res CSVResult) string {
+func brief(res Result) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d rows by %q:", res.Rows, res.Delimiter)
 	for _, c := range res.Columns {
@@ -46,7 +51,7 @@ func brief(res CSVResult) string {
 	return b.String()
 }
 
-func TestProfileCSV(t *testing.T) {
+func TestProfile(t *testing.T) {
 	people := "name,age\n" + strings.Repeat("Ada,36\n", 19)
 	for _, tt := range []struct{ name, text, want string }{
 		{"comma", "a,b\n1,x\n2,y\n", `2 rows by ",": a integer b string; 0 misfits`},
@@ -83,7 +88,7 @@ func TestProfileCSV(t *testing.T) {
 	}
 }
 
-func TestProfileCSVRefusesWhatIsNotCSV(t *testing.T) {
+func TestProfileRefusesWhatIsNotCSV(t *testing.T) {
 	for _, tt := range []struct{ name, text, typ, want string }{
 		{"empty", "", "NotCSV", "it is empty"},
 		{"only a byte order mark", "\uFEFF", "NotCSV", "only blank lines"},
@@ -102,14 +107,14 @@ func TestProfileCSVRefusesWhatIsNotCSV(t *testing.T) {
 		{"a header of commas", strings.Repeat(",", 1<<19) + "\n", "TooManyColumns", "524289 columns"},
 	} {
 		_, err := profileText(t, tt.text)
-		e, ok := errors.AsType[*jobs.Error](err)
+		e, ok := errors.AsType[*Error](err)
 		if !ok || e.Type != tt.typ || !strings.Contains(e.Message, tt.want) {
 			t.Errorf("%s: got %v, want %s with %q", tt.name, err, tt.typ, tt.want)
 		}
 	}
 }
 
-func TestProfileCSVListsTheFirstMisfits(t *testing.T) {
+func TestProfileListsTheFirstMisfits(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("id,n\n")
 	for i := range 10_000 {
@@ -122,8 +127,8 @@ func TestProfileCSVListsTheFirstMisfits(t *testing.T) {
 			b.WriteString("1,2\n")
 		}
 	}
-	rec := &recorder{}
-	res, err := profileCSV(t.Context(), rec, strings.NewReader(b.String()), int64(b.Len()))
+	var told []Misfit
+	res, err := Profile(t.Context(), strings.NewReader(b.String()), Config{Misfit: func(m Misfit) { told = append(told, m) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,40 +141,37 @@ func TestProfileCSVListsTheFirstMisfits(t *testing.T) {
 			t.Errorf("misfit %d: got %+v, want line %d", i, m, want)
 		}
 	}
-	logs := rec.logs
-	if len(logs) != 2*maxMisfitLogs || !strings.Contains(logs[0], "Line 9 has 3 fields") || !strings.Contains(logs[maxMisfitLogs], `Line 10 has "x" in column n`) {
-		t.Errorf("got log %q", logs)
+	if n := maxMisfitLogs; len(told) != 2*n || told[0].Line != 9 || !strings.Contains(told[0].Reason, "has 3 fields") || told[n].Line != 10 || !strings.Contains(told[n].Reason, `has "x" in column n`) {
+		t.Errorf("told of %+v", told)
 	}
 }
 
-func TestProfileCSVStopsWhenCancelled(t *testing.T) {
+func TestProfileStopsWhenCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	const after = 3 << 20
-	rec := &recorder{}
-	rec.progress = func(done, _ float64) {
-		if done >= after {
+	done := 0
+	read := func(n int, _ int64) {
+		if done += n; done >= after {
 			cancel()
 		}
 	}
 	src := &rowSource{header: "a,b\n", row: "1,2\n", left: 1 << 30}
-	_, err := profileCSV(ctx, rec, src, 1<<30)
+	_, err := Profile(ctx, src, Config{Read: read})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
-	if rec.last[0] > after+readChunk {
-		t.Errorf("got %v bytes read, want at most %d", rec.last[0], after+readChunk)
+	if done > after+readChunk {
+		t.Errorf("got %v bytes read, want at most %d", done, after+readChunk)
 	}
 }
 
-func TestProfileCSVBoundsGrowth(t *testing.T) {
+func TestProfileBoundsGrowth(t *testing.T) {
 	src := &rowSource{header: "a,b\n", row: "1," + strings.Repeat("x", 1000) + "\n", left: 1 << 30}
-	if _, err := profileCSV(t.Context(), &recorder{}, src, 1000); err == nil || !strings.Contains(err.Error(), "grows while it is read") {
+	if _, err := Profile(t.Context(), src, Config{Limit: 64 << 20}); err == nil || !strings.Contains(err.Error(), "grows while it is read") {
 		t.Errorf("got %v", err)
 	}
-	rec := &recorder{}
-	res, err := profileCSV(t.Context(), rec, strings.NewReader("a,b\n1,2\n"), 1000)
-	if err != nil || res.Rows != 1 || rec.last != [2]float64{8, 8} {
-		t.Errorf("a file that shrank: got %+v, %v and progress %v", res, err, rec.last)
+	if left := 1<<30 - src.left; left > 64<<20+readChunk {
+		t.Errorf("got %d bytes read, want at most a chunk beyond the limit", left)
 	}
 }
 
@@ -219,9 +221,9 @@ func (s *rowSource) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestProfileCSVBoundsMemory looks at the heap while large files are read, each as far as a third of a
+// TestProfileBoundsMemory looks at the heap while large files are read, each as far as a third of a
 // second goes.
-func TestProfileCSVBoundsMemory(t *testing.T) {
+func TestProfileBoundsMemory(t *testing.T) {
 	const size = 1 << 30
 	wide := strings.Repeat("c,", maxColumns-1) + "c\n"
 	for _, tt := range []struct {
@@ -254,7 +256,7 @@ func TestProfileCSVBoundsMemory(t *testing.T) {
 					}
 				}
 			}
-			res, err := profileCSV(t.Context(), &recorder{}, src, int64(size))
+			res, err := Profile(t.Context(), src, Config{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -262,8 +264,8 @@ func TestProfileCSVBoundsMemory(t *testing.T) {
 				t.Errorf("got %d KiB of heap, want at most %d KiB", most>>10, tt.bound>>10)
 			}
 			t.Logf("%d MiB in %v, %d KiB of heap, %d rows, %d misfits", res.Bytes>>20, time.Since(start).Round(time.Millisecond), most>>10, res.Rows, res.MisfitCount)
-			if b, err := json.Marshal(shorten(res)); err != nil || len(b) > maxCSVResult {
-				t.Errorf("got a result of %d bytes, %v, want at most %d", len(b), err, maxCSVResult)
+			if b, err := json.Marshal(res.Shorten()); err != nil || len(b) > maxResult {
+				t.Errorf("got a result of %d bytes, %v, want at most %d", len(b), err, maxResult)
 			}
 		})
 	}
@@ -271,7 +273,7 @@ func TestProfileCSVBoundsMemory(t *testing.T) {
 
 func TestShortenKeepsAnyResultSmall(t *testing.T) {
 	const most = 256 << 10
-	worst := CSVResult{Rows: 1 << 40, Bytes: 1 << 50, Delimiter: "\t", MisfitCount: 1 << 40}
+	worst := Result{Rows: 1 << 40, Bytes: 1 << 50, Delimiter: "\t", MisfitCount: 1 << 40}
 	name := strings.Repeat("\x01", maxValue)
 	mean := -1.2345678901234567e-300
 	for range maxColumns {
@@ -283,7 +285,7 @@ func TestShortenKeepsAnyResultSmall(t *testing.T) {
 		worst.Remarks = append(worst.Remarks, Remark{Line: 1 << 33, Reason: strings.Repeat("r", 100)})
 	}
 	before, _ := json.Marshal(worst)
-	short := shorten(worst)
+	short := worst.Shorten()
 	b, err := json.Marshal(short)
 	if err != nil || len(b) > most {
 		t.Errorf("got %d bytes, %v, want at most %d", len(b), err, most)
@@ -296,17 +298,17 @@ func TestShortenKeepsAnyResultSmall(t *testing.T) {
 	}
 
 	// A figure is whole or not there.
-	figures := CSVResult{Misfits: []Misfit{}}
+	figures := Result{Misfits: []Misfit{}}
 	for range maxColumns / 2 {
 		figures.Columns = append(figures.Columns, Column{Name: strings.Repeat("n", maxValue), Type: TypeInteger, Min: jsonText("-9223372036854775808"), Max: jsonText("18446744073709551615")})
 	}
-	short = shorten(figures)
+	short = figures.Shorten()
 	if min, max := string(short.Columns[0].Min), string(short.Columns[0].Max); !short.Shortened || min != `"-9223372036854775808"` || max != `"18446744073709551615"` {
 		t.Errorf("got %s to %s, shortened %t", min, max, short.Shortened)
 	}
 
-	small := CSVResult{Columns: []Column{{Name: strings.Repeat("n", maxValue), Min: jsonText("a")}}, Misfits: []Misfit{}}
-	if got := shorten(small); !reflect.DeepEqual(got, small) {
+	small := Result{Columns: []Column{{Name: strings.Repeat("n", maxValue), Min: jsonText("a")}}, Misfits: []Misfit{}}
+	if got := small.Shorten(); !reflect.DeepEqual(got, small) {
 		t.Errorf("got %+v, want %+v", got, small)
 	}
 	for v, want := range map[string]string{`"abcdef"`: `"abc"`, `"ab"`: `"ab"`, `"aää"`: `"aä"`, "12345": "12345", "": "", `"<<<<"`: `"\u003c\u003c\u003c"`} {

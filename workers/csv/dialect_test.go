@@ -1,9 +1,9 @@
-package workers
+package csv
 
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/csv"
+	rfc4180 "encoding/csv"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -14,9 +14,9 @@ import (
 	"unicode/utf8"
 )
 
-// TestProfileCSVTakesFilesAsTheyAre has, for each way in which files of the world differ from RFC 4180,
+// TestProfileTakesFilesAsTheyAre has, for each way in which files of the world differ from RFC 4180,
 // what is made of one.
-func TestProfileCSVTakesFilesAsTheyAre(t *testing.T) {
+func TestProfileTakesFilesAsTheyAre(t *testing.T) {
 	above := func(from, header int) string {
 		return fmt.Sprintf("%d is above the header, which is line %d, and is not counted", from, header)
 	}
@@ -91,7 +91,7 @@ func TestProfileCSVTakesFilesAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestProfileCSVShowsValuesWithoutTheirQuotes(t *testing.T) {
+func TestProfileShowsValuesWithoutTheirQuotes(t *testing.T) {
 	for _, tt := range []struct{ name, text, min, max string }{
 		{"blanks around quotes", "nr,town\n1, \"Bonn\" \n2, \"Ulm\"\n", "Bonn", "Ulm"},
 		{"inches", "nr,part\n1,2\" tube\n2,3\" tube\n", `2" tube`, `3" tube`},
@@ -107,7 +107,7 @@ func TestProfileCSVShowsValuesWithoutTheirQuotes(t *testing.T) {
 	}
 }
 
-func TestProfileCSVSaysWhatDialectItFound(t *testing.T) {
+func TestProfileSaysWhatDialectItFound(t *testing.T) {
 	for _, tt := range []struct{ text, delimiter, quote, escape, encoding string }{
 		{"nr,town\n1,Ulm\n", ",", `"`, "", "UTF-8"},
 		{"nr;name\n1;'Ott; Ina'\n2;'Roth; Jo'\n", ";", "'", "", "UTF-8"},
@@ -123,7 +123,7 @@ func TestProfileCSVSaysWhatDialectItFound(t *testing.T) {
 	}
 }
 
-func TestProfileCSVCountsTheLineThatNamesTheDelimiter(t *testing.T) {
+func TestProfileCountsTheLineThatNamesTheDelimiter(t *testing.T) {
 	for _, end := range []string{"\n", "\r\n", "\r\r\n", "\r"} {
 		text := strings.Join([]string{"sep=;", "nr;town", "1;Ulm", "2;5\" pipe", ""}, end)
 		res, err := profileText(t, text)
@@ -133,7 +133,7 @@ func TestProfileCSVCountsTheLineThatNamesTheDelimiter(t *testing.T) {
 	}
 }
 
-func TestProfileCSVListsTheFirstRemarks(t *testing.T) {
+func TestProfileListsTheFirstRemarks(t *testing.T) {
 	text := "nr,part\n" + strings.Repeat("1,2\" tube\n", 300)
 	res, err := profileText(t, text)
 	if err != nil || res.Rows != 300 || res.MisfitCount != 0 || res.RemarkCount != 300 || len(res.Remarks) != maxRemarks || res.Remarks[99].Line != 101 {
@@ -168,14 +168,14 @@ func TestUTF16ReaderDecodesAsTheLibraryDoes(t *testing.T) {
 	}
 }
 
-// TestProfileCSVOfWhatEncodingCSVWrites has encoding/csv write tables of any text, for which the profile
+// TestProfileOfWhatEncodingCSVWrites has encoding/csv write tables of any text, for which the profile
 // must be that of the table.
-func TestProfileCSVOfWhatEncodingCSVWrites(t *testing.T) {
+func TestProfileOfWhatEncodingCSVWrites(t *testing.T) {
 	pieces := []string{"a", "B", "é", "7", " ", ",", ";", "\"", "\n", "\r\n", "x y", "'", "#", "=", "-", "|", "\t", "\\", "."}
 	for seed := range uint64(500) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		var text bytes.Buffer
-		w := csv.NewWriter(&text)
+		w := rfc4180.NewWriter(&text)
 		w.UseCRLF = seed%2 == 0
 		columns, rows := 2+random.IntN(6), 1+random.IntN(20)
 		distinct := make([]map[string]bool, columns)
@@ -213,7 +213,7 @@ func TestProfileCSVOfWhatEncodingCSVWrites(t *testing.T) {
 }
 
 // misfitsOfType counts the misfits that are values.
-func misfitsOfType(res CSVResult) (n int64) {
+func misfitsOfType(res Result) (n int64) {
 	for _, m := range res.Misfits {
 		if m.Column != "" {
 			n++
@@ -222,12 +222,12 @@ func misfitsOfType(res CSVResult) (n int64) {
 	return n
 }
 
-func FuzzProfileCSV(f *testing.F) {
+func FuzzProfile(f *testing.F) {
 	for _, s := range []string{"sep=;\na;b\n1;2\n", "# x\n\na,b\n1,2,\n3,4\n", "a\rb\r", "T,,\na,b,c\n1,2,3\n", "\xff\xfea\x00,\x00b\x00", "a'b','c\n\"x\\\"y\",\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		res, err := profileCSV(t.Context(), &recorder{}, bytes.NewReader(text), int64(len(text)))
+		res, err := Profile(t.Context(), bytes.NewReader(text), Config{})
 		if err != nil {
 			return
 		}

@@ -1,4 +1,4 @@
-package workers
+package csv
 
 import (
 	"bytes"
@@ -7,21 +7,14 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/axiomhq/hyperloglog"
+	"jobcast/workers/internal/names"
 )
 
-const (
-	// maxExact is how many distinct values of a column are counted exactly, if memory allows.
-	maxExact = 10_000
-	// maxSetBytes bounds what the exact sets of all columns take together: 64 full ones. A column that
-	// finds nothing left estimates from there on.
-	maxSetBytes = 8 << 20
-	// maxValue is the length in bytes that a value is cut to.
-	maxValue = 100
-)
+// maxValue is the length in bytes that a value is cut to.
+const maxValue = 100
 
-// csvLimits is what the columns of one file share, so that two thousand of them stay in bounds too.
-type csvLimits struct {
+// limits is what the columns of one file share, so that two thousand of them stay in bounds too.
+type limits struct {
 	seed      maphash.Seed // made for each job: nobody can craft values that collide
 	setBytes  int          // left for exact sets
 	textBytes int          // left for the text of misfits
@@ -29,99 +22,13 @@ type csvLimits struct {
 	precision uint8        // of an estimate: 2^precision bytes
 }
 
-func newCSVLimits(columns int) *csvLimits {
-	l := &csvLimits{seed: maphash.MakeSeed(), setBytes: maxSetBytes, textBytes: 1 << 20, precision: 14}
+func newLimits(columns int) *limits {
+	l := &limits{seed: maphash.MakeSeed(), setBytes: maxSetBytes, textBytes: 1 << 20, precision: 14}
 	if columns > 500 {
 		l.precision = 12
 	}
 	l.keep = min(maxMisfits, max(8, 100_000/(columns*int(classes))))
 	return l
-}
-
-// distinct counts different values by their hashes, of 64 bits: that two of 10,000 collide happens once in
-// 300 billion columns. Past its bounds it becomes an estimate, which is off by 1 or 2 %.
-type distinct struct {
-	slots  []uint64 // open addressing; 0 is free
-	count  int
-	sketch *hyperloglog.Sketch // in place of slots
-}
-
-func hashValue(limits *csvLimits, b []byte) uint64 { return maphash.Bytes(limits.seed, b) }
-
-func (d *distinct) add(hash uint64, limits *csvLimits) {
-	if d.sketch != nil {
-		d.sketch.InsertHash(hash)
-		return
-	}
-	if hash == 0 {
-		hash = 1
-	}
-	if 4*d.count >= 3*len(d.slots) && !d.grow(limits) {
-		d.estimate(limits)
-		d.sketch.InsertHash(hash)
-		return
-	}
-	mask := uint64(len(d.slots) - 1)
-	for i := hash & mask; ; i = (i + 1) & mask {
-		switch d.slots[i] {
-		case hash:
-			return
-		case 0:
-			if d.count == maxExact {
-				d.estimate(limits)
-				d.sketch.InsertHash(hash)
-				return
-			}
-			d.slots[i] = hash
-			d.count++
-			return
-		}
-	}
-}
-
-// grow doubles the set, and reports whether there was room for that.
-func (d *distinct) grow(limits *csvLimits) bool {
-	size := max(16, 2*len(d.slots))
-	need := 8 * (size - len(d.slots))
-	if need > limits.setBytes {
-		return false
-	}
-	limits.setBytes -= need
-	old := d.slots
-	d.slots = make([]uint64, size)
-	mask := uint64(size - 1)
-	for _, hash := range old {
-		if hash == 0 {
-			continue
-		}
-		i := hash & mask
-		for d.slots[i] != 0 {
-			i = (i + 1) & mask
-		}
-		d.slots[i] = hash
-	}
-	return true
-}
-
-func (d *distinct) estimate(limits *csvLimits) {
-	sketch, err := hyperloglog.NewSketch(limits.precision, false)
-	if err != nil {
-		panic(err) // precision is a constant of ours
-	}
-	for _, hash := range d.slots {
-		if hash != 0 {
-			sketch.InsertHash(hash)
-		}
-	}
-	limits.setBytes += 8 * len(d.slots)
-	d.sketch, d.slots = sketch, nil
-}
-
-func (d *distinct) total() (n int64, estimated bool) {
-	if d.sketch != nil {
-		return int64(d.sketch.Estimate()), true
-	}
-	return int64(d.count), false
 }
 
 // columnState is what is known of a column so far. Its type is known at the end only, so that it keeps
@@ -151,7 +58,7 @@ type spot struct {
 // maxSpotText is the length in bytes that the text of a misfit is cut to.
 const maxSpotText = 40
 
-func (c *columnState) add(b []byte, line int64, limits *csvLimits) {
+func (c *columnState) add(b []byte, line int64, limits *limits) {
 	v := parseValue(b)
 	c.counts[v.class]++
 	if v.class == classEmpty {
@@ -203,7 +110,7 @@ func (c *columnState) onlyEmpty() bool {
 }
 
 // text is the start of a value as it may stand in a line of text, or "" when enough of them are kept.
-func (l *csvLimits) text(b []byte) string {
+func (l *limits) text(b []byte) string {
 	if l.textBytes < maxSpotText {
 		return ""
 	}
@@ -244,7 +151,7 @@ func (c *columnState) addText(b []byte) {
 // column is the column as it stands in the result.
 func (c *columnState) column(name string) (Column, [classes]bool) {
 	typ, fits := inferType(&c.counts)
-	col := Column{Name: cut(name, maxValue), Type: typ, Empty: c.counts[classEmpty]}
+	col := Column{Name: names.Cut(name, maxValue), Type: typ, Empty: c.counts[classEmpty]}
 	col.Distinct, col.DistinctEstimated = c.distinct.total()
 	switch typ {
 	case TypeInteger:
@@ -275,7 +182,7 @@ func (c *columnState) mean() *float64 {
 }
 
 func jsonText(s string) json.RawMessage {
-	b, err := json.Marshal(cut(s, maxValue))
+	b, err := json.Marshal(names.Cut(s, maxValue))
 	if err != nil {
 		return nil
 	}
