@@ -24,7 +24,7 @@ var floors = map[string][]string{
 	"socketio/internal/parser":   {},
 	"socketio/internal/work":     {},
 
-	"internal/systems/chat":    {"internal/systems/journal", "internal/limit"},
+	"internal/systems/chat":    {"internal/systems/journal", "internal/limit", "golang.org/x/time/rate"},
 	"internal/systems/compare": {},
 	"engineio": {"engineio/internal/deadline", "engineio/cors", "engineio/internal/gate", "engineio/internal/netconn", "internal/websocket/opening", "engineio/internal/outbox",
 		"engineio/parser", "internal/websocket/wsframe", "engineio/internal/wtframe", "github.com/gobwas/ws"},
@@ -37,9 +37,9 @@ var floors = map[string][]string{
 	"jobs/memory":              {"jobs/job"},
 	"jobs/internal/schema":     {"jobs/job", "github.com/invopop/jsonschema"},
 	"jobs/jobstest":            {"jobs"},
-	"internal/limit":           {},
+	"internal/limit":           {"golang.org/x/time/rate"},
 	"internal/systems/journal": {},
-	"internal/systems/vote":    {"internal/systems/journal", "internal/limit"},
+	"internal/systems/vote":    {"internal/systems/journal", "internal/limit", "golang.org/x/time/rate"},
 	"internal/websocket":       {"internal/websocket/opening", "internal/websocket/wsframe", "github.com/gobwas/ws"},
 	"web":                      {"internal/systems/chat", "internal/systems/compare", "jobs", "jobs/files", "internal/limit", "internal/systems/vote", "internal/websocket", "github.com/labstack/echo/v4"},
 
@@ -60,7 +60,7 @@ var floors = map[string][]string{
 	"workers/csv":            {"workers/internal/names", "github.com/axiomhq/hyperloglog"},
 	"workers/internal/names": {},
 
-	"namespaces":      {"internal/systems/chat", "internal/systems/compare", "events", "jobs", "internal/limit", "socketio", "internal/systems/vote", "workers"},
+	"namespaces":      {"internal/systems/chat", "internal/systems/compare", "events", "jobs", "internal/limit", "socketio", "internal/systems/vote", "workers", "golang.org/x/time/rate"},
 	"internal/natsio": {"jobs", "internal/systems/journal", "github.com/nats-io/"},
 
 	// The generator reads events as source.

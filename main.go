@@ -22,7 +22,6 @@ import (
 
 	"jobcast/engineio"
 	"jobcast/engineio/cors"
-	"jobcast/internal/limit"
 	"jobcast/internal/natsio"
 	"jobcast/internal/systems/chat"
 	"jobcast/internal/systems/compare"
@@ -137,7 +136,8 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		Files:       files,
 		Workers:     workers.All(workers.Config{Roots: s.Root, Private: []string{s.Data}}),
 		Concurrency: s.Concurrency,
-		StartRate:   limit.Rate{PerSecond: float64(s.StartRate), Burst: float64(s.StartBurst)},
+		StartRate:   float64(s.StartRate),
+		StartBurst:  s.StartBurst,
 		MaxQueued:   s.MaxQueued,
 		Logger:      log,
 	})

@@ -16,24 +16,33 @@ const queuedWait = 5 * time.Second
 
 // starts bounds what each client, by its address, may ask of the queue, which all share.
 type starts struct {
-	rate      limit.Rate
+	rate      float64
+	burst     int
 	maxQueued int
-	addresses limit.Addresses
+	addresses *limit.Table // nil if any number may be started
 
 	mu    sync.Mutex     // protects the field below
 	being map[string]int // jobs that are being made for each owner, and that the index may not know yet
 }
 
+func newStarts(cfg Config) *starts {
+	s := &starts{rate: cfg.StartRate, burst: cfg.StartBurst, maxQueued: cfg.MaxQueued}
+	if s.rate > 0 && s.burst > 0 {
+		s.addresses = limit.New(s.rate, s.burst)
+	}
+	return s
+}
+
 // mayStart takes one of the starts that a client has, or says when it will have one.
 func (s *starts) mayStart(from string) error {
-	if from == "" || s.rate.PerSecond <= 0 || s.rate.Burst <= 0 {
+	if from == "" || s.addresses == nil {
 		return nil
 	}
-	wait := s.addresses.Wait(from, s.rate, time.Now())
+	wait := s.addresses.Wait(from, time.Now())
 	if wait == 0 {
 		return nil
 	}
-	return tooManyStarts(wait, "nobody may start more than %v jobs a second, or %v at once; wait a moment", s.rate.PerSecond, s.rate.Burst)
+	return tooManyStarts(wait, "nobody may start more than %v jobs a second, or %v at once; wait a moment", s.rate, s.burst)
 }
 
 // mayQueue reserves a place in the queue, of those that an owner has, until release is called. queued is how

@@ -10,13 +10,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"jobcast/internal/limit"
 	"jobcast/jobs/files"
 	"jobcast/jobs/memory"
 )
 
 // limited opens an engine that runs one job at a time, with limits.
-func limited(t *testing.T, store Store, rate limit.Rate, maxQueued int) *Engine {
+func limited(t *testing.T, store Store, rate float64, burst, maxQueued int) *Engine {
 	t.Helper()
 	files, err := files.Open(t.TempDir())
 	if err != nil {
@@ -24,7 +23,7 @@ func limited(t *testing.T, store Store, rate limit.Rate, maxQueued int) *Engine 
 	}
 	e, err := Open(t.Context(), Config{
 		Store: store, Files: files, Workers: []Worker{count.Worker(checkCount, runCount)}, Concurrency: 1, Node: "n",
-		Logger: slog.New(slog.DiscardHandler), StartRate: rate, MaxQueued: maxQueued,
+		Logger: slog.New(slog.DiscardHandler), StartRate: rate, StartBurst: burst, MaxQueued: maxQueued,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +47,7 @@ func startFrom(t *testing.T, e *Engine, from string) (ID, *Problem) {
 
 func TestStartsFromOneAddressAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := limited(t, memory.New(), limit.Rate{PerSecond: 50, Burst: 200}, 0)
+		e := limited(t, memory.New(), 50, 200, 0)
 		defer closeEngine(t, e)
 		count := func(from string, n int) (started int, last *Problem) {
 			for range n {
@@ -95,7 +94,7 @@ func TestTheQueueOfOneAddressIsLimitedWhateverHappens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most = 5
 		store := memory.New()
-		e := limited(t, store, limit.Rate{}, most)
+		e := limited(t, store, 0, 0, most)
 		full := func(what string, want int) (ids []ID) {
 			t.Helper()
 			synctest.Wait()
@@ -136,7 +135,7 @@ func TestTheQueueOfOneAddressIsLimitedWhateverHappens(t *testing.T) {
 
 		// In order, and as if it were killed: what waits is counted, and the job that ran is handed back.
 		closeEngine(t, e)
-		e = limited(t, store, limit.Rate{}, most)
+		e = limited(t, store, 0, 0, most)
 		full("after a restart", 0)
 		synctest.Wait()
 		page, err := e.List(ListQuery{State: Queued, Limit: 200})
@@ -154,7 +153,7 @@ func TestTheQueueOfOneAddressIsLimitedWhateverHappens(t *testing.T) {
 func TestManyAtOnceTakeNoMorePlacesThanThereAre(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most = 20
-		e := limited(t, memory.New(), limit.Rate{}, most)
+		e := limited(t, memory.New(), 0, 0, most)
 		defer closeEngine(t, e)
 		for range 2 { // one takes the only slot
 			startFrom(t, e, "b")
@@ -191,7 +190,7 @@ func TestManyAtOnceTakeNoMorePlacesThanThereAre(t *testing.T) {
 // A record says whose job it is for the limits' sake, and nobody is told where that was.
 func TestNoRecordHasAnAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := limited(t, memory.New(), limit.Rate{}, 10)
+		e := limited(t, memory.New(), 0, 0, 10)
 		defer closeEngine(t, e)
 		id, _ := startFrom(t, e, "203.0.113.7")
 		synctest.Wait()

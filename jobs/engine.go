@@ -26,7 +26,6 @@ import (
 	"sync"
 	"time"
 
-	"jobcast/internal/limit"
 	"jobcast/jobs/files"
 	"jobcast/jobs/internal/index"
 )
@@ -43,12 +42,15 @@ const (
 type Config struct {
 	Store       Store
 	Files       *files.Dir
-	Workers     []Worker     // the kinds of job that this node runs
-	Concurrency int          // jobs run at once; zero means 4
-	StartRate   limit.Rate   // what one StartRequest.From may start; zero in either field means no limit
-	MaxQueued   int          // how many jobs of one StartRequest.From may wait; zero means no limit
-	Node        string       // the name of this node in events; empty means the host's name
-	Logger      *slog.Logger // nil means slog.Default()
+	Workers     []Worker // the kinds of job that this node runs
+	Concurrency int      // jobs run at once; zero means 4
+	// StartRate is how many jobs one StartRequest.From may start a second, and StartBurst how many at once after a
+	// pause. Zero in either means no limit.
+	StartRate  float64
+	StartBurst int
+	MaxQueued  int          // how many jobs of one StartRequest.From may wait; zero means no limit
+	Node       string       // the name of this node in events; empty means the host's name
+	Logger     *slog.Logger // nil means slog.Default()
 }
 
 // An Engine takes requests for jobs, runs them, and lets anyone watch. Its methods may be called from
@@ -60,7 +62,7 @@ type Engine struct {
 	node    string
 	log     *slog.Logger
 	index   *index.Index
-	starts  starts
+	starts  *starts
 
 	taking     context.Context // ends when Stop begins: no job is taken any more, and with it end the runs
 	stopTaking context.CancelCauseFunc
@@ -90,7 +92,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		store: cfg.Store, files: cfg.Files, workers: make(map[string]Worker), index: index.New(),
-		node: cfg.Node, log: cfg.Logger, starts: starts{rate: cfg.StartRate, maxQueued: cfg.MaxQueued},
+		node: cfg.Node, log: cfg.Logger, starts: newStarts(cfg),
 		abandon: make(chan struct{}), stopped: make(chan struct{}), ended: make(chan struct{}),
 		runs: make(map[ID]*Run), tails: make(map[ID]*tail),
 	}

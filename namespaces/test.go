@@ -6,8 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"jobcast/events"
-	"jobcast/internal/limit"
 	"jobcast/jobs"
 	"jobcast/socketio"
 	"jobcast/workers"
@@ -18,11 +19,11 @@ const (
 	maxTasks = 100 // under way for one client; one more is answered with code 429
 )
 
-// jobRate is how often one client may start a job, which outlives it.
-var jobRate = limit.Rate{PerSecond: 1 / taskTime.Seconds(), Burst: 10}
+// jobBurst is how many jobs one client may start at once, and then one each taskTime. They outlive it.
+const jobBurst = 10
 
-// starter is who starts jobs over a socket.
-var starter = socketio.NewData[*limit.Client]("starter")
+// jobStarts limits the jobs that are started over a socket.
+var jobStarts = socketio.NewData[*rate.Limiter]("jobStarts")
 
 // Test registers /testnamespace, the tutorial's background task: every request_for_response is answered
 // at once, and again when the work is done.
@@ -32,11 +33,13 @@ func Test(io *socketio.Server, engine *jobs.Engine) {
 	ns := io.Of("/testnamespace")
 	refuseUnknown(ns)
 	ns.AllowMsgpack()
-	ns.OnConnect(func(_ context.Context, s *socketio.Socket) { starter.Set(s, new(limit.Client)) })
+	ns.OnConnect(func(_ context.Context, s *socketio.Socket) {
+		jobStarts.Set(s, rate.NewLimiter(rate.Every(taskTime), jobBurst))
+	})
 	ns.Handle(
 		events.RequestForResponse.On(t.start),
 		events.RequestForJob.On(func(ctx context.Context, s *socketio.Socket, req events.TaskRequest) (events.TaskAck, error) {
-			if who, _ := starter.Get(s); !who.Take(jobRate, time.Now()) {
+			if limiter, _ := jobStarts.Get(s); !limiter.Allow() {
 				return events.TaskAck{}, jobs.NewProblem(jobs.CodeTooManyRequests, "nobody may start so many tasks; wait until some have ended")
 			}
 			args, err := json.Marshal(workers.TaskArgs{Param: req.Param})

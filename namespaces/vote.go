@@ -59,7 +59,7 @@ func (n *VoteNamespace) Close() {
 func (n *VoteNamespace) welcome(_ context.Context, s *socketio.Socket) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	voter.Set(s, new(vote.Voter))
+	voter.Set(s, vote.NewVoter())
 	if events.Votes.Emit(s, n.told) == nil { // or it has left
 		s.Join(voteRoom)
 	}

@@ -149,12 +149,12 @@ func (s *server) postVote(c echo.Context) error {
 func (s *server) socketVote(c echo.Context) error {
 	told, _ := s.Vote.Now() // before the client can ask how all stand
 	return s.raw(c, websocket.Options{MaxMessageBytes: 4 << 10}, func(ctx context.Context, socket *websocket.Socket) error {
-		var voter vote.Voter
+		voter := vote.NewVoter()
 		var own uint64 // the revision of this client's last vote
 		err := socket.Talk(ctx, func(ctx context.Context) {
 			told = s.tellVotes(ctx, socket, told, math.MaxUint64)
 		}, func(message []byte, text bool) error {
-			rev, err := s.castText(ctx, &voter, message, text)
+			rev, err := s.castText(ctx, voter, message, text)
 			if err != nil {
 				return sendJSON(socket, struct {
 					Error string `json:"error"`

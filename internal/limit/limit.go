@@ -1,5 +1,13 @@
-// Package limit says whether a client may do a thing once more, so that one that does it without end costs
-// the others nothing. It knows neither clients nor things. It runs no goroutine.
+// Package limit bounds how often each of many clients may do a thing, so that one that does it without end costs
+// the others nothing:
+//
+//	starts := limit.New(50, 200) // 50 a second, 200 at once after a pause
+//	if wait := starts.Wait(limit.Address(r.RemoteAddr), time.Now()); wait > 0 {
+//		// refuse, and say after how long one more is allowed
+//	}
+//
+// It is a bounded table of limiters of golang.org/x/time/rate. Who has one client only, such as one connection,
+// uses a rate.Limiter itself. The package does not know what is done. It runs no goroutine.
 package limit
 
 import (
@@ -7,80 +15,64 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
-// A Rate is how often a thing may be done: so many times a second, and so many at once after a pause.
-type Rate struct {
-	PerSecond float64
-	Burst     float64
+const (
+	// maxKeys bounds the clients of a Table; one more is refused until others are as good as new.
+	maxKeys = 10_000
+	// fullWait is how long a client waits for whom there is no room.
+	fullWait = time.Second
+)
+
+// A Table holds a limiter for each client, by a key such as its address. Its methods may be called from any
+// goroutine, and do not block.
+type Table struct {
+	rate  rate.Limit
+	burst int
+
+	mu       sync.Mutex // protects the field below
+	limiters map[string]*rate.Limiter
 }
 
-// A Client is one who does it. The zero value has done nothing yet. Its method may be called from any
-// goroutine.
-type Client struct {
-	mu   sync.Mutex // protects the fields below
-	used float64
-	at   time.Time
+// New returns a table without clients. Each may do a thing perSecond times a second, and burst times at once after
+// a pause. Both must be above zero.
+func New(perSecond float64, burst int) *Table {
+	return &Table{rate: rate.Limit(perSecond), burst: burst, limiters: make(map[string]*rate.Limiter)}
 }
 
-// Take counts one more, and reports whether that is allowed; what is not is not counted.
-func (c *Client) Take(r Rate, now time.Time) bool { return c.Wait(r, now) == 0 }
+// Allow counts one more of the client with that key, and reports whether it is allowed. One that is refused is not
+// counted.
+func (t *Table) Allow(key string, now time.Time) bool { return t.Wait(key, now) == 0 }
 
-// Wait is Take, and returns zero, or after how long one more will be allowed.
-func (c *Client) Wait(r Rate, now time.Time) time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.used = max(0, c.used-r.PerSecond*now.Sub(c.at).Seconds())
-	c.at = now
-	if over := c.used + 1 - r.Burst; over > 0 {
-		return max(1, time.Duration(math.Ceil(over/r.PerSecond*float64(time.Second))))
+// Wait is Allow, and returns zero if it is allowed, or after how long one more will be.
+func (t *Table) Wait(key string, now time.Time) time.Duration {
+	l := t.limiter(key, now)
+	switch {
+	case l == nil:
+		return fullWait
+	case l.AllowN(now, 1):
+		return 0
 	}
-	c.used++
-	return 0
+	missing := 1 - l.TokensAt(now)
+	return max(1, time.Duration(math.Ceil(missing/float64(t.rate)*float64(time.Second))))
 }
 
-// rested reports whether the client is as good as a new one.
-func (c *Client) rested(r Rate, now time.Time) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.used <= r.PerSecond*now.Sub(c.at).Seconds()
-}
-
-// maxAddresses bounds the clients of Addresses; one more is refused until others have rested.
-const maxAddresses = 10_000
-
-// Addresses are clients without a connection of their own, by their addresses. The zero value has none.
-type Addresses struct {
-	mu sync.Mutex // protects the field below
-	by map[string]*Client
-}
-
-// Take is the Take of the client with that address.
-func (a *Addresses) Take(address string, r Rate, now time.Time) bool {
-	return a.Wait(address, r, now) == 0
-}
-
-// crowded is how long a client waits for whom there is no room.
-const crowded = time.Second
-
-// Wait is the Wait of the client with that address.
-func (a *Addresses) Wait(address string, r Rate, now time.Time) time.Duration {
-	a.mu.Lock()
-	c := a.by[address]
-	if c == nil {
-		if len(a.by) >= maxAddresses {
-			maps.DeleteFunc(a.by, func(_ string, c *Client) bool { return c.rested(r, now) })
+// limiter returns the limiter of a client, or nil if there is no room for it.
+func (t *Table) limiter(key string, now time.Time) *rate.Limiter {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.limiters[key]
+	if l == nil {
+		if len(t.limiters) >= maxKeys {
+			maps.DeleteFunc(t.limiters, func(_ string, l *rate.Limiter) bool { return l.TokensAt(now) >= float64(t.burst) })
 		}
-		if len(a.by) >= maxAddresses {
-			a.mu.Unlock()
-			return crowded
+		if len(t.limiters) >= maxKeys {
+			return nil
 		}
-		if a.by == nil {
-			a.by = make(map[string]*Client)
-		}
-		c = new(Client)
-		a.by[address] = c
+		l = rate.NewLimiter(t.rate, t.burst)
+		t.limiters[key] = l
 	}
-	a.mu.Unlock()
-	return c.Wait(r, now)
+	return l
 }

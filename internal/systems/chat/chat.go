@@ -73,7 +73,7 @@ type Chat struct {
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 
-	addresses limit.Addresses
+	addresses *limit.Table
 
 	// The writer's: the newest record that was applied, how many there are since a sweep was over, how many
 	// make the next one due, and the sweep that is under way, or nil.
@@ -120,6 +120,8 @@ func open(ctx context.Context, j journal.Journal, every int) (*Chat, error) {
 		claims:  map[string]claim{},
 		marks:   newMarks(),
 		readers: readers{by: map[string]*reader{}, of: map[string]*crowd{}},
+
+		addresses: limit.New(sayRate, sayBurst),
 	}
 	c.watcher = Watcher{Said: func(Message) {}, Joined: func(_, _ string) {}, Left: func(_, _ string) {}, Typing: func(_, _ string) {}}
 	if err := c.catchUp(ctx, true); err != nil {

@@ -78,7 +78,7 @@ func say(t *testing.T, m *Member, room, text string) Message {
 	if err != nil {
 		t.Fatalf("say %q: %v", text, err)
 	}
-	time.Sleep(time.Second / time.Duration(rate.PerSecond)) // so that it is never too much
+	time.Sleep(time.Second / time.Duration(sayRate)) // so that it is never too much
 	return said
 }
 
@@ -88,7 +88,7 @@ func tell(t *testing.T, m *Member, to, text string) Delivery {
 	if err != nil {
 		t.Fatalf("tell %s %q: %v", to, text, err)
 	}
-	time.Sleep(time.Second / time.Duration(rate.PerSecond))
+	time.Sleep(time.Second / time.Duration(sayRate))
 	return d
 }
 

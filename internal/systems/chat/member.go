@@ -11,7 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"jobcast/internal/limit"
+	"golang.org/x/time/rate"
 )
 
 // The codes of a Refusal.
@@ -84,8 +84,9 @@ type Member struct {
 	nickname string // empty: anonymous
 	ways     Ways
 
+	limiter *rate.Limiter // of what it says
+
 	// Protected by chat.mu. They stay when the member leaves: what it said before is still said.
-	said  limit.Client
 	rooms map[string]bool
 	left  bool
 	give  func(Private)
@@ -93,7 +94,7 @@ type Member struct {
 
 // Anonymous returns a member without a nickname, who is in the room Anonymous and in no other.
 func (c *Chat) Anonymous() *Member {
-	return &Member{chat: c, rooms: map[string]bool{Anonymous: true}}
+	return &Member{chat: c, limiter: newLimiter(), rooms: map[string]bool{Anonymous: true}}
 }
 
 // Join returns a member with a nickname, who is in no room yet, and must Leave. A nickname is taken while
@@ -121,7 +122,7 @@ func (c *Chat) Join(nickname, token string, ways Ways) (*Member, error) {
 	} else if !p.is(proof, ways) {
 		return nil, refuse(Taken, "somebody here has the nickname %s", nickname)
 	}
-	m := &Member{chat: c, nickname: nickname, ways: ways, rooms: map[string]bool{}}
+	m := &Member{chat: c, nickname: nickname, ways: ways, limiter: newLimiter(), rooms: map[string]bool{}}
 	p.members[m] = true
 	return m, nil
 }
@@ -270,7 +271,7 @@ func (m *Member) allow(room, text string) error {
 	c := m.chat
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !m.said.Take(rate, time.Now()) {
+	if !m.limiter.Allow() {
 		return errTooFast
 	}
 	if (room != "" || m.nickname == "") && !m.rooms[room] {
@@ -297,7 +298,7 @@ func (m *Member) Typing(room string) {
 	if room = RoomName(room); room == "" {
 		room = m.Home()
 	}
-	if m.nickname != "" && m.rooms[room] && !m.left && m.said.Take(rate, time.Now()) {
+	if m.nickname != "" && m.rooms[room] && !m.left && m.limiter.Allow() {
 		c.watcher.Typing(room, m.nickname)
 	}
 }

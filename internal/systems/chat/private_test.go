@@ -145,12 +145,12 @@ func TestManyAtOnceForOneAreBounded(t *testing.T) {
 		results := make(chan error)
 		for i := range 10 {
 			m := join(t, c, fmt.Sprint("sender ", i), "")
-			for range int(rate.Burst) {
+			for range sayBurst {
 				go func() { _, err := m.Tell(t.Context(), "Bob", "x"); results <- err }()
 			}
 		}
 		kept := 0
-		for range 10 * int(rate.Burst) {
+		for range 10 * sayBurst {
 			if err := <-results; err == nil {
 				kept++
 			} else if code(err) != TooMany {

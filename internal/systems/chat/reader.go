@@ -5,18 +5,23 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"jobcast/internal/limit"
+	"golang.org/x/time/rate"
 )
 
-// rate is what one client may say.
-var rate = limit.Rate{PerSecond: 20, Burst: 40}
+// What one client may say, a second and at once.
+const (
+	sayRate  = 20
+	sayBurst = 40
+)
 
-var errTooFast = refuse(TooMany, "nobody may say more than %v messages a second", rate.PerSecond)
+func newLimiter() *rate.Limiter { return rate.NewLimiter(sayRate, sayBurst) }
+
+var errTooFast = refuse(TooMany, "nobody may say more than %v messages a second", sayRate)
 
 // SayFrom says something in the room Anonymous for a client without a connection of its own; the limit
 // is for all that comes from an address.
 func (c *Chat) SayFrom(ctx context.Context, address, text string) (Message, error) {
-	if !c.addresses.Take(address, rate, time.Now()) {
+	if !c.addresses.Allow(address, time.Now()) {
 		return Message{}, errTooFast
 	}
 	if err := checkText(text); err != nil {

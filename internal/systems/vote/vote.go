@@ -59,7 +59,7 @@ type Change struct {
 // A Vote counts. Its methods may be called from any goroutine, and those that read take no lock.
 type Vote struct {
 	journal   journal.Journal
-	addresses limit.Addresses
+	addresses *limit.Table
 	state     atomic.Pointer[state]
 	ring      [kept]atomic.Pointer[Change] // revision r is at r % kept, unless it was overwritten
 
@@ -94,7 +94,7 @@ type ballot struct {
 
 // Open reads the newest record, or begins with the tutorial's candidates if there is none.
 func Open(ctx context.Context, j journal.Journal) (*Vote, error) {
-	v := &Vote{journal: j}
+	v := &Vote{journal: j, addresses: limit.New(addressRate, addressBurst)}
 	v.state.Store(&state{
 		record: record{Rev: 1, Candidates: []Candidate{{1, "小米", 300}, {2, "小康", 200}, {3, "小明", 600}}},
 		next:   make(chan struct{}),
