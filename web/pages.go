@@ -54,18 +54,26 @@ type pages struct {
 	notFound *page
 }
 
-// loadPages reads all files once: there are few, and they are part of the program.
+// loadPages reads all files once, and puts the pages into their layout: there are few, and they are part of the
+// program.
 func loadPages(public fs.FS) (*pages, error) {
 	pages := &pages{
 		byPath:   make(map[string]*page),
 		notFound: newPage("404.html", []byte(notFoundPage)),
 	}
-	err := fs.WalkDir(public, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || strings.HasPrefix(path.Base(name), ".") {
+	layout, err := loadLayout(public)
+	if err != nil {
+		return nil, err
+	}
+	err = fs.WalkDir(public, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || strings.HasPrefix(path.Base(name), ".") || name == layoutName {
 			return err
 		}
 		body, err := fs.ReadFile(public, name)
 		if err != nil {
+			return err
+		}
+		if body, err = render(layout, name, body); err != nil {
 			return err
 		}
 		p := newPage(name, body)

@@ -51,7 +51,8 @@ type Config struct {
 	// Sockets answers at /socket.io/, with every method and behind no middleware.
 	Sockets http.Handler
 	// Public holds the pages. index.html is served at / and at /jobs/ID, 404.html for what is not
-	// there. It is read once, by New.
+	// there. Files in HTML are templates (html/template) that may use those of layout.html, which is not
+	// served itself; their dot is the path of the page. It is read once, by New.
 	Public fs.FS
 	// Source holds Go files that people may read, at /source/ and their path. It is read once, by New;
 	// nil means none.
@@ -107,8 +108,8 @@ type Handler struct {
 // is returned only if one does not end even then. Other requests are the business of http.Server.Shutdown.
 func (h *Handler) Close(ctx context.Context) error { return h.raws.Close(ctx) }
 
-// New returns the handler of the whole server. It panics if Public cannot be read or has no index.html:
-// it is part of the program.
+// New returns the handler of the whole server. It panics if Public cannot be read, has a page that is no valid
+// template, or has no index.html: it is part of the program.
 func New(cfg Config) *Handler {
 	if cfg.MaxUploadBytes <= 0 {
 		cfg.MaxUploadBytes = 4 << 30
