@@ -1,5 +1,5 @@
 // Command jobcast serves Socket.IO clients and runs their long jobs. This file wires the packages
-// together and decides nothing; config.go reads the settings.
+// together and decides nothing, and package cli reads the settings.
 package main
 
 import (
@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 
 	"jobcast/engineio"
 	"jobcast/engineio/cors"
+	"jobcast/internal/cli"
 	"jobcast/internal/natsio"
 	"jobcast/internal/systems/chat"
 	"jobcast/internal/systems/compare"
@@ -71,7 +73,7 @@ func main() {
 
 // run returns the exit code: 0, 1 for a failure, 2 for wrong settings. What is wrong is one sentence.
 func run(args []string, stdout, stderr io.Writer) int {
-	s, err := parse(args, stdout)
+	s, err := cli.Parse(args, version, stdout)
 	if err == nil {
 		// The first signal ends ctx. After it signals have their own effect again: the second one
 		// ends the process at once.
@@ -80,28 +82,29 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = serve(ctx, stop, s, stdout, stderr)
 		stop()
 	}
-	if err == nil || errors.Is(err, errDone) {
+	if err == nil || errors.Is(err, cli.ErrDone) {
 		return 0
 	}
 	fmt.Fprintf(stderr, "jobcast: %v\n", err)
-	if _, ok := errors.AsType[*usageError](err); ok {
+	if _, ok := errors.AsType[*cli.UsageError](err); ok {
 		return 2
 	}
 	return 1
 }
 
 // serve runs the server until ctx is done, and drains it then. It calls draining before it does.
-func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.Writer) error {
+func serve(ctx context.Context, draining func(), s cli.Settings, stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.Level(s.LogLevel)}))
 
-	if err := checkRoots(s.Root); err != nil {
+	roots, data := texts(s.Roots), string(s.Data)
+	if err := checkRoots(roots); err != nil {
 		return err
 	}
 	certificate, err := loadCertificate(s)
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, s.Listen)
+	listener, err := listen(ctx, string(s.Listen))
 	if err != nil {
 		return err
 	}
@@ -111,54 +114,54 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		return err
 	}
 	defer quic.close() // as above
-	if err := checkData(s.Data); err != nil {
+	if err := checkData(data); err != nil {
 		return err
 	}
-	if err := checkApart(s.Root, s.Data); err != nil {
+	if err := checkApart(roots, data); err != nil {
 		return err
 	}
 	store, err := natsio.Open(ctx, natsio.Config{
-		Dir:    filepath.Join(s.Data, "jetstream"),
+		Dir:    filepath.Join(data, "jetstream"),
 		Sync:   s.Sync.String(),
 		Logger: log,
 	})
 	if err != nil {
-		return startFailure(ctx, s.Data, err)
+		return startFailure(ctx, data, err)
 	}
 	// After the store, which holds the lock of the data directory.
-	files, err := files.Open(filepath.Join(s.Data, "files"))
+	files, err := files.Open(filepath.Join(data, "files"))
 	if err != nil {
 		_ = store.Close() // the first error is the one to tell
-		return dataFailure(s.Data, err)
+		return dataFailure(data, err)
 	}
 	engine, err := jobs.Open(ctx, jobs.Config{
 		Store:       store,
 		Files:       files,
-		Workers:     workers.All(workers.Config{Roots: s.Root, Private: []string{s.Data}}),
-		Concurrency: s.Concurrency,
+		Workers:     workers.All(workers.Config{Roots: roots, Private: []string{data}}),
+		Concurrency: int(s.Concurrency),
 		StartRate:   float64(s.StartRate),
-		StartBurst:  s.StartBurst,
-		MaxQueued:   s.MaxQueued,
+		StartBurst:  int(s.StartBurst),
+		MaxQueued:   int(s.MaxQueued),
 		Logger:      log,
 	})
 	if err != nil {
 		_ = errors.Join(files.Close(), store.Close()) // as above
-		return startFailure(ctx, s.Data, err)
+		return startFailure(ctx, data, err)
 	}
 	votes, err := vote.Open(ctx, store.Journal("vote"))
 	if err != nil {
 		_ = errors.Join(engine.Close(ctx), files.Close(), store.Close()) // as above
-		return startFailure(ctx, s.Data, err)
+		return startFailure(ctx, data, err)
 	}
 	talk, err := chat.Open(ctx, store.Journal("chat"))
 	if err != nil {
 		_ = errors.Join(engine.Close(ctx), files.Close(), store.Close()) // as above
-		return startFailure(ctx, s.Data, err)
+		return startFailure(ctx, data, err)
 	}
 	foreign := &foreignOrigins{log: log}
 	sockets := socketio.New(socketio.Config{
 		Engine: engineio.Config{
-			CORS:         cors.Config{Origins: s.Origin},
+			CORS:         cors.Config{Origins: texts(s.Origins)},
 			WebTransport: quic.accept(),
 			OnAdopt:      compare.Moved,
 			Logger:       log,
@@ -188,11 +191,11 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 		Runs:    runs,
 		Vote:    votes,
 		Chat:    talk,
-		Origins: s.Origin,
+		Origins: texts(s.Origins),
 		Hosts:   hosts(listener, s),
 
 		OnForeignOrigin:   foreign.warn,
-		TrustedProxies:    s.TrustedProxy,
+		TrustedProxies:    networks(s.TrustedProxies),
 		CertificateHashes: quic.hashes(),
 
 		MaxUploadBytes: int64(s.MaxUpload),
@@ -225,7 +228,7 @@ func serve(ctx context.Context, draining func(), s settings, stdout, stderr io.W
 	warnOpen(log, listener, s)
 	go func() { served <- server.Serve(listener) }()
 	fmt.Fprintf(stdout, "jobcast %s listening on %s://%s, data in %s (synced %s)\n%s",
-		version, scheme, address(listener), s.Data, store.SyncMode(), quic.serve(site))
+		version, scheme, address(listener), data, store.SyncMode(), quic.serve(site))
 
 	select {
 	case err = <-served:
@@ -288,15 +291,32 @@ func shutdown(ctx context.Context, server *http.Server, site *web.Handler) error
 	return errors.Join(err, site.Close(ctx))
 }
 
+// texts are settings as the text that they are.
+func texts[T ~string](settings []T) []string {
+	all := make([]string, len(settings))
+	for i, s := range settings {
+		all[i] = string(s)
+	}
+	return all
+}
+
+func networks(settings []cli.Network) []netip.Prefix {
+	all := make([]netip.Prefix, len(settings))
+	for i, s := range settings {
+		all[i] = s.Prefix
+	}
+	return all
+}
+
 // hosts are the names that requests may be for. Who listens on this machine only has few, and must be sure
 // of them.
-func hosts(l net.Listener, s settings) []string {
+func hosts(l net.Listener, s cli.Settings) []string {
 	address, ok := l.Addr().(*net.TCPAddr)
-	if len(s.Host) == 0 && !(ok && address.IP.IsLoopback()) {
+	if len(s.Hosts) == 0 && !(ok && address.IP.IsLoopback()) {
 		return nil
 	}
-	own, _, _ := net.SplitHostPort(s.Listen) // which parse has seen
-	return append([]string{"localhost", own}, s.Host...)
+	own, _, _ := net.SplitHostPort(string(s.Listen)) // which cli has seen
+	return append([]string{"localhost", own}, texts(s.Hosts)...)
 }
 
 // sub are the files in a directory of those that are embedded.
@@ -389,7 +409,7 @@ func dataFailure(dir string, err error) error {
 // startFailure is dataFailure, unless the start was interrupted, which is no failure.
 func startFailure(ctx context.Context, dir string, err error) error {
 	if ctx.Err() != nil {
-		return errDone
+		return cli.ErrDone
 	}
 	return dataFailure(dir, err)
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"jobcast/engineio"
+	"jobcast/engineio/cors"
+	"jobcast/internal/cli"
 	"jobcast/internal/limit"
 )
 
@@ -51,7 +53,7 @@ func (f *foreignOrigins) warn(r *http.Request) {
 		return
 	}
 	address := limit.Address(r.RemoteAddr)
-	if allowed, err := parseOrigin(origin); err == nil {
+	if allowed, err := cors.ParseOrigin(origin); err == nil {
 		f.log.Warn("a page of another origin may not connect; if it is one of yours, the flag admits it",
 			"origin", origin, "flag", "--origin "+allowed, "path", r.URL.Path, "address", address)
 	} else {
@@ -64,10 +66,10 @@ func (f *foreignOrigins) warn(r *http.Request) {
 }
 
 // warnOpen says what it means that others reach the server.
-func warnOpen(log *slog.Logger, l net.Listener, s settings) {
+func warnOpen(log *slog.Logger, l net.Listener, s cli.Settings) {
 	if address, ok := l.Addr().(*net.TCPAddr); ok && address.IP.IsLoopback() {
 		return
 	}
 	log.Warn("everybody who reaches this address may do everything here: start and cancel jobs, read what lies below the roots and what others have uploaded",
-		"listen", l.Addr().String(), "roots", s.Root)
+		"listen", l.Addr().String(), "roots", s.Roots)
 }

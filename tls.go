@@ -12,14 +12,15 @@ import (
 	"syscall"
 
 	"jobcast/engineio/webtransport"
+	"jobcast/internal/cli"
 )
 
 // loadCertificate returns what TLS is spoken with, or nil for plain HTTP.
-func loadCertificate(s settings) (*tls.Config, error) {
+func loadCertificate(s cli.Settings) (*tls.Config, error) {
 	if s.TLSCert == "" {
 		return nil, nil
 	}
-	cert, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
+	cert, err := tls.LoadX509KeyPair(string(s.TLSCert), string(s.TLSKey))
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the certificate %s with the key %s: %w; name others with --tls-cert and --tls-key",
 			s.TLSCert, s.TLSKey, reason(err))
@@ -44,7 +45,7 @@ type quicServer struct {
 }
 
 // listenQUIC listens, if that is asked for.
-func listenQUIC(ctx context.Context, l net.Listener, s settings, certificate *tls.Config, log *slog.Logger) (*quicServer, error) {
+func listenQUIC(ctx context.Context, l net.Listener, s cli.Settings, certificate *tls.Config, log *slog.Logger) (*quicServer, error) {
 	if !s.WebTransport {
 		return nil, nil
 	}

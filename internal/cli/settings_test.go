@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -23,24 +23,34 @@ func write(t *testing.T, text string) string {
 	return name
 }
 
+// TestMain removes the variables of whoever runs the tests: the tests set their own.
+func TestMain(m *testing.M) {
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "JOBCAST_") {
+			os.Unsetenv(name)
+		}
+	}
+	os.Exit(m.Run())
+}
+
 func TestDefaults(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	got, err := parse(nil, io.Discard)
-	want := settings{
-		Listen:       "127.0.0.1:8080",
-		Origin:       []string{},
-		Host:         []string{},
-		TrustedProxy: []netip.Prefix{},
-		Data:         filepath.Join(dir, "data"),
-		Sync:         diskSync(time.Second),
-		Root:         []string{dir},
-		MaxUpload:    4 << 30,
-		Concurrency:  4,
-		StartRate:    50,
-		StartBurst:   200,
-		MaxQueued:    1000,
-		LogLevel:     0,
+	got, err := Parse(nil, "0.0.0", io.Discard)
+	want := Settings{
+		Listen:         "127.0.0.1:8080",
+		Origins:        []Origin{},
+		Hosts:          []Host{},
+		TrustedProxies: []Network{},
+		Data:           Dir(filepath.Join(dir, "data")),
+		Sync:           DiskSync(time.Second),
+		Roots:          []Dir{Dir(dir)},
+		MaxUpload:      4 << 30,
+		Concurrency:    4,
+		StartRate:      50,
+		StartBurst:     200,
+		MaxQueued:      1000,
+		LogLevel:       0,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("parse() = %+v, %v, want %+v", got, err, want)
@@ -105,42 +115,42 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		field                 string
 		inFile, inEnv, asFlag any
 		variable              string
-		valueOf               func(settings) any
+		valueOf               func(Settings) any
 	}{
-		{"listen", "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "JOBCAST_LISTEN", func(s settings) any { return s.Listen }},
-		{"origin", []string{"https://file.example"}, []string{"https://a.example", "https://b.example"},
-			[]string{"*", "http://c.example:81"}, "JOBCAST_ORIGIN", func(s settings) any { return s.Origin }},
-		{"host", []string{"file.example"}, []string{"a.example", "b.example"}, []string{"*", "c.example"}, "JOBCAST_HOST",
-			func(s settings) any { return s.Host }},
+		{"listen", Address("127.0.0.1:1"), Address("127.0.0.1:2"), Address("127.0.0.1:3"), "JOBCAST_LISTEN", func(s Settings) any { return s.Listen }},
+		{"origin", []Origin{"https://file.example"}, []Origin{"https://a.example", "https://b.example"},
+			[]Origin{"*", "http://c.example:81"}, "JOBCAST_ORIGIN", func(s Settings) any { return s.Origins }},
+		{"host", []Host{"file.example"}, []Host{"a.example", "b.example"}, []Host{"*", "c.example"}, "JOBCAST_HOST",
+			func(s Settings) any { return s.Hosts }},
 		{"trusted-proxy", networks("10.0.0.1/32"), networks("10.0.0.0/8", "2001:db8::1/128"), networks("127.0.0.1/32", "fd00::/8"),
-			"JOBCAST_TRUSTED_PROXY", func(s settings) any { return s.TrustedProxy }},
-		{"tls-cert", "/file/c", "/env/c", "/flag/c", "JOBCAST_TLS_CERT", func(s settings) any { return s.TLSCert }},
-		{"tls-key", "/file/k", "/env/k", "/flag/k", "JOBCAST_TLS_KEY", func(s settings) any { return s.TLSKey }},
-		{"webtransport", true, false, true, "JOBCAST_WEBTRANSPORT", func(s settings) any { return s.WebTransport }},
-		{"data", "/file", "/env", "/flag", "JOBCAST_DATA", func(s settings) any { return s.Data }},
-		{"sync", diskSync(2 * time.Second), diskSync(3 * time.Second), diskSync(0), "JOBCAST_SYNC", func(s settings) any { return s.Sync }},
-		{"root", []string{"/file,a", "/file b"}, []string{"/env", "/env2"}, []string{"/flag", "/flag2"}, "JOBCAST_ROOT",
-			func(s settings) any { return s.Root }},
-		{"max-upload", byteSize(1000), byteSize(2000), byteSize(3 << 29), "JOBCAST_MAX_UPLOAD", func(s settings) any { return s.MaxUpload }},
-		{"concurrency", 11, 12, 13, "JOBCAST_CONCURRENCY", func(s settings) any { return s.Concurrency }},
-		{"start-rate", 21, 22, 0, "JOBCAST_START_RATE", func(s settings) any { return s.StartRate }},
-		{"start-burst", 31, 32, 33, "JOBCAST_START_BURST", func(s settings) any { return s.StartBurst }},
-		{"max-queued", 41, 42, 0, "JOBCAST_MAX_QUEUED", func(s settings) any { return s.MaxQueued }},
-		{"log-level", logLevel(4), logLevel(8), logLevel(-4), "JOBCAST_LOG_LEVEL", func(s settings) any { return s.LogLevel }},
+			"JOBCAST_TRUSTED_PROXY", func(s Settings) any { return s.TrustedProxies }},
+		{"tls-cert", File("/file/c"), File("/env/c"), File("/flag/c"), "JOBCAST_TLS_CERT", func(s Settings) any { return s.TLSCert }},
+		{"tls-key", File("/file/k"), File("/env/k"), File("/flag/k"), "JOBCAST_TLS_KEY", func(s Settings) any { return s.TLSKey }},
+		{"webtransport", true, false, true, "JOBCAST_WEBTRANSPORT", func(s Settings) any { return s.WebTransport }},
+		{"data", Dir("/file"), Dir("/env"), Dir("/flag"), "JOBCAST_DATA", func(s Settings) any { return s.Data }},
+		{"sync", DiskSync(2 * time.Second), DiskSync(3 * time.Second), DiskSync(0), "JOBCAST_SYNC", func(s Settings) any { return s.Sync }},
+		{"root", []Dir{"/file,a", "/file b"}, []Dir{"/env", "/env2"}, []Dir{"/flag", "/flag2"}, "JOBCAST_ROOT",
+			func(s Settings) any { return s.Roots }},
+		{"max-upload", ByteSize(1000), ByteSize(2000), ByteSize(3 << 29), "JOBCAST_MAX_UPLOAD", func(s Settings) any { return s.MaxUpload }},
+		{"concurrency", Count(11), Count(12), Count(13), "JOBCAST_CONCURRENCY", func(s Settings) any { return s.Concurrency }},
+		{"start-rate", Limit(21), Limit(22), Limit(0), "JOBCAST_START_RATE", func(s Settings) any { return s.StartRate }},
+		{"start-burst", Limit(31), Limit(32), Limit(33), "JOBCAST_START_BURST", func(s Settings) any { return s.StartBurst }},
+		{"max-queued", Limit(41), Limit(42), Limit(0), "JOBCAST_MAX_QUEUED", func(s Settings) any { return s.MaxQueued }},
+		{"log-level", LogLevel(4), LogLevel(8), LogLevel(-4), "JOBCAST_LOG_LEVEL", func(s Settings) any { return s.LogLevel }},
 	}
-	if len(tests) != len(configKeys) {
-		t.Errorf("%d settings are tested, want all of %v", len(tests), configKeys)
+	if _, keys := keys(); len(tests) != len(keys) {
+		t.Errorf("%d settings are tested, want all of %v", len(tests), keys)
 	}
 	for _, tt := range tests {
 		t.Run(tt.field, func(t *testing.T) {
 			check := func(place string, want any, args ...string) {
 				t.Helper()
-				s, err := parse(args, io.Discard)
+				s, err := Parse(args, "0.0.0", io.Discard)
 				if got := tt.valueOf(s); err != nil || !reflect.DeepEqual(got, want) {
 					t.Errorf("%s from the %s: got %v, %v, want %v", tt.field, place, got, err, want)
 				}
 			}
-			defaults, err := parse(nil, io.Discard)
+			defaults, err := Parse(nil, "0.0.0", io.Discard)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -161,16 +171,16 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 	}
 	t.Run("config", func(t *testing.T) {
 		t.Setenv("JOBCAST_CONFIG", file)
-		s, err := parse(nil, io.Discard)
+		s, err := Parse(nil, "0.0.0", io.Discard)
 		if err != nil || s.Concurrency != 11 {
 			t.Errorf("concurrency by JOBCAST_CONFIG: got %d, %v, want 11", s.Concurrency, err)
 		}
 	})
 }
 
-func networks(texts ...string) (all []netip.Prefix) {
+func networks(texts ...string) (all []Network) {
 	for _, text := range texts {
-		all = append(all, netip.MustParsePrefix(text))
+		all = append(all, Network{netip.MustParsePrefix(text)})
 	}
 	return all
 }
@@ -232,13 +242,13 @@ func TestWrongSettingsGetOneSentence(t *testing.T) {
 			if name, value, ok := strings.Cut(tt.env, "="); ok {
 				t.Setenv(name, value)
 			}
-			var stdout, stderr bytes.Buffer
-			code := run(tt.args, &stdout, &stderr)
-			if got := stderr.String(); got != "jobcast: "+want+"\n" {
-				t.Errorf("stderr: got  %q\nwant %q", got, "jobcast: "+want+"\n")
+			var stdout bytes.Buffer
+			_, err := Parse(tt.args, "0.0.0", &stdout)
+			if e, ok := errors.AsType[*UsageError](err); !ok || e.Error() != want {
+				t.Errorf("got  %v\nwant %s", err, want)
 			}
-			if code != 2 || stdout.Len() > 0 {
-				t.Errorf("got exit code %d and stdout %q, want 2 and nothing", code, &stdout)
+			if stdout.Len() > 0 {
+				t.Errorf("stdout: got %q, want nothing", &stdout)
 			}
 		})
 	}
@@ -248,12 +258,12 @@ func TestPrintedConfigIsAConfig(t *testing.T) {
 	args := []string{"--listen=[::1]:0", "--origin=*", "--origin=https://a.example", "--trusted-proxy=10.1.2.3/8", "--trusted-proxy=::1", "--data=some dir", "--sync=always",
 		"--webtransport", "--tls-cert=c.pem", "--tls-key=k.pem", `--root=a\,b`, `--root=c"d'`, "--max-upload=1234567", "--concurrency=7", "--start-rate=0", "--start-burst=9", "--max-queued=10", "--log-level=warn"}
 	var first, second bytes.Buffer
-	if _, err := parse(append(args, "--print-config"), &first); err != errDone {
+	if _, err := Parse(append(args, "--print-config"), "0.0.0", &first); err != ErrDone {
 		t.Fatalf("--print-config: %v", err)
 	}
 	file := write(t, first.String())
 	t.Chdir(t.TempDir()) // it means the same everywhere
-	if _, err := parse([]string{"--print-config", "--config", file}, &second); err != errDone {
+	if _, err := Parse([]string{"--print-config", "--config", file}, "0.0.0", &second); err != ErrDone {
 		t.Fatalf("--print-config of %s: %v", &first, err)
 	}
 	if first.String() != second.String() {
@@ -270,11 +280,11 @@ func TestSizes(t *testing.T) {
 	for text, want := range map[string]int64{
 		"1": 1, "10B": 10, "1k": 1024, "1KB": 1000, "2kib": 2048, "500MB": 500e6, "1.5GiB": 3 << 29, "2 TiB": 2 << 40,
 	} {
-		var got byteSize
+		var got ByteSize
 		if err := got.UnmarshalText([]byte(text)); err != nil || int64(got) != want {
 			t.Errorf("%q: got %d, %v, want %d", text, got, err, want)
 		}
-		var again byteSize
+		var again ByteSize
 		back, err := got.MarshalText()
 		if err = errors.Join(err, again.UnmarshalText(back)); err != nil || again != got {
 			t.Errorf("%q as %q: got %d, %v, want %d", text, back, again, err, got)
@@ -286,18 +296,25 @@ func TestVersionAndHelpNeedNoGoodSettings(t *testing.T) {
 	t.Setenv("JOBCAST_SYNC", "nonsense")
 	t.Setenv("JOBCAST_CONFIG", "/nowhere")
 	for flag, want := range map[string][]string{
-		"--version": {"jobcast " + version + "\n"},
+		"--version": {"jobcast 0.0.0\n"},
 		"--help":    {"Examples:", "--max-upload", "$JOBCAST_LISTEN", "127.0.0.1:8080", "serve"},
 	} {
-		var stdout, stderr bytes.Buffer
-		code := run([]string{flag}, &stdout, &stderr)
-		if code != 0 || stderr.Len() > 0 {
-			t.Errorf("%s: got exit code %d and %q, want 0 and nothing", flag, code, &stderr)
+		var stdout bytes.Buffer
+		if _, err := Parse([]string{flag}, "0.0.0", &stdout); err != ErrDone {
+			t.Errorf("%s: got %v, want nothing wrong", flag, err)
 		}
 		for _, text := range want {
 			if !strings.Contains(stdout.String(), text) {
 				t.Errorf("%s: no %q in\n%s", flag, text, &stdout)
 			}
+		}
+	}
+}
+
+func TestFlagsHaveTheNamesOfSettings(t *testing.T) {
+	for field, want := range map[string]string{"Roots": "--root", "TLSCert": "--tls-cert", "WebTransport": "--webtransport"} {
+		if got := Flag(field); got != want {
+			t.Errorf("%s: got %s, want %s", field, got, want)
 		}
 	}
 }
