@@ -1,6 +1,7 @@
 # make run      build the server and serve the page at http://127.0.0.1:8080
 # make test     install what the tests need, and run them all
 # make unit     the tests in Go
+# make lint     what golangci-lint finds in the Go code, by .golangci.yml
 # make interop  the tests with real clients and browsers
 # make chaos    kill the server over and over, at any moment, and look whether something is lost
 # make bench    measure beside Node's socket.io
@@ -14,7 +15,7 @@ BUNDLE := socketio/bundle/dist/socket.io.js
 GO_FILES := $(shell find . -name '*.go' -not -path '*/node_modules/*') go.mod go.sum
 PAGES := $(shell find public -type f -not -path '*/vendor/*')
 
-.PHONY: help run build test unit types interop chaos bench clean
+.PHONY: help run build test unit lint types interop chaos bench clean
 .DEFAULT_GOAL := build
 
 help:
@@ -52,6 +53,13 @@ unit: $(CLIENT) $(BUNDLE)
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these files:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
 	go test -race -timeout 20m ./...
+
+# The linter is built from a module of its own, so that what it needs is not in the graph of the server.
+bin/golangci-lint: tools/go.mod tools/go.sum
+	go build -C tools -trimpath -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+lint: bin/golangci-lint $(CLIENT) $(BUNDLE)
+	bin/golangci-lint run
 
 # The declarations that are made from events/, used with the stock client's types.
 examples/typescript/node_modules/.installed: examples/typescript/package.json examples/typescript/package-lock.json
