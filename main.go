@@ -57,10 +57,10 @@ const (
 //go:embed all:public
 var public embed.FS
 
-// client holds the files of the stock JavaScript client, if they were there (see Makefile).
+// bundled holds the files of the stock JavaScript client, if they were there (see Makefile).
 //
 //go:embed all:socketio/bundle/dist
-var client embed.FS
+var bundled embed.FS
 
 // ownSource is what the pages link to as their own source.
 //
@@ -168,7 +168,7 @@ func serve(ctx context.Context, draining func(), s cli.Settings, stdout, stderr 
 
 			OnConnectionError: foreign.refused,
 		},
-		Client:      bundle.Config{Files: sub(client, "socketio/bundle/dist")},
+		Bundle:      bundle.Config{Files: sub(bundled, "socketio/bundle/dist")},
 		EncodeError: namespaces.EncodeError,
 		Hooks:       socketio.Hooks{EventFailed: namespaces.LogFailures(log)},
 		Logger:      log,

@@ -1,14 +1,32 @@
 // Package engineio implements Engine.IO sessions (engine.io-protocol, revisions 4 and 3): one session for each
 // client, over HTTP long polling, over WebSocket (RFC 6455), over a stream of WebTransport that it is given,
-// and across the upgrades between them. It knows nothing of QUIC, namespaces, events or acknowledgements; it carries messages, keeps the heartbeat and bounds
-// what waits.
+// and across the upgrades between them. A Server is an http.Handler; Config.Accept gives each new session the
+// Handler that receives its messages:
+//
+//	server := engineio.NewServer(engineio.Config{
+//		Accept: func(s *engineio.Session) engineio.Handler { return echo{s} },
+//	})
+//	http.Handle("/engine.io/", server)
+//
+// It carries messages, keeps the heartbeat and bounds what waits. It does not know QUIC, namespaces, events or
+// acknowledgements.
+//
+// Four words say how something ends, here and in package socketio:
+//
+//   - To close is to begin the end of a session, a socket or a connection, for a Reason. What is queued still
+//     leaves, unless the word is closeNow, and the other side is told.
+//   - Closed is what has been closed: nothing is sent or received any more, its handler has been or is being told,
+//     and its id is free.
+//   - To detach is to take a part from what it belongs to without telling the other side: a connection that broke
+//     from its session, a socket from its session, a probe that will not become the transport.
+//   - To refuse is to answer a request, a connection or a socket that is not admitted, with the reason.
 //
 // A message that is sent goes into the session's outbox, as a Frame that all recipients share. On
 // WebSocket the session is then queued for a flusher, which writes everything that has gathered with one
 // system call and never waits for a peer; on polling the GET that waits takes it. A client that does not
 // read costs its own outbox and, past Config.MaxQueueBytes, its session.
 //
-// Server and Session say which goroutines they run. On Linux a few read all that comes on WebSocket over
+// Server and Session list their goroutines. On Linux a few of them read all that comes on WebSocket over
 // plain TCP, and an idle client costs a few hundred bytes. Elsewhere, and with TLS, each such client has one;
 // a client that polls has that of its request.
 package engineio
@@ -37,7 +55,7 @@ type Frame = outbox.Frame
 func NewFrame(m Message) *Frame { return outbox.NewFrame(m) }
 
 // NewestFrames encodes messages that belong together, of which a client needs no older ones once there are
-// newer ones: those with the same key that still wait in a session's outbox are forgotten when these are
+// newer ones: those with the same key that still wait in a session's outbox are dropped when these are
 // sent. What is left goes out in the order in which it was sent. What has begun to leave goes on. The
 // frames must be sent together, in one call of Session.Send or Session.SendVolatile.
 func NewestFrames(key string, messages ...Message) []*Frame {
@@ -47,13 +65,13 @@ func NewestFrames(key string, messages ...Message) []*Frame {
 // A Handler receives what one session brings. The calls for one session come one at a time and in
 // order, on the goroutine that reads the transport: they must not block.
 type Handler interface {
-	// Message delivers one message. m.Data is valid only during the call.
-	Message(m Message)
-	// Closed is called once, after the last Message, with the reason.
+	// Receive is called with one message. m.Data is valid only during the call.
+	Receive(m Message)
+	// Closed is called once, after the last Receive, with the reason.
 	Closed(reason Reason)
 }
 
-// A Reason says why a session ended, in the words of the reference server.
+// A Reason says why a session was closed, in the words of the reference server.
 type Reason string
 
 // The reasons of a closed session.

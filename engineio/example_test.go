@@ -11,7 +11,7 @@ import (
 
 type ignore struct{}
 
-func (ignore) Message(engineio.Message) {}
+func (ignore) Receive(engineio.Message) {}
 func (ignore) Closed(engineio.Reason)   {}
 
 // A server that admits the pages of one other site, asks every request for a ticket, sets a cookie for the

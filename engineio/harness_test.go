@@ -132,7 +132,7 @@ func (e *env) close() {
 
 type echoHandler struct{ session *Session }
 
-func (h echoHandler) Message(m Message) {
+func (h echoHandler) Receive(m Message) {
 	m.Data = bytes.Clone(m.Data)
 	_ = h.session.Send(NewFrame(m))
 }
@@ -149,7 +149,7 @@ type recorder struct {
 
 func newRecorder(s *Session) *recorder { return &recorder{session: s, closed: make(chan Reason, 1)} }
 
-func (r *recorder) Message(m Message) {
+func (r *recorder) Receive(m Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.got = append(r.got, string(m.Data))

@@ -35,24 +35,24 @@ func (s *sleeper) Wake() { (*Session)(s).tick() }
 
 func (s *Session) tick() {
 	s.mu.Lock()
-	end := s.tickLocked()
+	todo := s.tickLocked()
 	s.mu.Unlock()
-	s.finish(end)
+	s.cleanUp(todo)
 }
 
 // tickLocked does what is due, if anything is. Requests call it too, so that a session ends on time even if
 // the timer is late.
-func (s *Session) tickLocked() ending {
+func (s *Session) tickLocked() cleanup {
 	h, now := &s.heartbeat, s.server.timers.Now()
 	state := s.state.Load()
 	switch {
 	case h.deadline == 0, state == stateClosed:
-		return ending{}
+		return cleanup{}
 	case now < h.deadline:
 		s.server.timers.Set((*sleeper)(s), h.deadline)
-		return ending{}
+		return cleanup{}
 	case state == stateClosing:
-		return s.overLocked(ending{})
+		return s.closedLocked(cleanup{})
 	}
 	return s.rev.dueLocked(s, now)
 }

@@ -32,7 +32,7 @@ func (s *story) all() []string {
 // A teller is a handler that tells its story.
 type teller struct{ *story }
 
-func (t teller) Message(m Message)    { t.add(string(m.Data)) }
+func (t teller) Receive(m Message)    { t.add(string(m.Data)) }
 func (t teller) Closed(reason Reason) { t.add("closed: " + string(reason)) }
 
 // The hook comes once, when the new transport is in use, behind all that came over the old one and before all that

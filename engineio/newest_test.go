@@ -107,7 +107,7 @@ func TestVolatileNewestKeepsTheOlderOrComesInItsPlace(t *testing.T) {
 				if got := s.SendVolatile(NewestFrames("k", message("n", tt.newer))...); got != tt.want {
 					t.Errorf("got %v, want %v", got, tt.want)
 				}
-				s.end()
+				s.release()
 				<-polled
 			})
 		})

@@ -47,14 +47,14 @@ func (s *Session) answerLocked(answer *Frame) {
 func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	p := &poll{wake: make(chan struct{}, 1)}
 	if !s.startPoll(p) {
-		s.server.gate.Refuse(w, r, s.notNow())
+		s.server.gate.Refuse(w, r, s.refusal())
 		return
 	}
 	var noop <-chan time.Time // runs while an upgrade is under way
 	noopDue := false
 	for {
-		body, probed, end := s.pollAnswer(p, noopDue)
-		s.finish(end)
+		body, probed, todo := s.pollAnswer(p, noopDue)
+		s.cleanUp(todo)
 		switch {
 		case body == nil:
 		case len(*body) == 0:
@@ -79,14 +79,14 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 		case <-noop:
 			noop, noopDue = nil, true
 		case <-r.Context().Done():
-			s.pollAborted(p)
+			s.detachPoll(p)
 			return
 		}
 	}
 }
 
-// notNow is the refusal of a request that the session does not take in its state.
-func (s *Session) notNow() gate.Refusal {
+// refusal is the refusal of a request that the session does not take in its state.
+func (s *Session) refusal() gate.Refusal {
 	if s.Transport() != gate.Polling {
 		return gate.TransportMismatch
 	}
@@ -96,80 +96,80 @@ func (s *Session) notNow() gate.Refusal {
 // startPoll makes p the poll that waits. A second one at the same time ends the session.
 func (s *Session) startPoll(p *poll) (ok bool) {
 	s.mu.Lock()
-	end := s.tickLocked()
+	todo := s.tickLocked()
 	switch {
 	case s.state.Load() == stateClosed || s.ws != nil:
 	case s.poll != nil:
-		end = s.overLocked(s.failLocked(TransportError, 0))
+		todo = s.closedLocked(s.closeNowLocked(TransportError, 0))
 	default:
 		ok = true
 		s.poll, p.late = p, s.probed
-		if s.leaving != nil {
-			close(s.leaving)
-			s.leaving = nil
+		if s.nextPoll != nil {
+			close(s.nextPoll)
+			s.nextPoll = nil
 		}
 	}
 	s.mu.Unlock()
-	s.finish(end)
+	s.cleanUp(todo)
 	return ok
 }
 
 // pollAnswer returns the answer to p, in a buffer that the caller gives back, or nil if there is none yet.
-func (s *Session) pollAnswer(p *poll, noopDue bool) (body *[]byte, probed bool, end ending) {
+func (s *Session) pollAnswer(p *poll, noopDue bool) (body *[]byte, probed bool, todo cleanup) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	closing := s.state.Load() == stateClosing
 	if p.answer == nil && s.out.Empty() && !closing && !(s.probed && noopDue) {
-		return nil, s.probed, end
+		return nil, s.probed, todo
 	}
 	body = getBuffer()
 	answer := p.answer
 	switch {
 	case answer != nil && p.overtaken:
-		return body, false, end
+		return body, false, todo
 	case answer != nil:
 	case !s.out.Empty():
 		s.poll, p.took = nil, true
 		*body, p.contentType = s.rev.appendPayload(*body, s.out.Frames())
 		s.out.Reset()
-		return body, false, end
+		return body, false, todo
 	case closing:
 		// In a payload of its own: the reference client acts on a CLOSE before it has looked at the
 		// messages that came in the same payload.
 		s.poll = nil
 		answer = closePacket
-		end = s.overLocked(end)
+		todo = s.closedLocked(todo)
 	default:
 		s.poll = nil
 		answer = noopPacket
 	}
 	*body, p.contentType = s.rev.appendPayload(*body, []*Frame{answer})
-	return body, false, end
+	return body, false, todo
 }
 
-// pollAborted ends the session, since its client went away in the middle of p. If p has an answer, the
+// detachPoll ends the session, since its client went away in the middle of p. If p has an answer, the
 // client is free to go.
-func (s *Session) pollAborted(p *poll) {
+func (s *Session) detachPoll(p *poll) {
 	s.mu.Lock()
-	var end ending
+	var todo cleanup
 	if s.poll == p {
 		s.poll = nil
-		end = s.overLocked(s.failLocked(TransportError, 0))
+		todo = s.closedLocked(s.closeNowLocked(TransportError, 0))
 	}
 	s.mu.Unlock()
-	s.finish(end)
+	s.cleanUp(todo)
 }
 
 // servePost delivers the packets of a POST.
 func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	if !s.startPost() {
-		s.server.gate.Refuse(w, r, s.notNow())
+		s.server.gate.Refuse(w, r, s.refusal())
 		return
 	}
 	contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if !s.rev.takesBody(contentType) {
-		s.fail(TransportError, 0)
-		s.endPost()
+		s.closeNow(TransportError, 0)
+		s.donePost()
 		s.server.gate.Refuse(w, r, gate.BadContent)
 		return
 	}
@@ -179,17 +179,17 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		s.endPost()
+		s.donePost()
 		s.server.gate.RespondTooLarge(w, r)
 		return
 	case err != nil:
-		s.fail(TransportError, 0)
-		s.endPost()
+		s.closeNow(TransportError, 0)
+		s.donePost()
 		s.server.gate.Refuse(w, r, gate.BadRequest)
 		return
 	}
 	ok := s.deliverPayload(*buf, contentType)
-	s.endPost()
+	s.donePost()
 	if !ok {
 		s.server.gate.Refuse(w, r, gate.TransportMismatch)
 		return
@@ -200,21 +200,21 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 // startPost notes that a POST is coming in. A second one at the same time ends the session.
 func (s *Session) startPost() (ok bool) {
 	s.mu.Lock()
-	end := s.tickLocked()
+	todo := s.tickLocked()
 	switch {
 	case s.state.Load() == stateClosed || s.ws != nil:
 	case s.posting:
-		end = s.failLocked(TransportError, 0)
+		todo = s.closeNowLocked(TransportError, 0)
 	default:
 		ok = true
 		s.posting = true
 	}
 	s.mu.Unlock()
-	s.finish(end)
+	s.cleanUp(todo)
 	return ok
 }
 
-func (s *Session) endPost() {
+func (s *Session) donePost() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.posting = false
@@ -223,19 +223,19 @@ func (s *Session) endPost() {
 // deliverPayload delivers the packets of a payload in order. It returns false if they are not the
 // session's any more because it has been upgraded.
 func (s *Session) deliverPayload(payload []byte, contentType string) bool {
-	if !s.begin(nil) {
+	if !s.claim(nil) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		// A session that is ending has no use for messages, but its client did nothing wrong.
+		// A session that is closing has no use for messages, but its client did nothing wrong.
 		return s.ws == nil
 	}
-	defer s.end()
+	defer s.release()
 	for p, err := range s.rev.packets(payload, contentType) {
 		if err != nil {
-			s.fail(ParseError, 0)
+			s.closeNow(ParseError, 0)
 			break
 		}
-		if p.Type == parser.Close {
+		if p.Type == parser.TypeClose {
 			s.awaitPoll()
 		}
 		if !s.receive(p) {
@@ -256,13 +256,13 @@ func (s *Session) awaitPoll() {
 		s.mu.Unlock()
 		return
 	}
-	leaving := make(chan struct{})
-	s.leaving = leaving
+	nextPoll := make(chan struct{})
+	s.nextPoll = nextPoll
 	s.mu.Unlock()
 	t := time.NewTimer(crossing)
 	defer t.Stop()
 	select {
-	case <-leaving:
+	case <-nextPoll:
 	case <-t.C:
 	}
 }

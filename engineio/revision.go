@@ -39,8 +39,8 @@ type revision interface {
 	// heardLocked notes that the client has sent something.
 	heardLocked(s *Session)
 	// dueLocked is called when the heartbeat's deadline has passed.
-	dueLocked(s *Session, now time.Duration) ending
-	// beat acts on a ping or a pong. It returns false if the session has ended.
+	dueLocked(s *Session, now time.Duration) cleanup
+	// beat acts on a ping or a pong. It returns false if the session is no longer open.
 	beat(s *Session, t parser.Type) bool
 }
 
@@ -72,11 +72,11 @@ func (s *Server) revision(query url.Values) (revision, bool) {
 }
 
 var (
-	pingFrame   = outbox.NewPacket(parser.Packet{Type: parser.Ping})
-	pongFrame   = outbox.NewPacket(parser.Packet{Type: parser.Pong})
-	noopPacket  = outbox.NewPacket(parser.Packet{Type: parser.Noop})
-	closePacket = outbox.NewPacket(parser.Packet{Type: parser.Close})
-	probePong   = outbox.NewPacket(parser.Packet{Type: parser.Pong, Data: []byte(probeData)})
+	pingFrame   = outbox.NewPacket(parser.Packet{Type: parser.TypePing})
+	pongFrame   = outbox.NewPacket(parser.Packet{Type: parser.TypePong})
+	noopPacket  = outbox.NewPacket(parser.Packet{Type: parser.TypeNoop})
+	closePacket = outbox.NewPacket(parser.Packet{Type: parser.TypeClose})
+	probePong   = outbox.NewPacket(parser.Packet{Type: parser.TypePong, Data: []byte(probeData)})
 )
 
 // wantsBase64 reports whether the transport that the request is for shall carry no binary, which a client may

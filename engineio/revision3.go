@@ -192,18 +192,18 @@ func (*revision3) startLocked(s *Session) {
 // heardLocked leaves the deadline alone: when it comes, dueLocked sees to what has come since.
 func (*revision3) heardLocked(s *Session) { s.heartbeat.last = s.server.timers.Now() }
 
-func (*revision3) dueLocked(s *Session, now time.Duration) ending {
+func (*revision3) dueLocked(s *Session, now time.Duration) cleanup {
 	deadline := s.heartbeat.last + silence(s)
 	if now < deadline {
 		s.heartbeat.armAtLocked(s, deadline)
-		return ending{}
+		return cleanup{}
 	}
-	return s.failLocked(PingTimeout, ws.StatusNormalClosure)
+	return s.closeNowLocked(PingTimeout, ws.StatusNormalClosure)
 }
 
 func (*revision3) beat(s *Session, t parser.Type) bool {
-	if t == parser.Pong {
-		s.fail(TransportError, ws.StatusPolicyViolation)
+	if t == parser.TypePong {
+		s.closeNow(TransportError, ws.StatusPolicyViolation)
 		return false
 	}
 	return s.Send(pongFrame) == nil

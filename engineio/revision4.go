@@ -44,7 +44,7 @@ func (revision4) appendPayload(dst []byte, frames []*Frame) ([]byte, string) {
 
 func (revision4) decode(binary bool, p []byte) (parser.Packet, error) {
 	if binary {
-		return parser.Packet{Type: parser.Message, Binary: true, Data: p}, nil
+		return parser.Packet{Type: parser.TypeMessage, Binary: true, Data: p}, nil
 	}
 	return parser.Decode(p)
 }
@@ -69,10 +69,10 @@ func (revision4) heardLocked(s *Session) {
 	}
 }
 
-func (revision4) dueLocked(s *Session, now time.Duration) ending {
+func (revision4) dueLocked(s *Session, now time.Duration) cleanup {
 	h := &s.heartbeat
 	if h.pongDue {
-		return s.failLocked(PingTimeout, ws.StatusNormalClosure)
+		return s.closeNowLocked(PingTimeout, ws.StatusNormalClosure)
 	}
 	// The pong is due a timeout after the ping was, unless this process has slept.
 	timeout := s.server.cfg.PingTimeout
@@ -84,12 +84,12 @@ func (revision4) dueLocked(s *Session, now time.Duration) ending {
 	h.armAtLocked(s, h.last+timeout)
 	s.pushLocked(pingFrame)
 	s.scheduleLocked() // even if a handler blocks
-	return ending{}
+	return cleanup{}
 }
 
 func (revision4) beat(s *Session, t parser.Type) bool {
-	if t == parser.Ping {
-		s.fail(TransportError, ws.StatusPolicyViolation)
+	if t == parser.TypePing {
+		s.closeNow(TransportError, ws.StatusPolicyViolation)
 		return false
 	}
 	s.mu.Lock()

@@ -182,7 +182,7 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query ur
 	s.gate.SetInitialHeaders(w.Header(), r, session.id)
 	c, ahead, ok := s.upgradeConn(w, r, query, extensions)
 	if !ok {
-		session.fail(TransportError, 0)
+		session.closeNow(TransportError, 0)
 		return
 	}
 	if !session.start(c, ahead) {
@@ -201,8 +201,8 @@ func (s *Session) hello(upgrades []string) *Frame {
 	}))
 }
 
-// start begins a session on c, of which ahead has been read. If the session is over already, c is closed. It
-// returns false if the session has no handler, and ends for that.
+// start begins a session on c, of which ahead has been read. If the session is closed already, so is c. It
+// returns false if the session has no handler, and is closed for that.
 func (s *Session) start(c *wsConn, ahead []byte) (accepted bool) {
 	if adopted, ok := s.server.adopt(c); ok {
 		c.conn.Close()
@@ -211,10 +211,10 @@ func (s *Session) start(c *wsConn, ahead []byte) (accepted bool) {
 	s.mu.Lock()
 	if s.state.Load() == stateClosed { // the server's Close did not wait for it
 		s.mu.Unlock()
-		c.ended(s)
+		c.detach(s)
 		return true
 	}
-	s.server.wg.Add(1) // while the session counts: it may end during what follows
+	s.server.wg.Add(1) // while the session counts: it may be closed during what follows
 	defer s.server.wg.Done()
 	s.ws, c.transport = c, true
 	s.compresses(c)
@@ -223,7 +223,7 @@ func (s *Session) start(c *wsConn, ahead []byte) (accepted bool) {
 		s.out.Push(outbox.NewClose(closeCode(s.reason), string(s.reason)))
 	}
 	s.mu.Unlock()
-	// The reader is needed even if the handler was not to be had: it sees the connection end.
+	// The reader is needed even if there is no handler: it sees the connection end.
 	accepted = s.accept()
 	if !c.conn.Watched() {
 		s.server.wg.Go(func() { c.serve(s, ahead) })
@@ -254,7 +254,7 @@ func (s *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, session *S
 	_ = c.conn.SetReadDeadline(time.Now().Add(s.cfg.UpgradeTimeout))
 	if !session.offer(c) {
 		s.gate.Report(r, gate.UpgradeNotAllowed)
-		c.part("session has a websocket")
+		c.refuse("session has a websocket")
 	}
 	s.wg.Go(func() { c.serve(session, ahead) })
 }
@@ -304,7 +304,7 @@ func (s *Server) lookup(id string) *Session {
 	return s.sessions[id]
 }
 
-func (s *Server) forget(session *Session) {
+func (s *Server) remove(session *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, session.id)
@@ -334,7 +334,7 @@ func (s *Server) Close(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		for _, session := range sessions {
-			session.lost()
+			session.detach()
 		}
 		return context.Cause(ctx)
 	}

@@ -27,19 +27,19 @@ func (s *Session) offer(c *wsConn) bool {
 
 // probePacket acts on a message of a connection that is not the transport. It returns true when that has
 // changed.
-func (c *wsConn) probePacket(s *Session, m wsframe.Message) bool {
+func (c *wsConn) probePacket(s *Session, m wsframe.Unit) bool {
 	p, err := parser.DecodeText(m.Data)
 	switch {
 	case m.Op != ws.OpText || err != nil:
-	case p.Type == parser.Ping && string(p.Data) == probeData:
+	case p.Type == parser.TypePing && string(p.Data) == probeData:
 		s.probing(c)
 		c.send(s, probePong)
 		return false
-	case p.Type == parser.Upgrade:
+	case p.Type == parser.TypeUpgrade:
 		return s.upgrade(c)
 	}
-	s.withdraw(c)
-	c.part("not an upgrade")
+	s.detachProbe(c)
+	c.refuse("not an upgrade")
 	return false
 }
 
@@ -55,7 +55,8 @@ func (s *Session) probing(c *wsConn) {
 	}
 }
 
-func (s *Session) withdraw(c *wsConn) {
+// detachProbe makes c no longer the connection that may become the transport.
+func (s *Session) detachProbe(c *wsConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.probe == c {

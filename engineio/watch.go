@@ -41,7 +41,7 @@ func (s *Server) stopPoller() {
 func (c *wsConn) watch(s *Session) {
 	c.session = s
 	if err := s.server.poller.Watch(c.conn, c); err != nil {
-		c.ended(s)
+		c.detach(s)
 	}
 }
 
@@ -50,8 +50,8 @@ var _ netconn.Handler = (*wsConn)(nil)
 // Received acts on bytes that have come in.
 func (c *wsConn) Received(p []byte) { c.receive(c.session, p) }
 
-// Ended is called when nothing can be read any more.
-func (c *wsConn) Ended() { c.ended(c.session) }
+// Closed is called when nothing can be read any more.
+func (c *wsConn) Closed() { c.detach(c.session) }
 
 // Writable goes on writing to a peer that had to be waited for.
 func (c *wsConn) Writable() {

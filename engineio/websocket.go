@@ -28,8 +28,8 @@ type wsConn struct {
 	session *Session        // once the poller watches it
 
 	transport bool // it is the session's
-	deaf      bool // the peer has broken the protocol, or said goodbye: what still comes is not looked at
-	parting   bool // it was told to go, though it broke no rule of the frames: its close frame is waited for
+	ignoring  bool // the peer has broken the protocol, or sent its close frame: what still comes is not looked at
+	refused   bool // it was refused, though it broke no rule of the frames: its close frame is waited for
 	deflate   bool // messages may be compressed
 	base64    bool // the client takes no binary
 
@@ -109,7 +109,7 @@ func (c *wsConn) read(s *Session, r *netconn.Reader) {
 	c.watch(s)
 }
 
-// readOnce waits for bytes and acts on them. It returns false when the connection has ended.
+// readOnce waits for bytes and acts on them. It returns false when the connection is detached.
 func (c *wsConn) readOnce(s *Session, r *netconn.Reader) bool {
 	p, err := r.Read()
 	if len(p) > 0 {
@@ -117,37 +117,33 @@ func (c *wsConn) readOnce(s *Session, r *netconn.Reader) bool {
 	}
 	r.Release()
 	if err != nil {
-		c.ended(s)
+		c.detach(s)
 		return false
 	}
 	return true
 }
 
-// ended is called when nothing can be read any more.
-func (c *wsConn) ended(s *Session) {
+// detach is called when nothing can be read any more: the session that c carries, if any, is closed.
+func (c *wsConn) detach(s *Session) {
 	c.frames.Release()
 	if c.stream != nil {
 		c.stream.Release()
 	}
 	if c.transport {
-		s.lost()
+		s.detach()
 		return
 	}
-	s.mu.Lock()
-	if s.probe == c {
-		s.probe, s.probed = nil, false
-	}
-	s.mu.Unlock()
+	s.detachProbe(c)
 	c.conn.Close()
 }
 
 // receive acts on bytes that have come in.
 func (c *wsConn) receive(s *Session, p []byte) {
-	delivering := c.transport && s.begin(c)
-	for !c.deaf {
+	delivering := c.transport && s.claim(c)
+	for !c.ignoring {
 		m, rest, ok, err := c.next(p)
-		if err != nil && c.parting {
-			c.deaf = true
+		if err != nil && c.refused {
+			c.ignoring = true
 			break
 		}
 		if err != nil {
@@ -159,7 +155,7 @@ func (c *wsConn) receive(s *Session, p []byte) {
 		}
 		p = rest
 		switch {
-		case c.parting:
+		case c.refused:
 			if m.Op == ws.OpClose {
 				c.conn.Close()
 				return
@@ -167,38 +163,38 @@ func (c *wsConn) receive(s *Session, p []byte) {
 		case m.Op.IsControl():
 			c.control(s, m)
 		case !c.transport:
-			delivering = c.probePacket(s, m) && s.begin(c)
+			delivering = c.probePacket(s, m) && s.claim(c)
 		case delivering:
 			c.packet(s, m)
 		}
 	}
 	if delivering {
-		s.end()
+		s.release()
 	}
 }
 
 // packet acts on a message of the session's transport.
-func (c *wsConn) packet(s *Session, m wsframe.Message) {
+func (c *wsConn) packet(s *Session, m wsframe.Unit) {
 	p, err := s.rev.decode(m.Op == ws.OpBinary, m.Data)
 	if err != nil {
-		s.fail(ParseError, ws.StatusInvalidFramePayloadData)
+		s.closeNow(ParseError, ws.StatusInvalidFramePayloadData)
 		return
 	}
 	s.receive(p)
 }
 
 // control acts on a control frame.
-func (c *wsConn) control(s *Session, m wsframe.Message) {
+func (c *wsConn) control(s *Session, m wsframe.Unit) {
 	switch m.Op {
 	case ws.OpPing:
 		c.send(s, outbox.NewControl(ws.OpPong, append([]byte(nil), m.Data...)))
 	case ws.OpClose:
-		c.deaf = true
+		c.ignoring = true
 		if !c.transport {
-			c.hangUp(outbox.NewClose(0, ""))
+			c.closeWith(outbox.NewClose(0, ""))
 			return
 		}
-		s.goodbye(m.Data)
+		s.closedByPeer(m.Data)
 	}
 }
 
@@ -224,50 +220,50 @@ func (c *wsConn) writeNow(f *Frame) error {
 	return err
 }
 
-// goodbye ends the session because the peer's close frame came with the payload p, which is echoed.
-func (s *Session) goodbye(p []byte) {
+// closedByPeer closes the session because the peer's close frame came with the payload p, which is echoed.
+func (s *Session) closedByPeer(p []byte) {
 	var code ws.StatusCode
 	if len(p) >= 2 {
 		code = ws.StatusCode(binary.BigEndian.Uint16(p))
 	}
 	s.mu.Lock()
-	var end ending
+	var todo cleanup
 	s.peerClosed = true
 	if s.state.Load() == stateOpen {
-		end = s.failLocked(TransportClose, code)
+		todo = s.closeNowLocked(TransportClose, code)
 	} else {
-		end = s.overLocked(end) // ours has left, or is of no use any more
+		todo = s.closedLocked(todo) // ours has left, or is of no use any more
 	}
 	s.mu.Unlock()
-	s.finish(end)
+	s.cleanUp(todo)
 }
 
-// violated ends what c carries because its peer broke RFC 6455, or the framing of a stream. What the peer goes on to send is read and
-// forgotten for a moment: closing with bytes unread would destroy the close frame on its way.
+// violated closes what c carries because its peer broke RFC 6455, or the framing of a stream. What the peer goes
+// on to send is read and dropped for a moment: closing with bytes unread would destroy the close frame on its way.
 func (c *wsConn) violated(s *Session, err error) {
-	c.deaf = true
+	c.ignoring = true
 	var v *wsframe.Error
 	if !errors.As(err, &v) {
 		v = &wsframe.Error{Code: ws.StatusInternalServerError, Text: err.Error()}
 	}
 	if c.transport {
 		s.server.log.Debug("framing violation", "sid", s.shortID(), "err", err)
-		s.fail(TransportError, v.Code)
+		s.closeNow(TransportError, v.Code)
 		return
 	}
-	c.hangUp(outbox.NewClose(v.Code, ""))
+	c.closeWith(outbox.NewClose(v.Code, ""))
 }
 
-// part tells a peer to go that has no business here.
-func (c *wsConn) part(text string) {
-	c.hangUp(outbox.NewClose(ws.StatusPolicyViolation, text))
-	c.deaf, c.parting = false, true
+// refuse closes a connection that cannot become the session's transport, and says why.
+func (c *wsConn) refuse(text string) {
+	c.closeWith(outbox.NewClose(ws.StatusPolicyViolation, text))
+	c.ignoring, c.refused = false, true
 }
 
-// hangUp sends a last frame on a connection that is no session's transport, and gives the peer a moment
+// closeWith sends a last frame on a connection that is no session's transport, and gives the peer a moment
 // to close.
-func (c *wsConn) hangUp(f *Frame) {
-	c.deaf = true
+func (c *wsConn) closeWith(f *Frame) {
+	c.ignoring = true
 	if c.stream != nil {
 		c.conn.Close() // such frames are of WebSocket
 		return
@@ -276,5 +272,5 @@ func (c *wsConn) hangUp(f *Frame) {
 		c.conn.Close()
 		return
 	}
-	_ = c.conn.SetReadDeadline(time.Now().Add(failTimeout))
+	_ = c.conn.SetReadDeadline(time.Now().Add(closeNowTimeout))
 }

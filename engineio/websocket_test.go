@@ -176,8 +176,8 @@ func TestCloseHandshake(t *testing.T) {
 			(<-sessions).session.Close(ForcedClose)
 			start := time.Now()
 			c.wantClose(ws.StatusNormalClosure)
-			if got := time.Since(start); got != failTimeout {
-				e.t.Errorf("got the end after %v, want %v", got, failTimeout)
+			if got := time.Since(start); got != closeNowTimeout {
+				e.t.Errorf("got the end after %v, want %v", got, closeNowTimeout)
 			}
 		})
 	})
@@ -253,11 +253,11 @@ func TestHandlerPanics(t *testing.T) {
 
 type panicker struct{ echoHandler }
 
-func (p panicker) Message(m Message) {
+func (p panicker) Receive(m Message) {
 	if string(m.Data) == "panic" {
 		panic("as asked")
 	}
-	p.echoHandler.Message(m)
+	p.echoHandler.Receive(m)
 }
 
 func (p panicker) Closed(Reason) { panic("to the end") }
@@ -324,7 +324,7 @@ func TestHandlerCallsBack(t *testing.T) {
 
 type closer struct{ session *Session }
 
-func (h closer) Message(Message) {
+func (h closer) Receive(Message) {
 	h.session.Send(NewFrame(Message{Data: []byte(h.session.Transport())}))
 	h.session.Close(ForcedClose)
 }
@@ -361,11 +361,11 @@ type blocker struct {
 	release chan struct{}
 }
 
-func (b blocker) Message(m Message) {
+func (b blocker) Receive(m Message) {
 	if string(m.Data) == "block" {
 		<-b.release
 	}
-	b.echoHandler.Message(m)
+	b.echoHandler.Receive(m)
 }
 
 // Who measures a connection is told what has become of it when the poller takes it over.

@@ -101,7 +101,7 @@ func (s *Server) offerWebTransport(sid string, c *wsConn, ahead []byte) (gate.Re
 }
 
 // next takes the next message off the bytes that have come in.
-func (c *wsConn) next(p []byte) (m wsframe.Message, rest []byte, ok bool, err error) {
+func (c *wsConn) next(p []byte) (m wsframe.Unit, rest []byte, ok bool, err error) {
 	switch {
 	case c.deflate:
 		return c.frames.NextDeflate(p)
@@ -109,7 +109,7 @@ func (c *wsConn) next(p []byte) (m wsframe.Message, rest []byte, ok bool, err er
 		return c.frames.Next(p)
 	}
 	packet, rest, ok, err := c.stream.Next(p)
-	m = wsframe.Message{Op: ws.OpText, Data: packet.Data}
+	m = wsframe.Unit{Op: ws.OpText, Data: packet.Data}
 	if packet.Binary {
 		m.Op = ws.OpBinary
 	}

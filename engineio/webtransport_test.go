@@ -433,7 +433,7 @@ func TestWebTransportReaderThatStops(t *testing.T) {
 		if got := <-r.closed; got != SlowConsumer {
 			t.Errorf("got the reason %q", got)
 		}
-		time.Sleep(failTimeout)
+		time.Sleep(closeNowTimeout)
 		synctest.Wait()
 		if _, err := c.read(); !errors.Is(err, io.EOF) {
 			// What was being written, and then the end.

@@ -43,7 +43,7 @@ func (s *Session) flush(b *batch) {
 	n, err := b.Write(c, p, false)
 
 	if err != nil {
-		s.lost()
+		s.detach()
 		return
 	}
 	s.mu.Lock()
@@ -70,7 +70,7 @@ func (s *Session) flush(b *batch) {
 }
 
 // written is called after a write, after which the outbox was empty or not. When the last frame of a session
-// that is closing has left, only the peer's own goodbye is still to come.
+// that is closing has left, only the peer's own close frame is still to come.
 func (s *Session) written(empty bool) {
 	if s.state.Load() != stateClosing {
 		if empty {
@@ -79,18 +79,18 @@ func (s *Session) written(empty bool) {
 		return
 	}
 	s.mu.Lock()
-	var end ending
+	var todo cleanup
 	switch {
 	case s.state.Load() != stateClosing || !s.out.Empty():
 	case s.peerClosed:
-		end = s.overLocked(end)
+		todo = s.closedLocked(todo)
 	case s.ws.stream != nil:
 		s.heartbeat.armLocked(s, streamLinger)
 	default:
-		s.heartbeat.armLocked(s, failTimeout)
+		s.heartbeat.armLocked(s, closeNowTimeout)
 	}
 	s.mu.Unlock()
-	s.finish(end)
+	s.cleanUp(todo)
 }
 
 // writeWaiting waits until the peer takes something, and leaves the rest to a flusher. It holds no buffer.
@@ -104,7 +104,7 @@ func (s *Session) writeWaiting() {
 	n, err := w.Write(c, p, true)
 
 	if err != nil {
-		s.lost()
+		s.detach()
 		return
 	}
 	s.mu.Lock()
@@ -149,7 +149,7 @@ func (s *Session) writeBlocking() {
 		n, err := c.Write(p)
 
 		if err != nil {
-			s.lost()
+			s.detach()
 			return
 		}
 		s.mu.Lock()

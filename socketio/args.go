@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 )
 
-// Message is the event of send() in the stock client, with any number of arguments: Message.Emit is what
+// MessageEvent is the event of send() in the stock client, with any number of arguments: MessageEvent.Emit is what
 // Node calls socket.send and io.send.
-var Message = NewEvent[Args]("message")
+var MessageEvent = NewEvent[Args]("message")
 
 // EncodeArgs returns the arguments that a payload becomes, as Event.Emit writes them. It is for whoever
 // speaks the protocol by other means than a Server, such as a client.

@@ -49,7 +49,7 @@ func (c Call[Req, Res]) Begin(s *Socket, req Req) (wait func(ctx context.Context
 	if err != nil {
 		err = fmt.Errorf("encode event %s: %w", c.name, err)
 	} else {
-		watch(s.ns, out, c.name, req)
+		prepareHeard(s.ns, out, c.name, req)
 		if expected = s.expect(id, replies); expected {
 			if err = s.send(out); err != nil {
 				err = fmt.Errorf("ask %s: %w", c.name, err)
@@ -173,7 +173,7 @@ func put[Req any](t Target, name string, req Req, payload any) (*question, error
 			return nil, err
 		}
 		out.volatile = t.volatile
-		watch(t.ns, out, name, req)
+		prepareHeard(t.ns, out, name, req)
 		before := len(q.asked)
 		for s := range t.Sockets() {
 			q.asked = append(q.asked, asked{s, id, out})
@@ -229,7 +229,7 @@ func (q *question) forget() (late []*Socket) {
 	return late
 }
 
-// disconnected is the error of asking who has left.
+// disconnected is the error of asking a socket that is closed.
 func disconnected(reason Reason) error { return fmt.Errorf("%w: %w", ErrDisconnected, reason) }
 
 // ended is the error of a wait that ended with its context, which may be that of a socket.
@@ -242,22 +242,22 @@ func ended(ctx context.Context) error {
 }
 
 // expect has what comes under an acknowledgement id sent to a channel with room for it. It returns false
-// if the socket has left, and its error was sent.
+// if the socket is closed, and its error was sent.
 func (s *Socket) expect(id uint64, to chan<- reply) bool {
 	s.mu.Lock()
-	gone := s.state.Load() == left
-	if !gone {
+	isClosed := s.state.Load() == closed
+	if !isClosed {
 		if s.asks == nil {
 			s.asks = map[uint64]chan<- reply{}
 		}
 		s.asks[id] = to
 	}
 	s.mu.Unlock()
-	if gone {
+	if isClosed {
 		<-s.ctx.Done() // at any moment
 		to <- reply{socket: s, err: ended(s.ctx)}
 	}
-	return !gone
+	return !isClosed
 }
 
 // forget reports whether something was still to come under an id.
@@ -281,8 +281,8 @@ func (s *Socket) settle(id uint64, args Args) {
 	}
 }
 
-// abandon tells all who wait that the socket has left.
-func (s *Socket) abandon(reason Reason) {
+// failAsks tells all who wait for an answer that the socket is closed.
+func (s *Socket) failAsks(reason Reason) {
 	s.mu.Lock()
 	asks := s.asks
 	s.asks = nil

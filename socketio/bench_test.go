@@ -31,7 +31,7 @@ func benchServer(b *testing.B) *Server {
 // benchSocket returns a connection, and its socket in the main namespace once it has joined.
 func benchSocket(b *testing.B, srv *Server) (*conn, *Socket) {
 	c := srv.accept(&sink{})
-	c.Message(engineio.Message{Data: []byte("0")})
+	c.Receive(engineio.Message{Data: []byte("0")})
 	s, _ := c.find("/")
 	for s.state.Load() != connected || count(srv.Of("/").To(s.ID()).Sockets()) == 0 {
 		runtime.Gosched()

@@ -50,13 +50,13 @@ func (in *incoming) Group() *work.Group { return &in.call.socket.conn.srv.tasks 
 func (in *incoming) Run() {
 	switch s := in.call.socket; in.kind {
 	case connectKind:
-		s.begin(string(in.call.name), time.Duration(in.call.id))
+		s.runConnect(string(in.call.name), time.Duration(in.call.id))
 	case eventKind:
-		if s.conn.listens() {
+		if s.conn.takesMore() {
 			in.call.handle()
 		}
 	case disconnectKind:
-		s.finish()
+		s.runDisconnect()
 	}
 }
 
@@ -158,7 +158,7 @@ func (c *call) answerError(err error) {
 	}
 	value := c.encodeError(err)
 	switch err := c.answer(&value); {
-	case err == nil, errors.Is(err, ErrAnswered), c.isOfLeaving(err):
+	case err == nil, errors.Is(err, ErrAnswered), c.isOfClosing(err):
 	default:
 		srv.log.Error("event's error cannot be encoded", "nsp", c.socket.ns.name, "event", string(c.name), "err", err)
 		value = internalFailure
@@ -182,14 +182,14 @@ func (c *call) encodeError(err error) (value any) {
 		value.Error.Data = e.Data
 		return value
 	}
-	if err != errPanic && !c.isOfLeaving(err) && srv.cfg.Hooks.EventFailed == nil { // those were logged
+	if err != errPanic && !c.isOfClosing(err) && srv.cfg.Hooks.EventFailed == nil { // those were logged
 		srv.log.Error("event failed", "nsp", c.socket.ns.name, "socket", c.socket.Label(), "event", string(c.name), "err", err)
 	}
 	return internalFailure
 }
 
-// isOfLeaving reports whether err is but the news that a client has left meanwhile.
-func (c *call) isOfLeaving(err error) bool {
+// isOfClosing reports whether err is but the news that the socket was closed meanwhile.
+func (c *call) isOfClosing(err error) bool {
 	if errors.Is(err, ErrDisconnected) || errors.Is(err, engineio.ErrClosed) {
 		return true
 	}

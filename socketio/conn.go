@@ -44,20 +44,20 @@ type conn struct {
 	// Only the session's reader uses these.
 	decoder parser.Decoder
 	begun   bool // the first message has come
-	broken  bool // the session was told to close, what still comes is ignored
+	closing bool // the session was told to close, what still comes is ignored
 
 	packed bool // the client speaks msgpack; written before it has a socket, and only read from then on
 
-	gone atomic.Bool  // the session has ended
-	late atomic.Int32 // events that were handled since
+	closed atomic.Bool  // the session is closed
+	late   atomic.Int32 // events that were handled since
 
-	mu         sync.Mutex // protects the fields below
-	sockets    []joined
-	unfinished int         // sockets, with those that have left and are not done
-	deadline   *time.Timer // for the first namespace; nil once joined
+	mu       sync.Mutex // protects the fields below
+	sockets  []joined
+	attached int         // sockets, with those that are closed and not done
+	deadline *time.Timer // for the first namespace; nil once joined
 }
 
-// maxSockets bounds the sockets of one session that are connected, or have left while a middleware or
+// maxSockets bounds the sockets of one session that are connected, or closed while a middleware or
 // handler still runs. A client that connects once more is closed with TooManyEvents: it joins and leaves
 // faster than that is handled.
 const maxSockets = 256
@@ -104,9 +104,9 @@ func (c *conn) stopDeadline() {
 	}
 }
 
-// Message takes one message from the session's reader. It does not block.
-func (c *conn) Message(m engineio.Message) {
-	if c.broken {
+// Receive takes one message from the session's reader. It does not block.
+func (c *conn) Receive(m engineio.Message) {
+	if c.closing {
 		return
 	}
 	p, complete, err := c.decode(m)
@@ -141,7 +141,7 @@ func (c *conn) decode(m engineio.Message) (p parser.Packet, complete bool, err e
 
 // close ends the session from its reader.
 func (c *conn) close(reason Reason) {
-	c.broken = true
+	c.closing = true
 	c.sess.Close(engineio.Reason(reason))
 }
 
@@ -150,7 +150,7 @@ func (c *conn) packet(p *parser.Packet) error {
 	c.dialect.address(p)
 	s, known := c.find(p.Namespace)
 	if p.Type == parser.Connect {
-		if s != nil && !s.hasLeft() {
+		if s != nil && !s.isClosed() {
 			return errConnectedTwice
 		}
 		return c.connect(p)
@@ -177,7 +177,7 @@ func (c *conn) packet(p *parser.Packet) error {
 	case parser.Ack:
 		s.settle(p.ID, Args{p.Args, p.Attachments})
 	case parser.Disconnect:
-		s.leave(ClientNamespaceDisconnect)
+		s.close(ClientNamespaceDisconnect)
 	default:
 		return errDirection
 	}
@@ -212,8 +212,8 @@ func (c *conn) connect(p *parser.Packet) error {
 		}
 	}
 	c.sockets = append(c.sockets, joined{name, s})
-	c.unfinished++
-	tooMany := c.unfinished > maxSockets
+	c.attached++
+	tooMany := c.attached > maxSockets
 	c.mu.Unlock()
 	if tooMany {
 		c.close(TooManyEvents)
@@ -234,8 +234,8 @@ func (c *conn) find(namespace string) (s *Socket, known bool) {
 	return nil, false
 }
 
-// forget lets go of a socket that has left. Where the server sent it away, the name stays.
-func (c *conn) forget(s *Socket, keepName bool) {
+// detach lets go of a socket that is closed. Where the server sent it away, the name stays.
+func (c *conn) detach(s *Socket, keepName bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, j := range c.sockets {
@@ -251,11 +251,11 @@ func (c *conn) forget(s *Socket, keepName bool) {
 	}
 }
 
-// finished is called at the end of the last that a socket has done.
-func (c *conn) finished() {
+// detached is called when a socket has done the last that it does.
+func (c *conn) detached() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.unfinished--
+	c.attached--
 }
 
 // all returns the sockets there are.
@@ -276,10 +276,10 @@ func (c *conn) all() []*Socket {
 // off for long after it.
 const maxLate = 100
 
-// listens reports whether one more of the session's events is to be handled. None is once the server closes:
+// takesMore reports whether one more of the session's events is to be handled. None is once the server closes:
 // all sessions end then, and their clients know what was not answered.
-func (c *conn) listens() bool {
-	if !c.gone.Load() {
+func (c *conn) takesMore() bool {
+	if !c.closed.Load() {
 		return !c.srv.closing.Load()
 	}
 	return !c.srv.closing.Load() && c.late.Add(1) <= maxLate
@@ -287,10 +287,10 @@ func (c *conn) listens() bool {
 
 // Closed ends every socket of the session.
 func (c *conn) Closed(reason engineio.Reason) {
-	c.gone.Store(true)
+	c.closed.Store(true)
 	c.stopDeadline()
 	for _, s := range c.all() {
-		s.leave(Reason(reason))
+		s.close(Reason(reason))
 	}
 }
 

@@ -33,7 +33,7 @@ type family struct {
 // server starts to serve, is registered at all its children. As an Emitter it is the sockets of all
 // children, and an event is encoded once for each of them.
 //
-// A child is made when its first client joins, and goes when the last has left, unless it was asked for by
+// A child is made when its first client joins, and goes when its last socket is closed, unless it was asked for by
 // Of, or Config.KeepNamespaces says otherwise.
 func (s *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
 	return s.parent(pattern.String(), &family{pattern: pattern, accept: func(_ context.Context, name string, _ *engineio.Handshake, _ json.RawMessage) error {
@@ -45,7 +45,7 @@ func (s *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
 }
 
 // OfFunc is OfPattern for names that a function knows. It is asked about every client, before the
-// middleware, and may block; ctx ends when the client leaves. An error refuses the client as that of a
+// middleware, and may block; ctx ends when the socket is closed. An error refuses the client as that of a
 // middleware does, but after ErrInvalidNamespace the next parent is asked, in the order in which they were
 // made.
 func (s *Server) OfFunc(accept func(ctx context.Context, name string, h *engineio.Handshake, auth json.RawMessage) error) *Namespace {

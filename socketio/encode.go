@@ -90,10 +90,10 @@ type outgoing struct {
 	frames   []*engineio.Frame // its text and then its attachments
 	packed   []*engineio.Frame // in msgpack, once somebody needs it
 	way      way
-	volatile bool     // dropped by who cannot take it at once
-	noText   bool     // only msgpack can say it
-	sent     int32    // to how many sockets
-	watched  *watched // nil where nobody listens
+	volatile bool   // dropped by who cannot take it at once
+	noText   bool   // only msgpack can say it
+	sent     int32  // to how many sockets
+	heard    *heard // nil where nobody listens
 }
 
 // encode makes an Event, an Ack or a ConnectError. v is a pointer to the payload. id is nil for an event that
@@ -210,17 +210,17 @@ func (c *conn) send(o *outgoing) error {
 }
 
 // form returns a packet in the form that the session takes.
-func (c *conn) form(o *outgoing) packet {
+func (c *conn) form(o *outgoing) formed {
 	if c.packed {
-		return packet{o.pack(), o.volatile}
+		return formed{o.pack(), o.volatile}
 	}
 	if o.noText {
-		return packet{}
+		return formed{}
 	}
-	return packet{o.frames, o.volatile}
+	return formed{o.frames, o.volatile}
 }
 
-func (c *conn) sendPacket(p packet) error {
+func (c *conn) sendPacket(p formed) error {
 	if p.frames == nil {
 		c.srv.log.Debug("packet is not for JSON", "sid", c.sid(), "err", errPlaceholder)
 		return errPlaceholder

@@ -96,7 +96,7 @@ func (e Event[T]) Emit(to Emitter, payload T) error {
 		return fmt.Errorf("encode event %s: %w", e.name, err)
 	}
 	out.volatile = e.volatile
-	watch(ns, out, e.name, payload)
+	prepareHeard(ns, out, e.name, payload)
 	err = to.send(out)
 	ns.emitted(e.name, out.sent)
 	return err

@@ -87,7 +87,7 @@ func ExampleConfig_transports() {
 // The stock client is served to pages, below the server's own path.
 func ExampleConfig_client() {
 	files := fstest.MapFS{"socket.io.min.js": {Data: []byte("/*!\n * Socket.IO v4.8.4\n */")}} // os.DirFS("node_modules/socket.io-client/dist")
-	server := socketio.New(socketio.Config{Client: bundle.Config{Files: files}})
+	server := socketio.New(socketio.Config{Bundle: bundle.Config{Files: files}})
 	defer end(server)
 
 	memory := client.InMemory(server)

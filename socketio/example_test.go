@@ -105,18 +105,18 @@ func ExampleNewEvent() {
 	// hello
 }
 
-// Message is what send() of the stock client emits, with any arguments.
+// MessageEvent is what send() of the stock client emits, with any arguments.
 func ExampleEvent_message() {
 	server := socketio.New(socketio.Config{})
-	server.Of("/").Handle(socketio.Message.On(func(ctx context.Context, s *socketio.Socket, args socketio.Args) error {
+	server.Of("/").Handle(socketio.MessageEvent.On(func(ctx context.Context, s *socketio.Socket, args socketio.Args) error {
 		slices.Reverse(args.JSON)
-		return socketio.Message.Emit(s, args)
+		return socketio.MessageEvent.Emit(s, args)
 	}))
 
 	page := connect(server, "/")
 	defer end(server, page)
-	messages := receive(page, socketio.Message)
-	client.Emit(page, socketio.Message, socketio.Args{JSON: []json.RawMessage{[]byte(`1`), []byte(`"two"`)}}) // socket.send(1, "two")
+	messages := receive(page, socketio.MessageEvent)
+	client.Emit(page, socketio.MessageEvent, socketio.Args{JSON: []json.RawMessage{[]byte(`1`), []byte(`"two"`)}}) // socket.send(1, "two")
 	fmt.Printf("%s\n", (<-messages).JSON)
 	// Output: ["two" 1]
 }

@@ -1,140 +1,87 @@
 package socketio
 
-import "slices"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
-// A Listener observes events. It must neither block nor change the arguments.
-type Listener func(s *Socket, event string, args Args)
-
-// hooks are what is registered at one socket, at any time. They are replaced as a whole, so that who needs
-// them takes no lock. A socket without takes no memory for them.
-type hooks struct {
-	middleware    []EventRewriter
-	any, outgoing []*Listener
+// Hooks are functions that a Server calls when something happens, so that logs, metrics and traces know of which
+// namespace, socket and event. Each may be nil, and costs nothing then. They run where it happens, and must
+// neither block nor panic; a panic is caught and logged.
+type Hooks struct {
+	// Namespace is called when a namespace was made, by Server.Of or by its first client (new_namespace in Node).
+	Namespace func(n *Namespace)
+	// Connected is called when a socket has been admitted to its namespace, before OnConnect. took is the time
+	// since its CONNECT came, with that of the middleware.
+	Connected func(s *Socket, took time.Duration)
+	// Refused is called when a client may not join a namespace, which may not exist. s is nil if no namespace has
+	// that name; otherwise its Namespace may be the parent's.
+	Refused func(s *Socket, namespace string, err error)
+	// Disconnected is called at the very end of a socket that was connected, after OnDisconnect.
+	Disconnected func(s *Socket, reason Reason)
+	// Event is called when an event begins to be handled, before its middleware. The context that it returns is
+	// the one that middleware and handler get. It must be made of ctx. end, if it is not nil, is called when the
+	// handler has returned, with its error: ErrUnhandled if there is none.
+	Event func(ctx context.Context, s *Socket, event string) (_ context.Context, end func(err error))
+	// EventFailed is called when an event was refused, by its middleware or its handler, or could not be handled.
+	// Where it is set, the server itself logs such errors at Debug only.
+	EventFailed func(ctx context.Context, s *Socket, event string, err error)
+	// Emitted is called when an event, or a question, was emitted to so many sockets of a namespace.
+	Emitted func(n *Namespace, event string, sockets int)
 }
 
-// hook changes a copy of the socket's hooks.
-func (s *Socket) hook(change func(*hooks)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var h hooks
-	if old := s.hooks.Load(); old != nil {
-		h = *old
+// ErrUnhandled is what Hooks.Event hears of an event that nothing handles.
+var ErrUnhandled = errors.New("socketio: nothing handles the event")
+
+// observed is what Hooks.Event has made of an event.
+type observed struct {
+	ctx context.Context
+	end func(err error)
+}
+
+// context is that of the call's middleware and handler.
+func (c *call) context() context.Context {
+	if c.observed != nil {
+		return c.observed.ctx
 	}
-	before := len(h.outgoing)
-	if change(&h); s.state.Load() == left {
-		h.outgoing = nil // nothing goes out
+	return c.socket.ctx
+}
+
+// observe tells the hook that the call begins.
+func (c *call) observe() {
+	begin := c.socket.conn.srv.cfg.Hooks.Event
+	if begin == nil {
+		return
 	}
-	s.ns.watchers.Add(int32(len(h.outgoing) - before))
-	s.hooks.Store(&h)
-}
-
-// Use adds a middleware for the events of this socket, which runs after those of Namespace.UseEvents. In
-// OnConnect it comes before the socket's first event.
-func (s *Socket) Use(mw EventMiddleware) { s.Rewrite(mw.rewriter()) }
-
-// Rewrite is Use for a middleware that may change what is handled.
-func (s *Socket) Rewrite(mw EventRewriter) {
-	s.hook(func(h *hooks) { h.middleware = append(slices.Clip(h.middleware), mw) })
-}
-
-// OnAny registers what observes every event of this socket before its middleware and its handler, until
-// remove is called. It is not told of acknowledgements.
-func (s *Socket) OnAny(f Listener) (remove func()) {
-	return s.listen(func(h *hooks) *[]*Listener { return &h.any }, f, false)
-}
-
-// PrependAny is OnAny for what is to observe before the others of this socket.
-func (s *Socket) PrependAny(f Listener) (remove func()) {
-	return s.listen(func(h *hooks) *[]*Listener { return &h.any }, f, true)
-}
-
-// OnAnyOutgoing registers what observes every event that is sent to this socket, to it alone or to many,
-// until remove is called. It runs on the goroutine that emits, before the event has left, and is also
-// told of a volatile event that is then dropped. It is not told of acknowledgements.
-func (s *Socket) OnAnyOutgoing(f Listener) (remove func()) {
-	return s.listen(func(h *hooks) *[]*Listener { return &h.outgoing }, f, false)
-}
-
-// PrependAnyOutgoing is OnAnyOutgoing for what is to observe before the others of this socket.
-func (s *Socket) PrependAnyOutgoing(f Listener) (remove func()) {
-	return s.listen(func(h *hooks) *[]*Listener { return &h.outgoing }, f, true)
-}
-
-func (s *Socket) listen(list func(*hooks) *[]*Listener, f Listener, first bool) (remove func()) {
-	s.hook(func(h *hooks) {
-		if first {
-			*list(h) = slices.Concat([]*Listener{&f}, *list(h))
-		} else {
-			*list(h) = append(slices.Clip(*list(h)), &f)
+	o := &observed{ctx: c.socket.ctx}
+	c.socket.guard("hook", func() error {
+		ctx, end := begin(o.ctx, c.socket, string(c.name))
+		if o.end = end; ctx != nil {
+			o.ctx = ctx
 		}
+		return nil
 	})
-	return func() {
-		s.hook(func(h *hooks) {
-			*list(h) = slices.DeleteFunc(slices.Clone(*list(h)), func(l *Listener) bool { return l == &f })
-		})
+	c.observed = o
+}
+
+// ended tells it how the call has ended.
+func (c *call) ended(err error) {
+	if c.observed != nil && c.observed.end != nil {
+		c.socket.guard("hook", func() error { c.observed.end(err); return nil })
 	}
 }
 
-// precede shows an event to the listeners and asks the middleware about it.
-func (c *call) precede() error {
-	s, h := c.socket, c.socket.hooks.Load()
-	if h == nil {
-		if len(s.ns.onAny)+len(s.ns.eventMiddleware) == 0 {
-			return nil
-		}
-		h = new(hooks)
-	}
-	event := string(c.name)
-	s.show(s.ns.onAny, h.any, event, c.args)
-	for _, list := range [][]EventRewriter{s.ns.eventMiddleware, h.middleware} {
-		for _, mw := range list {
-			err := s.guard(event, func() (err error) {
-				event, c.args, err = mw(c.context(), s, event, c.args)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-		}
-	}
-	if event != string(c.name) {
-		c.name = []byte(event)
-	}
-	return nil
-}
-
-func (s *Socket) show(all []Listener, own []*Listener, event string, args Args) {
-	for _, f := range all {
-		s.guard("listener", func() error { f(s, event, args); return nil })
-	}
-	for _, f := range own {
-		s.guard("listener", func() error { (*f)(s, event, args); return nil })
+// announce tells the hook of a namespace that was made, without the server's lock.
+func (s *Server) announce(n *Namespace) {
+	if f := s.cfg.Hooks.Namespace; f != nil {
+		f(n)
 	}
 }
 
-// watched is an event that goes out where somebody listens.
-type watched struct {
-	event string
-	args  Args
-}
-
-// watch prepares out for the listeners, if there are any in the namespace. What was encoded before can be
-// encoded again.
-func watch[T any](n *Namespace, out *outgoing, event string, payload T) {
-	if n.watched() || slices.ContainsFunc(n.peers(), (*Namespace).watched) {
-		args, _ := EncodeArgs(payload)
-		out.watched = &watched{event, args}
+// emitted tells the hook what was sent.
+func (n *Namespace) emitted(event string, sockets int32) {
+	if f := n.srv.cfg.Hooks.Emitted; f != nil {
+		f(n, event, int(sockets))
 	}
-}
-
-// watched reports whether somebody listens to what goes out to the namespace's sockets.
-func (n *Namespace) watched() bool { return len(n.onAnyOutgoing) > 0 || n.watchers.Load() > 0 }
-
-// shown tells the listeners what goes out to s.
-func (s *Socket) shown(w *watched) {
-	var own []*Listener
-	if h := s.hooks.Load(); h != nil {
-		own = h.outgoing
-	}
-	s.show(s.ns.onAnyOutgoing, own, w.event, w.args)
 }

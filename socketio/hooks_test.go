@@ -2,297 +2,199 @@ package socketio
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
+	"log/slog"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"jobcast/engineio"
 )
 
-func TestEventMiddleware(t *testing.T) {
-	bubble(t, Config{}, func(t *testing.T, srv *Server) {
-		var got list
-		ns := srv.Of("/ns")
-		say := func(who string) EventMiddleware {
-			return func(ctx context.Context, s *Socket, event string, args Args) error {
-				got.add("%s %s %s %d", who, event, args.JSON, len(args.Attachments))
-				if ctx != s.Context() || s.Namespace() != ns {
-					t.Errorf("got a socket of %s with another context", s.Namespace().Name())
-				}
-				return nil
-			}
-		}
-		ns.UseEvents(say("first"))
-		ns.UseEvents(func(_ context.Context, _ *Socket, event string, args Args) error {
-			switch event {
-			case "slow":
-				time.Sleep(time.Second)
-			case "forbidden":
-				return &EventError{Code: "forbidden", Message: "not <you>", Data: map[string]int{"level": 5}}
-			case "secret":
-				return errors.New("the secret is 42")
-			case "bug":
-				panic("a bug")
-			}
-			return nil
-		})
-		ns.HandleAny(func(_ context.Context, _ *Socket, event string, args Args) (Args, error) {
-			got.add("handler %s", event)
-			return args, nil
-		})
-		ns.OnConnect(func(_ context.Context, s *Socket) {
-			s.Use(say("own"))
-			s.Use(func(_ context.Context, _ *Socket, event string, _ Args) error {
-				if event == "bad" {
-					return &PayloadError{Event: event, Field: "x", Err: errors.New("must not be")}
-				}
-				return nil
-			})
-		})
-		p := dial(t, srv)
-		p.send(`0/ns,`, `0`)
-		p.take()
-		p.send(`2/ns,1["slow",1]`, `51-/ns,2["b",{"_placeholder":true,"num":0}]`)
-		p.sendBinary(7)
-		p.want()
-		time.Sleep(time.Second)
-		p.want(`3/ns,1[1]`, `61-/ns,2[{"_placeholder":true,"num":0}]`, `b07`)
-		got.want(t, `first slow [1] 0`, `own slow [1] 0`, `handler slow`,
-			`first b [{"_placeholder":true,"num":0}] 1`, `own b [{"_placeholder":true,"num":0}] 1`, `handler b`)
-		got.items = nil
-
-		p.send(`2/ns,1["forbidden"]`, `2/ns,["forbidden"]`, `2/ns,2["secret"]`, `2/ns,3["bug"]`, `2/ns,4["bad",5]`)
-		p.want(`3/ns,1[{"ok":false,"error":{"code":"forbidden","message":"not <you>","data":{"level":5}}}]`,
-			`3/ns,2[{"ok":false,"error":{"code":"internal","message":"internal error"}}]`,
-			`3/ns,3[{"ok":false,"error":{"code":"internal","message":"internal error"}}]`,
-			`3/ns,4[{"ok":false,"error":{"code":"bad_request","message":"event bad: x: must not be"}}]`)
-		srv.Of("/").Handle(plain.On(func(context.Context, *Socket, struct{}) error { return nil }))
-		p.send(`25["plain","x"]`) // another namespace's events pass
-		p.want(`35[]`)
-		got.want(t, `first forbidden [] 0`, `first forbidden [] 0`, `first secret [] 0`, `first bug [] 0`, `first bad [5] 0`, `own bad [5] 0`)
-	})
-}
-
-// What Config.EncodeError makes of a middleware's error is the acknowledgement.
-func TestEventMiddlewareEncodesErrors(t *testing.T) {
-	encode := func(err error) any {
-		e, _ := errors.AsType[*EventError](err)
-		return []any{"refused", e.Data}
+// An event that nothing handles is not acknowledged: who waits for it must not take an answer for a success.
+func TestUnhandledEventIsNotAcknowledged(t *testing.T) {
+	var log strings.Builder
+	cfg := Config{
+		EncodeError: func(err error) any { t.Errorf("EncodeError(%v)", err); return nil },
+		Logger:      slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
-	bubble(t, Config{EncodeError: encode}, func(t *testing.T, srv *Server) {
-		srv.Of("/").UseEvents(func(context.Context, *Socket, string, Args) error { return &EventError{Data: 5} })
+	bubble(t, cfg, func(t *testing.T, srv *Server) {
+		log.Reset()
 		p, _ := join(t, srv, "/")
-		p.send(`20["x"]`)
-		p.want(`30[["refused",5]]`)
+		name := strings.Repeat("x", 500)
+		p.send(`21["` + name + `"]`)
+		p.want()
+		p.wantClosed("")
+		if got := log.String(); !strings.Contains(got, `msg="nothing handles an event" nsp=/`) || strings.Contains(got, name) {
+			t.Errorf("got log %q, want the event, cut", got)
+		}
 	})
 }
 
-func TestData(t *testing.T) {
-	type user struct{ name string }
-	var (
-		current = NewData[*user]("user")
-		visits  = NewData[int]("visits")
-		odd     = NewData[string]("visits")
-	)
+// A handler knows whether it was asked, and may answer later, or never.
+func TestAck(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, srv *Server) {
 		var got list
-		ns := srv.Of("/ns")
-		ns.Use(func(_ context.Context, s *Socket) error {
-			current.Set(s, &user{string(s.Auth())})
+		var kept []Ack[Args]
+		ns := srv.Of("/")
+		ns.HandleAnyAck(func(_ context.Context, _ *Socket, event string, args Args, ack Ack[Args]) error {
+			got.add("%s %v", event, ack.Wanted())
+			switch event {
+			case "later":
+				kept = append(kept, ack)
+			case "now":
+				return ack.Send(args)
+			case "refuse":
+				return &EventError{Code: "no", Message: "not now"}
+			}
 			return nil
 		})
-		ns.OnDisconnect(func(s *Socket, _ Reason) {
-			u, ok := current.Get(s)
-			got.add("%s %t", u.name, ok)
-		})
-		p := dial(t, srv)
-		p.send(`0/ns,{"as":"me"}`)
-		p.take()
-		s, _ := p.conn.find("/ns")
-		_, other := join(t, srv, "/ns")
-		check := func(s *Socket, wantN int, wantOK bool) {
-			t.Helper()
-			if n, ok := visits.Get(s); n != wantN || ok != wantOK {
-				t.Errorf("got %d, %t, want %d, %t", n, ok, wantN, wantOK)
+		ns.Handle(add.OnAck(func(_ context.Context, _ *Socket, n []int, ack Ack[int]) error {
+			got.add("add %v", ack.Wanted())
+			if err := ack.Send(n[0] + n[1]); err != nil {
+				return err
 			}
-		}
-		check(s, 0, false)
-		visits.Set(s, 5)
-		check(s, 5, true)
-		visits.Set(s, 0)
-		check(s, 0, true)
-		check(other, 0, false)
-		if v, ok := odd.Get(s); v != "" || ok {
-			t.Errorf("got %q, %t of another type, want nothing", v, ok)
-		}
-		NewData[int]("visits").Set(s, 6) // the same
-		check(s, 6, true)
-		odd.Set(s, "x")
-		check(s, 0, false)
-		if _, plain := join(t, srv, "/"); plain.data != nil || plain.hooks.Load() != nil || plain.asks != nil {
-			t.Error("a socket without data has memory for it")
-		}
-		p.Close("gone")
-		got.want(t, `{"as":"me"} true`)
-	})
-}
-
-func TestDataFromManyGoroutines(t *testing.T) {
-	bubble(t, Config{}, func(t *testing.T, srv *Server) {
-		_, s := join(t, srv, "/")
-		done := make(chan struct{})
-		for i := range 8 {
-			go func() {
-				defer func() { done <- struct{}{} }()
-				n := NewData[int](fmt.Sprint(i % 4))
-				for j := range 100 {
-					n.Set(s, j)
-					if _, ok := n.Get(s); !ok {
-						t.Error("a value is gone")
-					}
-				}
-			}()
-		}
-		for range 8 {
-			<-done
-		}
-		n := 0
-		for d := s.data; d != nil; d = d.next {
-			n++
-		}
-		if n != 4 {
-			t.Errorf("got %d values, want 4", n)
-		}
-	})
-}
-
-// What the stock client's send() says, and what it gets.
-func TestMessage(t *testing.T) {
-	bubble(t, Config{}, func(t *testing.T, srv *Server) {
-		srv.Of("/").Handle(Message.On(func(_ context.Context, s *Socket, args Args) error {
-			args.JSON = append(args.JSON, json.RawMessage(`"back"`))
-			return Message.Emit(s.Namespace(), args)
+			if err := ack.Send(0); !errors.Is(err, ErrAnswered) {
+				t.Errorf("second answer: got %v, want %v", err, ErrAnswered)
+			}
+			return nil
 		}))
 		p, _ := join(t, srv, "/")
-		p.send(`21["message",1,{"_placeholder":false},"x"]`, `2["message"]`)
-		p.want(`2["message",1,{"_placeholder":false},"x","back"]`, `31[]`, `2["message","back"]`)
+		p.send(`21["later","x"]`, `22["never"]`, `23["now",1,2]`, `2["now",1]`, `24["refuse"]`, `25["add",[1,2]]`, `2["add",[1,2]]`)
+		p.want(`33[1,2]`, `34[{"ok":false,"error":{"code":"no","message":"not now"}}]`, `35[3]`)
+		got.want(t, "later true", "never true", "now true", "now false", "refuse true", "add true", "add false")
+		if err := kept[0].Send(Args{}); err != nil {
+			t.Error(err)
+		}
+		p.want(`31[]`)
 	})
 }
 
-func TestOnAny(t *testing.T) {
+// A middleware may say something else in an event's place.
+func TestRewriteEvents(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, srv *Server) {
+		var seen list
+		ns := srv.Of("/")
+		ns.OnAny(func(_ *Socket, event string, args Args) { seen.add("any %s %s", event, args.JSON) })
+		ns.RewriteEvents(func(_ context.Context, _ *Socket, event string, args Args) (string, Args, error) {
+			if event == "bad" {
+				return "add", args, &EventError{Code: "no", Message: "not this"}
+			}
+			return strings.TrimPrefix(event, "v2:"), args, nil
+		})
+		ns.UseEvents(func(_ context.Context, _ *Socket, event string, args Args) error {
+			seen.add("%s %s", event, args.JSON)
+			return nil
+		})
+		ns.OnConnect(func(_ context.Context, s *Socket) {
+			s.Rewrite(func(_ context.Context, _ *Socket, event string, args Args) (string, Args, error) {
+				return event, Args{JSON: append(slices.Clip(args.JSON[1:]), args.JSON[0])}, nil
+			})
+		})
+		ns.Handle(add.On(func(_ context.Context, _ *Socket, n []int) (int, error) { return n[0] + n[1], nil }))
+		p, _ := join(t, srv, "/")
+		p.send(`21["v2:add","drop",[1,2]]`, `22["bad",[1,2]]`)
+		p.want(`31[3]`, `32[{"ok":false,"error":{"code":"no","message":"not this"}}]`)
+		seen.want(t, `any v2:add ["drop" [1,2]]`, `add ["drop" [1,2]]`, `any bad [[1,2]]`)
+	})
+}
+
+func TestPrependAny(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, srv *Server) {
 		var got list
-		listener := func(who string) Listener {
-			return func(_ *Socket, event string, args Args) { got.add("%s: %s%s", who, event, args.JSON) }
+		say := func(who string) Listener {
+			return func(_ *Socket, event string, _ Args) { got.add("%s %s", who, event) }
 		}
-		ns := srv.Of("/")
-		ns.OnAny(listener("all"))
-		ns.OnAny(func(*Socket, string, Args) { panic("a bug") })
-		ns.UseEvents(func(_ context.Context, _ *Socket, event string, _ Args) error {
-			got.add("middleware")
-			if event == "refused" {
-				return errors.New("no")
+		p, s := join(t, srv, "/")
+		s.OnAny(say("2"))
+		remove := s.PrependAny(say("1"))
+		s.PrependAny(say("0"))
+		s.OnAnyOutgoing(say("b"))
+		s.PrependAnyOutgoing(say("a"))
+		p.send(`2["in"]`)
+		synctest.Wait()
+		remove()
+		p.send(`2["again"]`)
+		synctest.Wait()
+		note.Emit(s, "x")
+		got.want(t, "0 in", "1 in", "2 in", "0 again", "2 again", "a note", "b note")
+	})
+}
+
+type traceKey struct{}
+
+// Hooks hear of all that happens, with the namespace, the socket and the event.
+func TestHooks(t *testing.T) {
+	var got list
+	var log strings.Builder
+	cfg := Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}
+	cfg.Hooks = Hooks{
+		Namespace: func(n *Namespace) { got.add("namespace %s", n.Name()) },
+		Connected: func(s *Socket, took time.Duration) { got.add("connected %s after %s", s.Namespace().Name(), took) },
+		Refused: func(s *Socket, namespace string, err error) {
+			got.add("refused %s: %v, by a namespace %v", namespace, err, s != nil)
+		},
+		Disconnected: func(s *Socket, reason Reason) { got.add("disconnected %s: %s", s.Namespace().Name(), reason) },
+		Event: func(ctx context.Context, s *Socket, event string) (context.Context, func(error)) {
+			begin := time.Now()
+			return context.WithValue(ctx, traceKey{}, event), func(err error) {
+				got.add("event %s %s took %s: %v", s.Namespace().Name(), event, time.Since(begin), err)
+			}
+		},
+		EventFailed: func(ctx context.Context, s *Socket, event string, err error) {
+			got.add("failed %s %s in %v: %v", s.Namespace().Name(), event, ctx.Value(traceKey{}), err)
+		},
+		Emitted: func(n *Namespace, event string, sockets int) {
+			got.add("emitted %s %s to %d", n.Name(), event, sockets)
+		},
+	}
+	bubbleWith(t, false, cfg, func(t *testing.T, srv *Server) {
+		parent := srv.OfPattern(regexp.MustCompile(`^/room-\d$`))
+		ns := srv.Of("/ns")
+		ns.Use(func(_ context.Context, s *Socket) error {
+			time.Sleep(3 * time.Second)
+			if s.Auth() != nil {
+				return errors.New("not you")
 			}
 			return nil
 		})
-		ns.Handle(note.On(func(context.Context, *Socket, string) error { got.add("handler"); return nil }))
-		p, s := join(t, srv, "/")
-		removeFirst := s.OnAny(listener("first"))
-		s.OnAny(listener("second"))
-		p.send(`2["note","a"]`)
-		got.want(t, `all: note["a"]`, `first: note["a"]`, `second: note["a"]`, "middleware", "handler")
-		got.items = nil
-		removeFirst()
-		removeFirst()
-		p.send(`20["refused",1,2]`, `2["none"]`, `39[]`)
-		got.want(t, `all: refused[1 2]`, `second: refused[1 2]`, "middleware", `all: none[]`, `second: none[]`, "middleware")
-		p.want(`30[{"ok":false,"error":{"code":"internal","message":"internal error"}}]`)
-	})
-}
-
-func TestOnAnyOutgoing(t *testing.T) {
-	bubble(t, Config{AckTimeout: time.Second}, func(t *testing.T, srv *Server) {
-		var got list
-		names := map[*Socket]string{}
-		listener := func(who string) Listener {
-			return func(s *Socket, event string, args Args) {
-				got.add("%s: %s%s %x to %s", who, event, args.JSON, args.Attachments, names[s])
+		ns.Handle(add.On(func(ctx context.Context, _ *Socket, n []int) (int, error) {
+			time.Sleep(time.Second)
+			if ctx.Value(traceKey{}) != "add" {
+				t.Error("the handler has not the context of the hook")
 			}
-		}
-		srv.Of("/all").OnAnyOutgoing(listener("all"))
-		ns := srv.Of("/")
-		pipes, sockets := crowd(t, srv, "a", "ab")
-		for name, s := range sockets {
-			names[s] = name
-		}
-		calls := 0
-		counting := NewEvent[counted]("n")
-		counting.Emit(ns, counted{&calls})
-		if calls != 1 {
-			t.Errorf("encoded %d times while nobody listens, want once", calls)
-		}
-		remove := sockets["a"].OnAnyOutgoing(listener("own"))
-		counting.Emit(ns, counted{&calls})
-		plain.Emit(sockets["a"], struct{}{})
-		plain.Emit(sockets["ab"], struct{}{})
-		pipes["a"].stalled = true
-		note.Emit(ns.To("b").Volatile(), "b")
-		note.Emit(ns.To("a").Volatile(), "a")
-		NewEvent[Args]("bytes").Emit(sockets["a"].Volatile(), Args{JSON: []json.RawMessage{[]byte(`{"_placeholder":true,"num":0}`)}, Attachments: [][]byte{{1, 2}}})
-		add.Ask(t.Context(), sockets["a"], []int{1})
-		add.AskAll(t.Context(), ns.To("a"), []int{2})
-		pipes["a"].send(`20["unknown"]`) // the acknowledgement is no event
-		got.want(t, `own: n[1] [] to a`, `own: plain[] [] to a`, `own: note["a"] [] to a`,
-			`own: bytes[{"_placeholder":true,"num":0}] [0102] to a`, `own: add[[1]] [] to a`, `own: add[[2]] [] to a`)
+			if n[0] == 0 {
+				return 0, errors.New("the secret is 42")
+			}
+			return n[0], nil
+		}))
+		p := dial(t, srv)
+		p.send(`0/ns,`, `0/none,`, `0/room-1,`)
+		time.Sleep(3 * time.Second)
+		got.want(t, "namespace /", "namespace /ns", "refused /none: Invalid namespace, by a namespace true",
+			"namespace /room-1", "connected /room-1 after 0s", "connected /ns after 3s")
+		_ = parent
 		got.items = nil
-		remove()
-		remove()
-		note.Emit(ns, "x")
-		if n := ns.watchers.Load(); n != 0 {
-			t.Errorf("%d listeners are counted, want none", n)
-		}
-
-		all, s := join(t, srv, "/all")
-		names[s] = "s"
-		s.OnAnyOutgoing(func(*Socket, string, Args) { panic("a bug") })
-		s.OnAnyOutgoing(listener("own"))
-		note.Emit(srv.Of("/all"), "y")
-		got.want(t, `all: note["y"] [] to s`, `own: note["y"] [] to s`)
-		all.Close("gone")
+		q := dial(t, srv)
+		q.send(`0/ns,{"as":"x"}`)
+		time.Sleep(3 * time.Second)
+		p.send(`2/ns,1["add",[1]]`, `2/ns,2["add",[0]]`, `2/ns,3["none"]`)
+		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		s.OnAnyOutgoing(listener("late"))()
-		s.OnAnyOutgoing(listener("late"))
-		if n := s.ns.watchers.Load(); n != 0 {
-			t.Errorf("%d listeners are counted of a socket that has left, want none", n)
-		}
-	})
-}
-
-// Listeners come and go while events do.
-func TestHooksConcurrently(t *testing.T) {
-	bubble(t, Config{}, func(t *testing.T, srv *Server) {
-		ns := srv.Of("/")
-		p, s := join(t, srv, "/")
-		done := make(chan struct{})
-		for range 4 {
-			go func() {
-				defer func() { done <- struct{}{} }()
-				for range 100 {
-					remove := s.OnAnyOutgoing(func(*Socket, string, Args) {})
-					removeIn := s.OnAny(func(*Socket, string, Args) {})
-					note.Emit(ns, "x")
-					p.send(`2["x"]`)
-					removeIn()
-					remove()
-				}
-			}()
-		}
-		for range 4 {
-			<-done
-		}
-		if h := s.hooks.Load(); ns.watchers.Load() != 0 || len(h.any)+len(h.outgoing) != 0 {
-			t.Errorf("got %d watchers and %v, want none", ns.watchers.Load(), h)
+		note.Emit(ns, "x")
+		note.Emit(ns.To("nobody"), "x")
+		p.Close(engineio.TransportClose)
+		got.want(t, "refused /ns: not you, by a namespace true",
+			"event /ns add took 1s: <nil>",
+			"failed /ns add in add: the secret is 42", "event /ns add took 1s: the secret is 42",
+			"event /ns none took 0s: "+ErrUnhandled.Error(),
+			"emitted /ns note to 1", "emitted /ns note to 0",
+			"disconnected /ns: transport close", "disconnected /room-1: transport close")
+		if log.Len() > 0 {
+			t.Errorf("got log %s, want it left to the hook", log.String())
 		}
 	})
 }

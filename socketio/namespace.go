@@ -14,12 +14,12 @@ type Namespace struct {
 	srv  *Server
 	name string
 	*rules
-	family   *family       // of a parent; it has no sockets itself
-	parent   *Namespace    // of a child, whose rules it has
-	users    int           // of a child: its sockets, and those who got it from Of; protected by Server.mu
-	nextAsk  atomic.Uint64 // the id of the next question to its clients
-	watchers atomic.Int32  // what listens to what goes out to its sockets
-	removed  atomic.Bool
+	family            *family       // of a parent; it has no sockets itself
+	parent            *Namespace    // of a child, whose rules it has
+	users             int           // of a child: its sockets, and those who got it from Of; protected by Server.mu
+	nextAsk           atomic.Uint64 // the id of the next question to its clients
+	outgoingListeners atomic.Int32  // what listens to what goes out to its sockets
+	removed           atomic.Bool
 
 	mu      sync.Mutex // protects the fields below, and the member of every socket
 	sockets map[string]*Socket
@@ -103,7 +103,7 @@ func (n *Namespace) Use(mw func(ctx context.Context, s *Socket) error) {
 }
 
 // OnConnect registers what runs when a socket has connected, before its first event. The context ends
-// when the socket leaves. The client hears that it is connected when all of them have returned, so that it is then
+// when the socket is closed. The client hears that it is connected when all of them have returned, so that it is then
 // in the rooms that they join, and right after it what was emitted to it meanwhile, in order. It hears of it
 // earlier when one of them asks it something by Call.Ask, or by Call.AskEach or AskAll with the context of OnConnect,
 // takes longer than a second, or has more than 256 events or 1 MiB held back.

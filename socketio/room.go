@@ -50,7 +50,7 @@ type member struct {
 func (n *Namespace) add(s *Socket) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if s.state.Load() != left { // otherwise a client of the old protocol may be back with the same id
+	if s.state.Load() != closed { // otherwise a client of the old protocol may be back with the same id
 		n.sockets[s.id] = s
 	}
 	s.member.at = n.all.add(s)

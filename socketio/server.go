@@ -32,9 +32,9 @@ const (
 type Config struct {
 	// Engine configures the sessions below; its Accept field must be nil.
 	Engine engineio.Config
-	// Client has the stock JavaScript client served below the server's path, to pages of the origins that
+	// Bundle has the stock JavaScript client served below the server's path, to pages of the origins that
 	// Engine.CORS admits. Zero means that it is not.
-	Client bundle.Config
+	Bundle bundle.Config
 	// ConnectTimeout is how long a client may take to join its first namespace. Zero means 45 s.
 	ConnectTimeout time.Duration
 	// AckTimeout bounds the wait for a client's acknowledgement where the caller's context has no
@@ -50,13 +50,13 @@ type Config struct {
 	MaxNamespaces int
 	// Cluster, if set, joins this server with others of the process, until its Close.
 	Cluster *Cluster
-	// KeepNamespaces keeps such a namespace when its last socket has left.
+	// KeepNamespaces keeps such a namespace when its last socket is closed.
 	KeepNamespaces bool
 	// EncodeError makes the JSON value of the acknowledgement out of a handler's error. It is called for
 	// every such error, also where the client asked for no acknowledgement. Nil means
 	// {"ok":false,"error":{"code","message","data"}} with what is in an *EventError, code "bad_request" and
 	// the text of a *PayloadError, and code "internal" without details for everything else. That is then
-	// logged at Error, unless the client has left meanwhile or Hooks.EventFailed is set.
+	// logged at Error, unless the socket was closed meanwhile or Hooks.EventFailed is set.
 	EncodeError func(error) any
 	// Hooks are told what happens. Zero means that nobody is.
 	Hooks Hooks
@@ -71,11 +71,11 @@ type Server struct {
 	// Engine keeps the sessions below.
 	Engine *engineio.Server
 
-	cfg    Config
-	began  time.Time
-	log    *slog.Logger
-	client *bundle.Handler // nil if there is none
-	tasks  work.Group
+	cfg   Config
+	began time.Time
+	log   *slog.Logger
+	files *bundle.Handler // of the stock client; nil if it serves none
+	tasks work.Group
 
 	ctx          context.Context // ends when the server closes
 	cancel       context.CancelFunc
@@ -117,8 +117,8 @@ func New(cfg Config) *Server {
 	s.tasks.Init()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.Of("/")
-	if cfg.Client.Files != nil {
-		s.client = bundle.New(cfg.Client, cfg.Engine.CORS)
+	if cfg.Bundle.Files != nil {
+		s.files = bundle.New(cfg.Bundle, cfg.Engine.CORS)
 	}
 	cfg.Engine.Accept = func(sess *engineio.Session) engineio.Handler { return s.accept(sess) }
 	s.Engine = engineio.NewServer(cfg.Engine)
@@ -128,7 +128,7 @@ func New(cfg Config) *Server {
 
 // ServeHTTP answers the Engine.IO requests, and those for the files of the client.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.client != nil && s.client.Serve(w, r) {
+	if s.files != nil && s.files.Serve(w, r) {
 		return
 	}
 	s.Engine.ServeHTTP(w, r)

@@ -116,7 +116,7 @@ func (p *pipe) message(m engineio.Message) {
 	p.reading.Lock()
 	defer p.reading.Unlock()
 	if !p.over {
-		p.conn.Message(m)
+		p.conn.Receive(m)
 	}
 }
 

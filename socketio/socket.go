@@ -26,13 +26,13 @@ type Socket struct {
 	inbox  work.Queue[incoming, *incoming]
 	member member // belongs to the namespace, and is protected by its lock
 
-	hooks atomic.Pointer[hooks]
+	listeners atomic.Pointer[listeners]
 
-	mu   sync.Mutex // protects the fields below, and the change of hooks
+	mu   sync.Mutex // protects the fields below, and the change of listeners
 	asks map[uint64]chan<- reply
 	data *datum
 
-	dismissed atomic.Bool // the server ends it
+	disconnected atomic.Bool // the server ends it
 
 	tell sync.Mutex // held while the client is told that the socket begins or that the server ends it; locked before mu
 	held *held      // what waits for the CONNECT, protected by tell; nil if nothing does
@@ -43,7 +43,7 @@ const (
 	connecting int32 = iota // its middleware runs
 	admitted                // it is in its namespace and OnConnect runs, of which its client has not heard
 	connected
-	left
+	closed
 )
 
 func newSocket(ns *Namespace, name string, c *conn, auth json.RawMessage) *Socket {
@@ -79,10 +79,10 @@ func (s *Socket) Auth() json.RawMessage { return s.auth }
 // Transport is the transport in use: "polling" or "websocket".
 func (s *Socket) Transport() string { return s.conn.sess.Transport() }
 
-// Context ends when the socket leaves its namespace; its cause is then the Reason.
+// Context ends when the socket is closed; its cause is then the Reason.
 func (s *Socket) Context() context.Context { return s.ctx }
 
-// Go runs f on a goroutine that belongs to s: its context ends when the client leaves, and Server.Close
+// Go runs f on a goroutine that belongs to s: its context ends when the socket is closed, and Server.Close
 // waits for it. A panic in f is caught and logged. After the server has closed f does not run.
 func (s *Socket) Go(f func(ctx context.Context)) {
 	s.conn.srv.tasks.Start(work.Func(func() {
@@ -91,65 +91,65 @@ func (s *Socket) Go(f func(ctx context.Context)) {
 }
 
 // Disconnect removes the socket from its namespace, and closes the session below if closeEngine; every
-// other socket of the session then leaves too. The client does not reconnect by itself. It does nothing
-// to a socket that has left, nor to its session, where its client may have come back. A middleware that
+// other socket of the session is then closed too. The client does not reconnect by itself. It does nothing
+// to a socket that is closed, nor to its session, where its client may have come back. A middleware that
 // calls it refuses the socket.
 func (s *Socket) Disconnect(closeEngine bool) {
-	if s.dismiss() == left || !closeEngine {
+	if s.disconnect() == closed || !closeEngine {
 		return
 	}
 	for _, other := range s.conn.all() {
-		other.dismiss()
+		other.disconnect()
 	}
 	s.conn.sess.Close(engineio.Reason(ForcedServerClose))
 }
 
-// dismiss is what the server does to a client that it does not want. It returns the state it was in. Until the
+// disconnect is what the server does to a client that it does not want. It returns the state it was in. Until the
 // client has been told, no other socket of it can have the name of the namespace: it would take what it is told as
 // meant for that.
-func (s *Socket) dismiss() (was int32) {
+func (s *Socket) disconnect() (was int32) {
 	s.tell.Lock()
 	defer s.tell.Unlock()
-	s.dismissed.Store(true)
-	return s.leave(ServerNamespaceDisconnect)
+	s.disconnected.Store(true)
+	return s.close(ServerNamespaceDisconnect)
 }
 
-// hasLeft reports whether the socket has left, and returns when its client has been told if the server did that.
-func (s *Socket) hasLeft() bool {
-	if s.state.Load() != left {
+// isClosed reports whether the socket is closed, and returns when its client has been told if the server did that.
+func (s *Socket) isClosed() bool {
+	if s.state.Load() != closed {
 		return false
 	}
-	if s.dismissed.Load() {
+	if s.disconnected.Load() {
 		s.tell.Lock()
 		defer s.tell.Unlock()
 	}
 	return true
 }
 
-// leave ends the socket and returns the state it was in. What it has received is still handled, as far as
-// conn.listens, and then OnDisconnecting and OnDisconnect run.
-func (s *Socket) leave(reason Reason) (was int32) {
-	if was = s.state.Swap(left); was == left {
-		return left
+// close closes the socket and returns the state it was in. What it has received is still handled, as far as
+// conn.takesMore, and then OnDisconnecting and OnDisconnect run.
+func (s *Socket) close(reason Reason) (was int32) {
+	if was = s.state.Swap(closed); was == closed {
+		return closed
 	}
 	s.cancel(reason)
-	s.abandon(reason)
+	s.failAsks(reason)
 	if was != connecting && reason == ServerNamespaceDisconnect {
 		if was == admitted {
 			s.tellConnected()
 		}
 		s.conn.send(encodeControl(parser.Disconnect, s.ns.name, nil))
 	}
-	s.conn.forget(s, reason == ServerNamespaceDisconnect && was != connecting)
-	if was != connecting { // otherwise begin sees it
+	s.conn.detach(s, reason == ServerNamespaceDisconnect && was != connecting)
+	if was != connecting { // otherwise runConnect sees it
 		s.put(&work.Item[incoming]{Job: incoming{kind: disconnectKind, call: call{socket: s}}})
 	}
 	return was
 }
 
-// begin enters the namespace of that name, runs the middleware and answers the CONNECT. It is the first
+// runConnect enters the namespace of that name, runs the middleware and answers the CONNECT. It is the first
 // that the inbox does.
-func (s *Socket) begin(name string, came time.Duration) {
+func (s *Socket) runConnect(name string, came time.Duration) {
 	err := s.enter(name)
 	if err == nil {
 		err = s.admit()
@@ -158,7 +158,7 @@ func (s *Socket) begin(name string, came time.Duration) {
 		err = context.Cause(s.ctx)
 	}
 	if err != nil {
-		s.turnAway(name, err)
+		s.refuse(name, err)
 		return
 	}
 	s.conn.stopDeadline()
@@ -167,13 +167,13 @@ func (s *Socket) begin(name string, came time.Duration) {
 		s.guard("hook", func() error { f(s, time.Since(s.conn.srv.began)-came); return nil })
 	}
 	if s.ns.removed.Load() {
-		s.dismiss()
+		s.disconnect()
 	}
 	s.greet()
 }
 
-// turnAway answers the CONNECT with an error.
-func (s *Socket) turnAway(name string, err error) {
+// refuse answers the CONNECT with an error.
+func (s *Socket) refuse(name string, err error) {
 	s.ns.remove(s) // a middleware may have joined rooms
 	s.conn.srv.release(s.ns)
 	if f := s.conn.srv.cfg.Hooks.Refused; f != nil {
@@ -181,17 +181,17 @@ func (s *Socket) turnAway(name string, err error) {
 	}
 	refusal := s.refusal(name, err)
 	s.tell.Lock()
-	s.dismissed.Store(true)
-	if s.state.Swap(left) == left {
+	s.disconnected.Store(true)
+	if s.state.Swap(closed) == closed {
 		<-s.ctx.Done() // at any moment
 	}
 	s.cancel(err)
 	if context.Cause(s.ctx) != ClientNamespaceDisconnect { // the name may be another socket's by now
 		s.conn.send(refusal)
 	}
-	s.conn.forget(s, false)
+	s.conn.detach(s, false)
 	s.tell.Unlock()
-	s.end()
+	s.detach()
 }
 
 // refusal encodes an error, which may panic.
@@ -218,8 +218,8 @@ func (s *Socket) admit() error {
 	return nil
 }
 
-// finish is the last that the inbox does.
-func (s *Socket) finish() {
+// runDisconnect runs what is registered for the end of the socket. It is the last that the inbox does.
+func (s *Socket) runDisconnect() {
 	reason, _ := errors.AsType[Reason](context.Cause(s.ctx))
 	for _, f := range s.ns.onDisconnecting {
 		s.guard("disconnecting", func() error { f(s, reason); return nil })
@@ -232,15 +232,15 @@ func (s *Socket) finish() {
 		s.guard("hook", func() error { f(s, reason); return nil })
 	}
 	s.conn.srv.release(s.ns)
-	s.end()
+	s.detach()
 }
 
-// end lets go of what counts the socket.
-func (s *Socket) end() {
-	if s.hooks.Load() != nil {
-		s.hook(func(*hooks) {})
+// detach lets go of what counts the socket.
+func (s *Socket) detach() {
+	if s.listeners.Load() != nil {
+		s.changeListeners(func(*listeners) {})
 	}
-	s.conn.finished()
+	s.conn.detached()
 }
 
 func (s *Socket) namespace() *Namespace { return s.ns }

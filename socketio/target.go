@@ -197,7 +197,7 @@ func (t Target) deliver(o *outgoing) {
 	var sent int32
 	for s := range t.visit {
 		sent++
-		if o.watched != nil || s.state.Load() == admitted {
+		if o.heard != nil || s.state.Load() == admitted {
 			s.deliver(o)
 		} else {
 			s.conn.send(o)

@@ -22,12 +22,12 @@ const (
 
 // held is what is sent to a socket before its CONNECT.
 type held struct {
-	packets []packet
+	packets []formed
 	bytes   int
 }
 
-// A packet is an outgoing in the form that one session takes, without frames if there is none.
-type packet struct {
+// A formed is an outgoing in the form that one session takes, without frames if there is none.
+type formed struct {
 	frames   []*engineio.Frame
 	volatile bool
 }
@@ -82,7 +82,7 @@ func (s *Socket) tellConnected() {
 		return
 	}
 	for _, p := range s.held.packets {
-		if s.state.Load() == left && !s.dismissed.Load() {
+		if s.state.Load() == closed && !s.disconnected.Load() {
 			break // what follows may be another socket's
 		}
 		s.conn.sendPacket(p)
@@ -92,8 +92,8 @@ func (s *Socket) tellConnected() {
 
 // deliver sends a packet to a socket that is connected, or will be.
 func (s *Socket) deliver(o *outgoing) error {
-	if o.watched != nil {
-		s.shown(o.watched)
+	if o.heard != nil {
+		s.showOutgoing(o.heard)
 	}
 	if s.state.Load() == admitted {
 		return s.hold(s.conn.form(o))
@@ -102,13 +102,13 @@ func (s *Socket) deliver(o *outgoing) error {
 }
 
 // hold keeps a packet for after the CONNECT, if that is still to be sent.
-func (s *Socket) hold(p packet) error {
+func (s *Socket) hold(p formed) error {
 	s.tell.Lock()
 	defer s.tell.Unlock()
 	switch s.state.Load() {
 	case connected:
 		return s.conn.sendPacket(p)
-	case left:
+	case closed:
 		return ErrDisconnected
 	}
 	if s.held == nil {

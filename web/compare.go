@@ -149,7 +149,7 @@ func (s *server) socketCompare(c echo.Context) error {
 				}
 			}
 			if ctx.Err() == nil {
-				socket.Finish(0, "the run has ended")
+				socket.Close(0, "the run has ended")
 			}
 		}, func([]byte, bool) error { return nil })
 	})

@@ -19,13 +19,13 @@ type Type byte
 
 // The types of packet.
 const (
-	Open    Type = '0'
-	Close   Type = '1'
-	Ping    Type = '2'
-	Pong    Type = '3'
-	Message Type = '4'
-	Upgrade Type = '5'
-	Noop    Type = '6'
+	TypeOpen    Type = '0'
+	TypeClose   Type = '1'
+	TypePing    Type = '2'
+	TypePong    Type = '3'
+	TypeMessage Type = '4'
+	TypeUpgrade Type = '5'
+	TypeNoop    Type = '6'
 )
 
 // Separator stands between the packets of a payload.
@@ -57,7 +57,7 @@ func DecodeText(p []byte) (Packet, error) {
 		return Packet{}, ErrEmpty
 	}
 	t := Type(p[0])
-	if t < Open || t > Noop {
+	if t < TypeOpen || t > TypeNoop {
 		return Packet{}, fmt.Errorf("%w: %q", ErrType, p[0])
 	}
 	return Packet{Type: t, Data: p[1:]}, nil
@@ -75,7 +75,7 @@ func Decode(p []byte) (Packet, error) {
 	if err != nil {
 		return Packet{}, fmt.Errorf("%w: %w", ErrBase64, err)
 	}
-	return Packet{Type: Message, Binary: true, Data: p[1 : 1+n]}, nil
+	return Packet{Type: TypeMessage, Binary: true, Data: p[1 : 1+n]}, nil
 }
 
 // Packets yields the packets of a payload, the body of a request or an answer of HTTP long polling. It
@@ -148,5 +148,5 @@ func (h Handshake) Packet() Packet {
 	if err != nil {
 		panic(err) // strings and integers always marshal
 	}
-	return Packet{Type: Open, Data: data}
+	return Packet{Type: TypeOpen, Data: data}
 }

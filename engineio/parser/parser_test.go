@@ -33,7 +33,7 @@ func text(t parser.Type, data string) parser.Packet {
 }
 
 func binary(data ...byte) parser.Packet {
-	return parser.Packet{Type: parser.Message, Binary: true, Data: data}
+	return parser.Packet{Type: parser.TypeMessage, Binary: true, Data: data}
 }
 
 func TestPayloads(t *testing.T) {
@@ -42,17 +42,17 @@ func TestPayloads(t *testing.T) {
 		payload string
 		packets []parser.Packet
 	}{
-		{"one message", "4hello", []parser.Packet{text(parser.Message, "hello")}},
-		{"an empty message", "4", []parser.Packet{text(parser.Message, "")}},
+		{"one message", "4hello", []parser.Packet{text(parser.TypeMessage, "hello")}},
+		{"an empty message", "4", []parser.Packet{text(parser.TypeMessage, "")}},
 		{"several messages", "4test1\x1e4test2\x1e4test3", []parser.Packet{
-			text(parser.Message, "test1"), text(parser.Message, "test2"), text(parser.Message, "test3")}},
-		{"text and binary", "4hello\x1ebAQIDBA==", []parser.Packet{text(parser.Message, "hello"), binary(1, 2, 3, 4)}},
+			text(parser.TypeMessage, "test1"), text(parser.TypeMessage, "test2"), text(parser.TypeMessage, "test3")}},
+		{"text and binary", "4hello\x1ebAQIDBA==", []parser.Packet{text(parser.TypeMessage, "hello"), binary(1, 2, 3, 4)}},
 		{"empty binary", "b", []parser.Packet{binary()}},
 		{"text outside ASCII", "4€\x1e4\U0001F600", []parser.Packet{
-			text(parser.Message, "€"), text(parser.Message, "\U0001F600")}},
+			text(parser.TypeMessage, "€"), text(parser.TypeMessage, "\U0001F600")}},
 		{"every type", "0{}\x1e1\x1e2probe\x1e3probe\x1e4\x1e5\x1e6", []parser.Packet{
-			text(parser.Open, "{}"), text(parser.Close, ""), text(parser.Ping, "probe"), text(parser.Pong, "probe"),
-			text(parser.Message, ""), text(parser.Upgrade, ""), text(parser.Noop, "")}},
+			text(parser.TypeOpen, "{}"), text(parser.TypeClose, ""), text(parser.TypePing, "probe"), text(parser.TypePong, "probe"),
+			text(parser.TypeMessage, ""), text(parser.TypeUpgrade, ""), text(parser.TypeNoop, "")}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -29,7 +29,7 @@ func DecodeTextV3(p []byte) (Packet, error) {
 	if len(p) == 0 || p[0] != BinaryMark {
 		return DecodeText(p)
 	}
-	if len(p) < 2 || Type(p[1]) != Message {
+	if len(p) < 2 || Type(p[1]) != TypeMessage {
 		return Packet{}, fmt.Errorf("%w: of binary", ErrType)
 	}
 	// Overwritten from behind the type on: see decodeElement.
@@ -37,7 +37,7 @@ func DecodeTextV3(p []byte) (Packet, error) {
 	if err != nil {
 		return Packet{}, fmt.Errorf("%w: %w", ErrBase64, err)
 	}
-	return Packet{Type: Message, Binary: true, Data: p[2 : 2+n]}, nil
+	return Packet{Type: TypeMessage, Binary: true, Data: p[2 : 2+n]}, nil
 }
 
 // DecodeBinaryV3 decodes a packet in its binary form: the number of its type, then its data, which is a
@@ -46,10 +46,10 @@ func DecodeBinaryV3(p []byte) (Packet, error) {
 	if len(p) == 0 {
 		return Packet{}, ErrEmpty
 	}
-	if t := '0' + Type(p[0]); t != Message {
+	if t := '0' + Type(p[0]); t != TypeMessage {
 		return Packet{}, fmt.Errorf("%w: %d in binary", ErrType, p[0])
 	}
-	return Packet{Type: Message, Binary: true, Data: p[1:]}, nil
+	return Packet{Type: TypeMessage, Binary: true, Data: p[1:]}, nil
 }
 
 // PacketsV3 yields the packets of a payload of text: each is preceded by its length in UTF-16 units. Like

@@ -41,21 +41,21 @@ func TestPayloadsV3(t *testing.T) {
 		text, binary string
 		packets      []parser.Packet
 	}{
-		{"one message", "6:4hello", "\x00\x06\xff4hello", []parser.Packet{text(parser.Message, "hello")}},
-		{"an empty message", "1:4", "\x00\x01\xff4", []parser.Packet{text(parser.Message, "")}},
+		{"one message", "6:4hello", "\x00\x06\xff4hello", []parser.Packet{text(parser.TypeMessage, "hello")}},
+		{"an empty message", "1:4", "\x00\x01\xff4", []parser.Packet{text(parser.TypeMessage, "")}},
 		{"several", "6:4test12:4\n1:6", "\x00\x06\xff4test1\x00\x02\xff4\n\x00\x01\xff6", []parser.Packet{
-			text(parser.Message, "test1"), text(parser.Message, "\n"), text(parser.Noop, "")}},
+			text(parser.TypeMessage, "test1"), text(parser.TypeMessage, "\n"), text(parser.TypeNoop, "")}},
 		{"text and binary", "6:4hello10:b4AQIDBA==", "\x00\x06\xff4hello\x01\x05\xff\x04\x01\x02\x03\x04",
-			[]parser.Packet{text(parser.Message, "hello"), binary(1, 2, 3, 4)}},
+			[]parser.Packet{text(parser.TypeMessage, "hello"), binary(1, 2, 3, 4)}},
 		{"empty binary", "2:b4", "\x01\x01\xff\x04", []parser.Packet{binary()}},
 		{"text outside ASCII", "2:4€3:4\U0001F600", "\x00\x04\xff4€\x00\x05\xff4\U0001F600",
-			[]parser.Packet{text(parser.Message, "€"), text(parser.Message, "\U0001F600")}},
+			[]parser.Packet{text(parser.TypeMessage, "€"), text(parser.TypeMessage, "\U0001F600")}},
 		{"long", "101:4" + strings.Repeat("x", 100), "\x00\x01\x00\x01\xff4" + strings.Repeat("x", 100),
-			[]parser.Packet{text(parser.Message, strings.Repeat("x", 100))}},
+			[]parser.Packet{text(parser.TypeMessage, strings.Repeat("x", 100))}},
 		{"every type", "3:0{}1:16:2probe6:3probe1:41:51:6",
 			"\x00\x03\xff0{}\x00\x01\xff1\x00\x06\xff2probe\x00\x06\xff3probe\x00\x01\xff4\x00\x01\xff5\x00\x01\xff6", []parser.Packet{
-				text(parser.Open, "{}"), text(parser.Close, ""), text(parser.Ping, "probe"), text(parser.Pong, "probe"),
-				text(parser.Message, ""), text(parser.Upgrade, ""), text(parser.Noop, "")}},
+				text(parser.TypeOpen, "{}"), text(parser.TypeClose, ""), text(parser.TypePing, "probe"), text(parser.TypePong, "probe"),
+				text(parser.TypeMessage, ""), text(parser.TypeUpgrade, ""), text(parser.TypeNoop, "")}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := decodeV3(parser.PacketsV3, []byte(tt.text))

@@ -46,7 +46,7 @@ type echo struct {
 	session *engineio.Session
 }
 
-func (h echo) Message(m engineio.Message) {
+func (h echo) Receive(m engineio.Message) {
 	m.Data = bytes.Clone(m.Data)
 	_ = h.session.Send(engineio.NewFrame(m))
 }

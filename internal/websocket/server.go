@@ -1,6 +1,6 @@
 // Package websocket serves WebSockets (RFC 6455) to those who bring their own messages, without Engine.IO
 // or Socket.IO. It sees who may connect, answers pings and sends its own, bounds what comes in and what
-// waits to go out, and ends every connection with a goodbye. It knows nothing of what is said.
+// waits to go out, and closes every connection with a close frame. It knows nothing of what is said.
 //
 // Each socket is read on the goroutine of its request, and has one more while something waits to be sent.
 // Server.Close waits for all of them.
@@ -46,12 +46,12 @@ const (
 	silence      = pingInterval + 20*time.Second
 	// writeTimeout is how long a client may leave what it was sent unread.
 	writeTimeout = 30 * time.Second
-	// goodbyeTime bounds each part of a close: the last writes, and the wait for the client's own.
-	goodbyeTime = time.Second
-	// lastTime is how long a server that drains still receives, so that what is on its way is answered.
-	lastTime = 250 * time.Millisecond
+	// closeTime bounds each part of a close: the last writes, and the wait for the client's own.
+	closeTime = time.Second
+	// drainTime is how long a server that drains still receives, so that what is on its way is answered.
+	drainTime = 250 * time.Millisecond
 
-	leaving = "the server is about to stop"
+	closeText = "the server is about to stop"
 )
 
 // A Server has the sockets that are open: net/http does not know them any more. Its methods may be called
@@ -60,9 +60,9 @@ type Server struct {
 	origins   []string
 	onForeign func(*http.Request)
 
-	mu    sync.Mutex // protects the fields below
-	open  map[*Socket]struct{}
-	ended chan struct{} // not nil: there will be no more; closed when the last has ended
+	mu     sync.Mutex // protects the fields below
+	open   map[*Socket]struct{}
+	closed chan struct{} // not nil: there will be no more; closed when the last socket is
 }
 
 // Config configures a Server. The zero value works.
@@ -137,11 +137,11 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, opts Options, han
 	if err != nil {
 		return nil // nobody is left to be told
 	}
-	socket.begin(conn, in)
-	defer socket.end() // also where handle panics
-	defer context.AfterFunc(r.Context(), func() { socket.Finish(lastTime, leaving) })()
+	socket.start(conn, in)
+	defer socket.detach() // also where handle panics
+	defer context.AfterFunc(r.Context(), func() { socket.Close(drainTime, closeText) })()
 	if handle(ctx, socket) == nil {
-		socket.goodbye(ws.StatusNormalClosure, "")
+		socket.closeWith(ws.StatusNormalClosure, "")
 	}
 	return nil
 }
@@ -150,7 +150,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, opts Options, han
 func (s *Server) add(socket *Socket) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended != nil {
+	if s.closed != nil {
 		return false
 	}
 	s.open[socket] = struct{}{}
@@ -161,38 +161,38 @@ func (s *Server) remove(socket *Socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, socket)
-	if s.ended != nil && len(s.open) == 0 {
-		close(s.ended)
+	if s.closed != nil && len(s.open) == 0 {
+		close(s.closed)
 	}
 }
 
-// Close says goodbye to all sockets, and returns when they have ended. It cuts off those that take longer
-// than ctx, whose error it returns if one does not end even then. It may be called twice.
+// Close closes all sockets, and returns when that is done. It cuts off those that take longer
+// than ctx, whose error it returns if one is not closed even then. It may be called twice.
 func (s *Server) Close(ctx context.Context) error {
 	s.mu.Lock()
-	if s.ended == nil {
-		s.ended = make(chan struct{})
+	if s.closed == nil {
+		s.closed = make(chan struct{})
 		if len(s.open) == 0 {
-			close(s.ended)
+			close(s.closed)
 		}
 	}
 	open := slices.Collect(maps.Keys(s.open))
 	s.mu.Unlock()
 	for _, socket := range open {
-		socket.Finish(lastTime, leaving)
+		socket.Close(drainTime, closeText)
 	}
 	select {
-	case <-s.ended:
+	case <-s.closed:
 		return nil
 	case <-ctx.Done():
 	}
 	for _, socket := range open {
-		socket.cut()
+		socket.closeNow()
 	}
 	select {
-	case <-s.ended:
+	case <-s.closed:
 		return nil
-	case <-time.After(goodbyeTime):
+	case <-time.After(closeTime):
 		return ctx.Err()
 	}
 }

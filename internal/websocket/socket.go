@@ -39,14 +39,14 @@ var (
 // A Socket is one WebSocket. Send and SendBinary may be called from any goroutine, Receive and Talk from
 // one at a time.
 type Socket struct {
-	conn   net.Conn
-	in     *bufio.Reader
-	frames wsframe.Reader // of what is in in
-	opts   Options
-	cancel context.CancelFunc
-	writer sync.WaitGroup
-	ping   *time.Timer
-	left   bool // the client said goodbye; belongs to who receives
+	conn       net.Conn
+	in         *bufio.Reader
+	frames     wsframe.Reader // of what is in in
+	opts       Options
+	cancel     context.CancelFunc
+	writer     sync.WaitGroup
+	ping       *time.Timer
+	peerClosed bool // the client's close frame has come; belongs to who receives
 
 	mu      sync.Mutex // protects the fields below
 	out     [][]byte   // whole frames
@@ -60,16 +60,16 @@ type Socket struct {
 	reason  string    // for that, what the client is told
 }
 
-func (s *Socket) begin(conn net.Conn, in *bufio.Reader) {
+func (s *Socket) start(conn net.Conn, in *bufio.Reader) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conn, s.in = conn, in
 	s.frames.Limit = int(s.opts.MaxMessageBytes)
-	s.ping = time.AfterFunc(pingInterval, s.beat)
+	s.ping = time.AfterFunc(pingInterval, s.sendPing)
 }
 
-// Finish ends Receive after a while, and tells the client why when all that it was owed is sent.
-func (s *Socket) Finish(after time.Duration, reason string) {
+// Close ends Receive after a while, and tells the client why when all that it was owed is sent.
+func (s *Socket) Close(after time.Duration, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.last.IsZero() {
@@ -81,8 +81,8 @@ func (s *Socket) Finish(after time.Duration, reason string) {
 	}
 }
 
-// cut ends the socket without a goodbye.
-func (s *Socket) cut() {
+// closeNow closes the socket without a close frame.
+func (s *Socket) closeNow() {
 	s.cancel()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,7 +138,7 @@ func (s *Socket) pong(payload []byte) {
 }
 
 // Receive returns the client's next message, and whether it is a text. It answers pings meanwhile. Its
-// error means that nothing will come any more; io.EOF that the client said goodbye.
+// error means that nothing will come any more; io.EOF that the client closed the socket.
 func (s *Socket) Receive(ctx context.Context) (data []byte, text bool, err error) {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -159,8 +159,8 @@ func (s *Socket) Receive(ctx context.Context) (data []byte, text bool, err error
 		case ws.OpPong:
 			s.pong(m.Data)
 		case ws.OpClose:
-			s.goodbye(ws.StatusNormalClosure, "")
-			s.left = true
+			s.closeWith(ws.StatusNormalClosure, "")
+			s.peerClosed = true
 			return nil, false, io.EOF
 		default:
 			return m.Data, m.Op == ws.OpText, nil
@@ -169,19 +169,19 @@ func (s *Socket) Receive(ctx context.Context) (data []byte, text bool, err error
 }
 
 // read waits for bytes, and returns the next message or control frame if they have all of it.
-func (s *Socket) read() (m wsframe.Message, ok bool, err error) {
+func (s *Socket) read() (m wsframe.Unit, ok bool, err error) {
 	if s.in.Buffered() == 0 {
 		_, _, _, _ = s.frames.Next(nil) // gives back the memory of the message before
 	}
-	s.patience()
+	s.setReadDeadline()
 	if _, err := s.in.Peek(1); err != nil {
-		return m, false, s.lost(err)
+		return m, false, s.readFailed(err)
 	}
 	p, _ := s.in.Peek(s.in.Buffered()) // no error: they are there
 	m, rest, ok, err := s.frames.Next(p)
 	if err != nil {
 		if violation, is := errors.AsType[*wsframe.Error](err); is {
-			s.goodbye(violation.Code, violation.Text)
+			s.closeWith(violation.Code, violation.Text)
 		}
 		return m, false, ErrClosed
 	}
@@ -209,8 +209,8 @@ func (s *Socket) Talk(ctx context.Context, tell func(context.Context), hear func
 	}
 }
 
-// patience sets how long the client may be silent.
-func (s *Socket) patience() {
+// setReadDeadline sets how long the client may be silent.
+func (s *Socket) setReadDeadline() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	limit := s.last
@@ -220,8 +220,8 @@ func (s *Socket) patience() {
 	_ = s.conn.SetReadDeadline(limit) // a connection that is gone fails at the next read
 }
 
-// lost is for a read that failed: unless that was asked for, the client is gone.
-func (s *Socket) lost(err error) error {
+// readFailed is for a read that failed: unless that was asked for, the client is gone.
+func (s *Socket) readFailed(err error) error {
 	s.mu.Lock()
 	finished := !s.last.IsZero()
 	s.mu.Unlock()
@@ -287,7 +287,7 @@ func (s *Socket) write() {
 		s.out = nil
 		limit := writeTimeout
 		if s.closed {
-			limit = goodbyeTime
+			limit = closeTime
 		}
 		_ = s.conn.SetWriteDeadline(time.Now().Add(limit)) // a connection that is gone fails below
 		s.mu.Unlock()
@@ -304,8 +304,8 @@ func (s *Socket) write() {
 	s.writing = false
 }
 
-// beat pings, and comes again.
-func (s *Socket) beat() {
+// sendPing pings, and comes again.
+func (s *Socket) sendPing() {
 	if s.queue(ws.NewPingFrame(nil)) == nil {
 		s.mu.Lock()
 		s.ping.Reset(pingInterval)
@@ -313,35 +313,35 @@ func (s *Socket) beat() {
 	}
 }
 
-// goodbye queues the close frame behind all that waits, once.
-func (s *Socket) goodbye(code ws.StatusCode, reason string) {
+// closeWith queues the close frame behind all that waits, once.
+func (s *Socket) closeWith(code ws.StatusCode, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return
 	}
 	s.closed = true
-	_ = s.conn.SetWriteDeadline(time.Now().Add(goodbyeTime)) // also for the write under way
+	_ = s.conn.SetWriteDeadline(time.Now().Add(closeTime)) // also for the write under way
 	s.push(ws.MustCompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(code, reason))))
 }
 
-// end returns when nothing is left of the socket.
-func (s *Socket) end() {
+// detach gives the connection up, and returns when nothing is left of the socket.
+func (s *Socket) detach() {
 	s.mu.Lock()
 	s.ping.Stop()
 	broken, finished, reason := s.broken, !s.last.IsZero(), s.reason
 	s.mu.Unlock()
 	if finished {
-		s.goodbye(ws.StatusGoingAway, reason)
+		s.closeWith(ws.StatusGoingAway, reason)
 	} else {
-		s.goodbye(ws.StatusInternalServerError, "") // unless Receive or Send said why already
+		s.closeWith(ws.StatusInternalServerError, "") // unless Receive or Send said why already
 	}
 	if broken == nil {
 		s.writer.Wait()
 	}
-	if broken == nil && !s.left {
+	if broken == nil && !s.peerClosed {
 		// Closed with bytes unread, the connection would be reset, and the client might never see why.
-		_ = s.conn.SetReadDeadline(time.Now().Add(goodbyeTime))
+		_ = s.conn.SetReadDeadline(time.Now().Add(closeTime))
 		_, _ = io.CopyN(io.Discard, s.in, 4<<20)
 	}
 	_ = s.conn.Close() // ends the write under way

@@ -322,8 +322,8 @@ func TestWhatWasReceivedIsAnsweredBeforeTheServerSaysGoodbye(t *testing.T) {
 				begin := time.Now()
 				go end(s, closed)
 				code, reason, before := closing(t, idle)
-				if code != ws.StatusGoingAway || reason == "" || len(before) > 0 || time.Since(begin) != lastTime {
-					t.Errorf("an idle client got %d %q %q after %v, want %d after %v", code, reason, before, time.Since(begin), ws.StatusGoingAway, lastTime)
+				if code != ws.StatusGoingAway || reason == "" || len(before) > 0 || time.Since(begin) != drainTime {
+					t.Errorf("an idle client got %d %q %q after %v, want %d after %v", code, reason, before, time.Since(begin), ws.StatusGoingAway, drainTime)
 				}
 				code, reason, before = closing(t, conn)
 				if code != ws.StatusGoingAway || reason == "" || len(before) != 1 || before[0] != "in flight!" || time.Since(begin) != time.Second {

@@ -90,7 +90,7 @@ func engineSuite(cfg engineio.Config) suite {
 // echo sends every message back.
 type echo struct{ session *engineio.Session }
 
-func (e echo) Message(m engineio.Message) {
+func (e echo) Receive(m engineio.Message) {
 	m.Data = bytes.Clone(m.Data)
 	_ = e.session.Send(engineio.NewFrame(m)) // the session may have ended: nobody is left to tell
 }

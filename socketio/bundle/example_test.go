@@ -13,7 +13,7 @@ import (
 // those of the npm package socket.io-client, for example os.DirFS("node_modules/socket.io-client/dist").
 func Example() {
 	dist := fstest.MapFS{"socket.io.js": {Data: []byte("/*! Socket.IO v4.8.4 */")}}
-	server := socketio.New(socketio.Config{Client: bundle.Config{Files: dist}})
+	server := socketio.New(socketio.Config{Bundle: bundle.Config{Files: dist}})
 
 	w := httptest.NewRecorder()
 	server.ServeHTTP(w, httptest.NewRequest("GET", "/socket.io/socket.io.js", nil))

@@ -39,7 +39,7 @@ const (
 
 	// maxPendingBytes bounds the payloads of one socket's events that wait for their handler.
 	maxPendingBytes = 16 << 20
-	// closeTimeout bounds the farewell: what still waits to be sent, and the server's own goodbye.
+	// closeTimeout bounds a close: sending what still waits, and the wait for the server's own close.
 	closeTimeout = 5 * time.Second
 )
 
@@ -147,11 +147,11 @@ func Credentials(auth any) func(context.Context, string) (any, error) {
 // while there is a session; and one for each socket that has something to handle, while it has. For a
 // moment there is one for each call of Config.Auth. Close waits for all of them.
 type Client struct {
-	cfg    Config
-	target target
-	memory *Memory // of Config.Handler
-	log    *slog.Logger
-	wg     sync.WaitGroup // all goroutines; grows under mu and only before closed
+	cfg      Config
+	endpoint endpoint
+	memory   *Memory // of Config.Handler
+	log      *slog.Logger
+	wg       sync.WaitGroup // all goroutines; grows under mu and only before closed
 
 	mu        sync.Mutex // protects the fields below, and those of sockets and sessions that say so
 	closed    bool
@@ -187,7 +187,7 @@ func New(cfg Config) *Client {
 		c.memory = InMemory(cfg.Handler)
 		c.cfg.DialContext = c.memory.DialContext
 	}
-	c.target = newTarget(&c.cfg)
+	c.endpoint = newEndpoint(&c.cfg)
 	return c
 }
 
@@ -241,8 +241,8 @@ func (c *Client) activeLocked() bool {
 	return false
 }
 
-// partLocked gives the connection up when no socket wants it any more.
-func (c *Client) partLocked() {
+// closeUnusedLocked gives the connection up when no socket wants it any more.
+func (c *Client) closeUnusedLocked() {
 	if c.activeLocked() {
 		return
 	}

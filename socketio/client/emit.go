@@ -79,11 +79,11 @@ func (c *Client) outgoing(p *parser.Packet) outgoing {
 	o := outgoing{packets: make([]engine.Packet, 1, 1+len(p.Attachments))}
 	text := p.Append(nil)
 	if c.cfg.MessagePack {
-		o.packets[0] = engine.Packet{Type: engine.Message, Binary: true, Data: msgpack.Encode(text, p.Attachments)}
+		o.packets[0] = engine.Packet{Type: engine.TypeMessage, Binary: true, Data: msgpack.Encode(text, p.Attachments)}
 	} else {
-		o.packets[0] = engine.Packet{Type: engine.Message, Data: text}
+		o.packets[0] = engine.Packet{Type: engine.TypeMessage, Data: text}
 		for _, a := range p.Attachments {
-			o.packets = append(o.packets, engine.Packet{Type: engine.Message, Binary: true, Data: a})
+			o.packets = append(o.packets, engine.Packet{Type: engine.TypeMessage, Binary: true, Data: a})
 		}
 	}
 	for _, p := range o.packets {

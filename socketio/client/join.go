@@ -30,7 +30,7 @@ func (s *Socket) joinLocked(sess *session) {
 			return // that connection is history
 		}
 		if err != nil {
-			s.refusedLocked(fmt.Errorf("client: credentials for %s: %w", s.name, err))
+			s.refuseLocked(fmt.Errorf("client: credentials for %s: %w", s.name, err))
 			return
 		}
 		s.sendConnectLocked(sess, value)
@@ -95,29 +95,29 @@ func (s *Socket) welcomeLocked(sess *session, id, pid string) error {
 	return nil
 }
 
-// refusedLocked disconnects a socket that could not be connected, for good.
-func (s *Socket) refusedLocked(err error) {
+// refuseLocked disconnects a socket that could not be connected, for good.
+func (s *Socket) refuseLocked(err error) {
 	s.asked = false
 	if s.state != pending {
 		return
 	}
 	s.inbox.putLocked(&incoming{kind: connectErrorKind, err: err})
-	s.leaveLocked(ServerDisconnect, err)
-	s.client.partLocked()
+	s.closeLocked(ServerDisconnect, err)
+	s.client.closeUnusedLocked()
 }
 
-// lostLocked is called when the session has ended, and the client will open another.
-func (s *Socket) lostLocked(reason socketio.Reason) {
+// detachLocked is called when the session is closed, and the client will open another.
+func (s *Socket) detachLocked(reason socketio.Reason) {
 	was := s.state
 	s.asked = false
-	s.endLocked(reason)
+	s.settleAllLocked(reason)
 	if was == connected {
 		s.state, s.attempt = pending, &attempt{done: make(chan struct{})}
 	}
 }
 
-// leaveLocked makes the socket inactive. err is what Connect returns if it waits.
-func (s *Socket) leaveLocked(reason socketio.Reason, err error) {
+// closeLocked makes the socket inactive. err is what Connect returns if it waits.
+func (s *Socket) closeLocked(reason socketio.Reason, err error) {
 	for _, o := range s.waiting {
 		s.client.queued -= o.size
 		if o.ask != nil {
@@ -125,7 +125,7 @@ func (s *Socket) leaveLocked(reason socketio.Reason, err error) {
 		}
 	}
 	s.waiting = nil
-	s.endLocked(reason)
+	s.settleAllLocked(reason)
 	if s.attempt != nil {
 		s.attempt.err = err
 		close(s.attempt.done)
@@ -134,8 +134,8 @@ func (s *Socket) leaveLocked(reason socketio.Reason, err error) {
 	s.state = inactive
 }
 
-// endLocked settles what a connection leaves open.
-func (s *Socket) endLocked(reason socketio.Reason) {
+// settleAllLocked ends the context and the calls of a connection.
+func (s *Socket) settleAllLocked(reason socketio.Reason) {
 	if s.ctx != nil {
 		s.cancel(reason)
 		s.ctx = nil

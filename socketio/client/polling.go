@@ -20,11 +20,11 @@ import (
 // A polling carries a session over HTTP long polling (engine.io-protocol v4, "HTTP long-polling"): a GET
 // waits for the server's packets, a POST brings ours. It has its own connections.
 type polling struct {
-	target *target
-	http   *http.Client
-	ctx    context.Context // of all requests
-	cancel context.CancelFunc
-	parted atomic.Bool // we have said goodbye
+	endpoint *endpoint
+	http     *http.Client
+	ctx      context.Context // of all requests
+	cancel   context.CancelFunc
+	closed   atomic.Bool // our CLOSE packet was sent
 
 	// Used by the reader only.
 	packets  []engine.Packet // that have come and were not read
@@ -35,20 +35,20 @@ type polling struct {
 	maxPayload int // bytes of one POST
 }
 
-func (t *target) newPolling() *polling {
+func (t *endpoint) newPolling() *polling {
 	transport := &http.Transport{DialContext: t.cfg.DialContext, TLSClientConfig: t.cfg.TLS}
 	if t.cfg.DialContext == nil {
 		transport.Proxy = http.ProxyFromEnvironment
 	}
 	jar, _ := cookiejar.New(nil) // it has no error to return; what balances load may count on a cookie
-	p := &polling{target: t, http: &http.Client{Transport: transport, Jar: jar}, url: t.url.String()}
+	p := &polling{endpoint: t, http: &http.Client{Transport: transport, Jar: jar}, url: t.url.String()}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
 }
 
 func (p *polling) read() (engine.Packet, error) {
 	for len(p.packets) == 0 {
-		if p.parted.Load() {
+		if p.closed.Load() {
 			return engine.Packet{}, io.EOF
 		}
 		if err := p.poll(); err != nil {
@@ -109,14 +109,14 @@ func (p *polling) do(ctx context.Context, method string, body []byte) (status in
 	if err != nil {
 		return 0, nil, err
 	}
-	r.Header, r.Host = p.target.header.Clone(), p.target.host
+	r.Header, r.Host = p.endpoint.header.Clone(), p.endpoint.host
 	if body != nil {
 		r.Header.Set("Content-Type", "text/plain;charset=UTF-8")
 	}
 	resp, err := p.http.Do(r)
 	if err == nil {
 		defer resp.Body.Close()
-		limit := p.target.cfg.MaxMessageBytes
+		limit := p.endpoint.cfg.MaxMessageBytes
 		if answer, err = io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1)); err == nil && len(answer) > limit {
 			err = errTooLarge
 		}
@@ -166,12 +166,12 @@ func (p *polling) post(body []byte) error {
 	return err
 }
 
-func (p *polling) farewell() error {
-	p.parted.Store(true) // the poll that waits is answered, and was the last
-	return p.post(engine.AppendPacket(nil, engine.Packet{Type: engine.Close}))
+func (p *polling) close() error {
+	p.closed.Store(true) // the poll that waits is answered, and was the last
+	return p.post(engine.AppendPacket(nil, engine.Packet{Type: engine.TypeClose}))
 }
 
-func (p *polling) abort() {
+func (p *polling) closeNow() {
 	p.cancel()
 	p.http.CloseIdleConnections()
 }

@@ -93,7 +93,7 @@ func (c *Client) failed(err error, failures int) {
 		s.attempt.last = err
 		s.inbox.putLocked(&incoming{kind: connectErrorKind, err: err})
 		if final || s.attempt.first && !c.cfg.AwaitServer {
-			s.leaveLocked(socketio.TransportError, err)
+			s.closeLocked(socketio.TransportError, err)
 		}
 	}
 }
@@ -133,7 +133,7 @@ func (c *Client) serve(sess *session) socketio.Reason {
 		return c.packet(sess, &p)
 	})
 	<-written
-	c.lost(sess, reason)
+	c.detach(sess, reason)
 	return reason
 }
 
@@ -157,8 +157,8 @@ func decodeMessagePack(binary bool, message []byte) (p parser.Packet, complete b
 	return p, err == nil, err
 }
 
-// lost tells the sockets that the session has ended.
-func (c *Client) lost(sess *session, reason socketio.Reason) {
+// detach tells the sockets that the session is closed.
+func (c *Client) detach(sess *session, reason socketio.Reason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.sess != sess {
@@ -166,13 +166,13 @@ func (c *Client) lost(sess *session, reason socketio.Reason) {
 	}
 	c.sess = nil
 	for _, s := range c.sockets {
-		s.lostLocked(reason)
+		s.detachLocked(reason)
 		if s.state == inactive {
 			continue
 		}
 		err := fmt.Errorf("client: connect to %s: %w: %w", s.name, socketio.ErrDisconnected, reason)
 		if s.attempt.last = err; c.cfg.DisableReconnect || s.attempt.first && !c.cfg.AwaitServer {
-			s.leaveLocked(reason, err)
+			s.closeLocked(reason, err)
 		}
 	}
 }
@@ -192,18 +192,18 @@ func (c *Client) packet(sess *session, p *parser.Packet) error {
 		}
 		var welcome struct{ SID, PID string }
 		if json.Unmarshal(p.Data, &welcome) != nil || welcome.SID == "" {
-			s.refusedLocked(&ConnectError{Namespace: s.name, Message: "the server speaks an older revision of the protocol"})
+			s.refuseLocked(&ConnectError{Namespace: s.name, Message: "the server speaks an older revision of the protocol"})
 			return nil
 		}
 		return s.welcomeLocked(sess, welcome.SID, welcome.PID)
 	case parser.ConnectError:
 		if s.asked {
-			s.refusedLocked(newConnectError(s.name, p.Data))
+			s.refuseLocked(newConnectError(s.name, p.Data))
 		}
 	case parser.Disconnect:
 		if s.state == connected {
-			s.leaveLocked(ServerDisconnect, nil)
-			c.partLocked()
+			s.closeLocked(ServerDisconnect, nil)
+			c.closeUnusedLocked()
 		}
 	case parser.Ack:
 		s.settleLocked(p.ID, socketio.Args{JSON: p.Args, Attachments: p.Attachments})

@@ -15,7 +15,7 @@ import (
 )
 
 // A carrier takes the packets of one session to the server and back: WebSocket or polling. One goroutine
-// calls read and expectBy, another write and farewell, and any abort.
+// calls read and expectBy, another write and close, and any closeNow.
 type carrier interface {
 	// read waits for the next packet. Its data is valid until the next call. io.EOF says that the server
 	// has closed the session in order.
@@ -24,10 +24,10 @@ type carrier interface {
 	expectBy(t time.Time)
 	// write sends packets, and what the carrier has to say itself. It waits until they have left.
 	write(packets []engine.Packet) error
-	// farewell says goodbye in place of write, which is not called afterwards.
-	farewell() error
-	// abort ends the connection at once; whoever reads or writes gets an error. It may be called twice.
-	abort()
+	// close tells the server that the session is closed, in place of write, which is not called afterwards.
+	close() error
+	// closeNow closes the connection at once; whoever reads or writes gets an error. It may be called twice.
+	closeNow()
 }
 
 var (
@@ -41,7 +41,7 @@ type session struct {
 	client  *Client
 	carrier carrier
 	wake    chan struct{} // has room for one
-	over    chan struct{} // closed when nothing is read any more
+	closed  chan struct{} // closed when nothing is read any more
 	silence time.Duration // how long the server may keep quiet: its pings come in between
 
 	// The fields below are protected by the client's lock.
@@ -57,15 +57,15 @@ type session struct {
 func (c *Client) open(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.ConnectTimeout, errConnectTimeout)
 	defer cancel()
-	if c.target.err != nil {
-		return nil, c.target.err
+	if c.endpoint.err != nil {
+		return nil, c.endpoint.err
 	}
-	s := &session{client: c, wake: make(chan struct{}, 1), over: make(chan struct{})}
+	s := &session{client: c, wake: make(chan struct{}, 1), closed: make(chan struct{})}
 	if err := s.open(ctx); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return nil, fmt.Errorf("client: connect to %s: %w", c.target.name, err)
+		return nil, fmt.Errorf("client: connect to %s: %w", c.endpoint.name, err)
 	}
 	return s, nil
 }
@@ -73,10 +73,10 @@ func (c *Client) open(ctx context.Context) (*session, error) {
 var errConnectTimeout = fmt.Errorf("no answer: %w", context.DeadlineExceeded)
 
 func (s *session) open(ctx context.Context) (err error) {
-	if s.carrier, err = s.client.target.dial(ctx, s.signal); err != nil {
+	if s.carrier, err = s.client.endpoint.dial(ctx, s.signal); err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, s.carrier.abort)
+	stop := context.AfterFunc(ctx, s.carrier.closeNow)
 	p, err := s.carrier.read()
 	if err == nil {
 		err = s.opened(p)
@@ -85,7 +85,7 @@ func (s *session) open(ctx context.Context) (err error) {
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		s.carrier.abort()
+		s.carrier.closeNow()
 	}
 	return err
 }
@@ -96,7 +96,7 @@ func (s *session) opened(p engine.Packet) error {
 		SID                       string
 		PingInterval, PingTimeout int64 // milliseconds
 	}
-	if p.Type != engine.Open {
+	if p.Type != engine.TypeOpen {
 		return fmt.Errorf("the first packet is of type %c", p.Type)
 	}
 	if err := json.Unmarshal(p.Data, &h); err != nil {
@@ -113,8 +113,8 @@ func (s *session) opened(p engine.Packet) error {
 
 // serve hands every message on until the session ends, and returns why it did.
 func (s *session) serve(message func(binary bool, data []byte) error) socketio.Reason {
-	s.fail(reasonOf(s.read(message)))
-	close(s.over)
+	s.closeNow(reasonOf(s.read(message)))
+	close(s.closed)
 	s.client.mu.Lock()
 	defer s.client.mu.Unlock()
 	if s.limit != nil {
@@ -134,18 +134,18 @@ func (s *session) read(message func(binary bool, data []byte) error) error {
 			return err
 		}
 		switch p.Type {
-		case engine.Message:
+		case engine.TypeMessage:
 			if err := message(p.Binary, p.Data); err != nil {
 				return err
 			}
-		case engine.Ping:
+		case engine.TypePing:
 			s.carrier.expectBy(time.Now().Add(s.silence))
 			s.client.mu.Lock()
-			s.sendLocked(outgoing{packets: []engine.Packet{{Type: engine.Pong}}})
+			s.sendLocked(outgoing{packets: []engine.Packet{{Type: engine.TypePong}}})
 			s.client.mu.Unlock()
-		case engine.Close:
+		case engine.TypeClose:
 			return io.EOF
-		case engine.Noop:
+		case engine.TypeNoop:
 		default:
 			return fmt.Errorf("%w: packet of type %c", errProtocol, p.Type)
 		}
@@ -201,34 +201,34 @@ func (s *session) closeLocked(reason socketio.Reason) {
 		return
 	}
 	s.reason, s.closing = reason, true
-	s.limit = time.AfterFunc(closeTimeout, s.carrier.abort)
+	s.limit = time.AfterFunc(closeTimeout, s.carrier.closeNow)
 	s.signal()
 }
 
-// fail ends the session at once. Its reason is the one that came first.
-func (s *session) fail(reason socketio.Reason) {
+// closeNow closes the session at once. Its reason is the one that came first.
+func (s *session) closeNow(reason socketio.Reason) {
 	s.client.mu.Lock()
 	if !s.closing {
 		s.reason, s.closing = reason, true
 	}
 	s.client.mu.Unlock()
-	s.carrier.abort()
+	s.carrier.closeNow()
 }
 
 // write sends what waits until the session ends.
 func (s *session) write() {
-	defer s.carrier.abort()
+	defer s.carrier.closeNow()
 	for {
 		batch, closing := s.takeBatch()
 		if closing && len(batch) == 0 {
-			if s.carrier.farewell() == nil {
-				<-s.over
+			if s.carrier.close() == nil {
+				<-s.closed
 			}
 			return
 		}
 		if err := s.carrier.write(batch); err != nil {
 			s.client.log.Debug("session cannot be written", "err", err)
-			s.fail(socketio.TransportError)
+			s.closeNow(socketio.TransportError)
 			return
 		}
 		if closing {
@@ -236,7 +236,7 @@ func (s *session) write() {
 		}
 		select {
 		case <-s.wake:
-		case <-s.over:
+		case <-s.closed:
 			return
 		}
 	}

@@ -163,8 +163,8 @@ func (s *Socket) Connect(ctx context.Context) error {
 	}
 	err = fmt.Errorf("client: connect to %s: %w", s.name, err)
 	if ours && s.attempt == a {
-		s.leaveLocked(ClientDisconnect, err)
-		c.partLocked()
+		s.closeLocked(ClientDisconnect, err)
+		c.closeUnusedLocked()
 	}
 	return err
 }
@@ -184,8 +184,8 @@ func (s *Socket) disconnectLocked() {
 	if s.state == connected {
 		s.client.sess.sendLocked(s.control(parser.Disconnect, nil))
 	}
-	s.leaveLocked(ClientDisconnect, socketio.ErrDisconnected)
-	s.client.partLocked()
+	s.closeLocked(ClientDisconnect, socketio.ErrDisconnected)
+	s.client.closeUnusedLocked()
 }
 
 // caught is deferred around every callback. It is where a panic ends: it is logged and becomes an error of

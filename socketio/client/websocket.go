@@ -30,11 +30,11 @@ type webSocket struct {
 const (
 	// maxKeptBuffer is the largest buffer that is kept for the next message.
 	maxKeptBuffer = 64 << 10
-	// echoTimeout bounds the answer to the server's goodbye.
+	// echoTimeout bounds the answer to the server's close frame.
 	echoTimeout = time.Second
 )
 
-func (t *target) dialWebSocket(ctx context.Context, wake func()) (carrier, error) {
+func (t *endpoint) dialWebSocket(ctx context.Context, wake func()) (carrier, error) {
 	u := url.URL{Scheme: strings.Replace(t.url.Scheme, "http", "ws", 1), Host: t.url.Host, Path: t.url.Path, RawQuery: t.url.RawQuery}
 	var refusal *HandshakeError
 	dialer := ws.Dialer{
@@ -86,7 +86,7 @@ func (w *webSocket) read() (engine.Packet, error) {
 			return engine.Packet{}, err
 		}
 		if h.OpCode == ws.OpBinary {
-			return engine.Packet{Type: engine.Message, Binary: true, Data: w.message.Bytes()}, nil
+			return engine.Packet{Type: engine.TypeMessage, Binary: true, Data: w.message.Bytes()}, nil
 		}
 		return engine.DecodeText(w.message.Bytes())
 	}
@@ -145,10 +145,10 @@ func appendFrame(dst []byte, op ws.OpCode, head, payload []byte) []byte {
 	return buf.Bytes()
 }
 
-func (w *webSocket) farewell() error {
+func (w *webSocket) close() error {
 	_, err := w.conn.Write(appendFrame(nil, ws.OpClose, nil, ws.NewCloseFrameBody(ws.StatusNormalClosure, "")))
 	return err
 }
 
 func (w *webSocket) expectBy(t time.Time) { _ = w.conn.SetReadDeadline(t) }
-func (w *webSocket) abort()               { _ = w.conn.Close() }
+func (w *webSocket) closeNow()            { _ = w.conn.Close() }

@@ -22,14 +22,14 @@ type Conn struct {
 	raw syscall.RawConn // nil if it cannot be read and written without blocking
 }
 
-// A Handler is told what happens on a connection that a Poller watches. Received and Ended are called on
+// A Handler is told what happens on a connection that a Poller watches. Received and Closed are called on
 // the Poller's goroutine, one at a time, Writable on any; they must not block.
 type Handler interface {
 	// Received delivers bytes, which are the Handler's during the call, to change too.
 	Received(p []byte)
-	// Ended is called when nothing more can be read: the peer has closed its side, or is gone. The Conn is
+	// Closed is called when nothing more can be read: the peer has closed its side, or is gone. The Conn is
 	// then closed. It is not called after Conn.Close.
-	Ended()
+	Closed()
 	// Writable is called once after each Conn.NotifyWritable, unless the Conn is closed before.
 	Writable()
 }

@@ -227,7 +227,7 @@ func (l *loop) serve(w *watched) {
 	}
 	switch {
 	case err != nil:
-		w.handler.Ended()
+		w.handler.Closed()
 		w.close()
 	case again:
 	case n == len(l.buf) || events&moreEvents != 0:

@@ -21,12 +21,12 @@ type collector struct {
 	busy     bool // Received runs
 	overlap  bool
 	onBytes  func(p []byte)
-	ended    chan struct{}
+	closed   chan struct{}
 	writable chan struct{}
 }
 
 func newCollector() *collector {
-	return &collector{ended: make(chan struct{}), writable: make(chan struct{}, 100)}
+	return &collector{closed: make(chan struct{}), writable: make(chan struct{}, 100)}
 }
 
 func (c *collector) Received(p []byte) {
@@ -45,7 +45,7 @@ func (c *collector) Received(p []byte) {
 	c.mu.Unlock()
 }
 
-func (c *collector) Ended()    { close(c.ended) }
+func (c *collector) Closed()   { close(c.closed) }
 func (c *collector) Writable() { c.writable <- struct{}{} }
 
 func (c *collector) bytes() []byte {
@@ -124,7 +124,7 @@ func TestPollerReads(t *testing.T) {
 				peer.Write(block)
 			}
 			peer.CloseWrite()
-			wait(t, "the end", h.ended)
+			wait(t, "the end", h.closed)
 			if got := h.bytes(); !bytes.Equal(got, want) || h.overlap {
 				t.Errorf("got %d bytes, overlap %v, want the %d that were sent, in order", len(got), h.overlap, len(want))
 			}
@@ -316,7 +316,7 @@ func TestPollerCloses(t *testing.T) {
 				})
 				both.Wait()
 				if round%3 == 1 {
-					wait(t, "the end", h.ended)
+					wait(t, "the end", h.closed)
 				}
 				if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 					t.Errorf("close: %v", err)

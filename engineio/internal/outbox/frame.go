@@ -58,9 +58,9 @@ type forms struct {
 func NewFrame(m Message) *Frame {
 	var f *Frame
 	if m.Binary {
-		f = newFrame(ws.OpBinary, parser.Message, nil, m.Data)
+		f = newFrame(ws.OpBinary, parser.TypeMessage, nil, m.Data)
 	} else {
-		f = NewPacket(parser.Packet{Type: parser.Message, Data: m.Data})
+		f = NewPacket(parser.Packet{Type: parser.TypeMessage, Data: m.Data})
 	}
 	f.plain, f.json = m.NoCompress, uint32(max(0, min(m.JSON, len(m.Data))))
 	return f
@@ -73,7 +73,7 @@ type newest struct {
 }
 
 // NewestFrames encodes messages that belong together, of which a client needs no older ones once there are
-// newer ones: those with the same key that still wait are forgotten by Queue.Supersede. The frames must be
+// newer ones: those with the same key that still wait are dropped by Queue.Supersede. The frames must be
 // sent together.
 func NewestFrames(key string, messages ...Message) []*Frame {
 	n := &newest{key, len(messages)}

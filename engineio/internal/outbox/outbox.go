@@ -75,7 +75,7 @@ func (o *Queue) Oldest() []byte {
 	return p
 }
 
-// Advance forgets n bytes of those that Gather or Oldest returned: they have been written.
+// Advance drops n bytes of those that Gather or Oldest returned: they have been written.
 func (o *Queue) Advance(n int) {
 	o.flying = 0
 	o.bytes -= n
@@ -102,7 +102,7 @@ func (o *Queue) begun() (end, bytes int) {
 	return end, bytes
 }
 
-// Supersede forgets the message in whose place newer comes, which NewestFrames made, unless it has begun to
+// Supersede drops the message in whose place newer comes, which NewestFrames made, unless it has begun to
 // leave. It looks through what was sent since then: who sends the same again and again finds it near the
 // end. Of other frames there is no older one.
 func (o *Queue) Supersede(newer []*Frame) {
@@ -114,7 +114,7 @@ func (o *Queue) Supersede(newer []*Frame) {
 	}
 }
 
-// Superseded is how many bytes Supersede would forget.
+// Superseded is how many bytes Supersede would drop.
 func (o *Queue) Superseded(newer []*Frame) (bytes int) {
 	start, end := o.older(newer)
 	for _, f := range o.frames[start:end] {
@@ -143,7 +143,7 @@ func (o *Queue) older(newer []*Frame) (start, end int) {
 	return 0, 0
 }
 
-// Drop forgets every frame of which nothing has been written or is being written.
+// Drop drops every frame of which nothing has been written or is being written.
 func (o *Queue) Drop() {
 	last, kept := o.begun()
 	clear(o.frames[last:])

@@ -182,7 +182,7 @@ func (r *Reader) ReadOpen(stream io.Reader) (sid string, ahead []byte, err error
 
 func sessionID(m Packet) (string, error) {
 	p, err := parser.DecodeText(m.Data)
-	if m.Binary || err != nil || p.Type != parser.Open {
+	if m.Binary || err != nil || p.Type != parser.TypeOpen {
 		return "", &Error{"the first packet is not OPEN"}
 	}
 	if len(p.Data) == 0 {

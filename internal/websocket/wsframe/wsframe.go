@@ -37,8 +37,8 @@ type state struct {
 	control []byte  // the same of a control frame
 }
 
-// A Message is one message or control frame.
-type Message struct {
+// A Unit is one whole message or one control frame.
+type Unit struct {
 	Op   ws.OpCode // text, binary, close, ping or pong
 	Data []byte    // valid until the next call of the Reader
 }
@@ -67,29 +67,29 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b
 // Next takes bytes of p until a message or control frame is whole, and returns it with the rest of p. It
 // returns ok false when p is used up. It changes p: payloads are unmasked in place. The error is an
 // *Error; after it Next must not be called again.
-func (r *Reader) Next(p []byte) (m Message, rest []byte, ok bool, err error) { return r.next(p, 0) }
+func (r *Reader) Next(p []byte) (m Unit, rest []byte, ok bool, err error) { return r.next(p, 0) }
 
 // NextDeflate is Next for a client that may compress its messages: see Negotiate.
-func (r *Reader) NextDeflate(p []byte) (m Message, rest []byte, ok bool, err error) {
+func (r *Reader) NextDeflate(p []byte) (m Unit, rest []byte, ok bool, err error) {
 	return r.next(p, rsv1)
 }
 
 // next is Next. rsv are the reserved bits that a message may have.
-func (r *Reader) next(p []byte, rsv byte) (m Message, rest []byte, ok bool, err error) {
+func (r *Reader) next(p []byte, rsv byte) (m Unit, rest []byte, ok bool, err error) {
 	if r.state == nil {
 		r.state = states.Get().(*state)
 	}
 	if r.opcode == 0 && !r.inFrame {
 		if len(p) == 0 && r.headLen == 0 {
 			r.Release()
-			return Message{}, nil, false, nil
+			return Unit{}, nil, false, nil
 		}
 		r.state.release() // the message that was returned last
 	}
 	for {
 		if !r.inFrame {
 			if p, ok, err = r.readHeader(p, rsv); !ok || err != nil {
-				return Message{}, nil, false, err
+				return Unit{}, nil, false, err
 			}
 		}
 		chunk := p[:min(len(p), int(r.header.Length)-r.got)]
@@ -105,10 +105,10 @@ func (r *Reader) next(p []byte, rsv byte) (m Message, rest []byte, ok bool, err 
 				chunk = r.control
 			}
 			if !whole {
-				return Message{}, nil, false, nil
+				return Unit{}, nil, false, nil
 			}
 			r.control = nil
-			return Message{r.header.OpCode, chunk}, p, true, checkControl(r.header.OpCode, chunk)
+			return Unit{r.header.OpCode, chunk}, p, true, checkControl(r.header.OpCode, chunk)
 		}
 
 		if r.header.OpCode != ws.OpContinuation {
@@ -129,14 +129,14 @@ func (r *Reader) next(p []byte, rsv byte) (m Message, rest []byte, ok bool, err 
 					return m, p, false, err
 				}
 			}
-			m = Message{r.opcode, chunk}
+			m = Unit{r.opcode, chunk}
 			r.opcode = 0
 			if m.Op == ws.OpText && !utf8.Valid(m.Data) {
 				return m, p, false, &Error{ws.StatusInvalidFramePayloadData, "text is not UTF-8"}
 			}
 			return m, p, true, nil
 		case !whole:
-			return Message{}, nil, false, nil
+			return Unit{}, nil, false, nil
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"net/url"
 )
 
-// A target is where a client connects to, made of its Config once.
-type target struct {
+// An endpoint is where a client connects to, made of its Config once.
+type endpoint struct {
 	cfg    *Config
 	url    url.URL // of http or https, with the query of every request
 	header http.Header
@@ -19,10 +19,10 @@ type target struct {
 	err    error  // of the Config
 }
 
-func newTarget(cfg *Config) target {
+func newEndpoint(cfg *Config) endpoint {
 	u, err := url.Parse(cfg.URL)
 	if err != nil {
-		return target{err: fmt.Errorf("client: Config.URL: %w", err)}
+		return endpoint{err: fmt.Errorf("client: Config.URL: %w", err)}
 	}
 	switch u.Scheme {
 	case "ws":
@@ -31,10 +31,10 @@ func newTarget(cfg *Config) target {
 		u.Scheme = "https"
 	case "http", "https":
 	default:
-		return target{err: fmt.Errorf("client: Config.URL: scheme %q is unknown", u.Scheme)}
+		return endpoint{err: fmt.Errorf("client: Config.URL: scheme %q is unknown", u.Scheme)}
 	}
 	if cfg.Transport != WebSocket && cfg.Transport != Polling {
-		return target{err: fmt.Errorf("client: Config.Transport: %q is unknown", cfg.Transport)}
+		return endpoint{err: fmt.Errorf("client: Config.Transport: %q is unknown", cfg.Transport)}
 	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = cfg.Path
@@ -42,7 +42,7 @@ func newTarget(cfg *Config) target {
 	query := u.Query()
 	query.Set("EIO", "4")
 	query.Set("transport", string(cfg.Transport))
-	t := target{
+	t := endpoint{
 		cfg:    cfg,
 		url:    url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawQuery: query.Encode()},
 		header: cfg.Header.Clone(),
@@ -61,7 +61,7 @@ func newTarget(cfg *Config) target {
 }
 
 // dial returns what carries a session. Its first packet is the OPEN packet. wake has its write called.
-func (t *target) dial(ctx context.Context, wake func()) (carrier, error) {
+func (t *endpoint) dial(ctx context.Context, wake func()) (carrier, error) {
 	if t.cfg.Transport == Polling {
 		return t.newPolling(), nil // it connects with its first request
 	}
