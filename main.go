@@ -173,13 +173,12 @@ func serve(ctx context.Context, draining func(), s cli.Settings, stdout, stderr 
 		Hooks:       socketio.Hooks{EventFailed: namespaces.LogFailures(log)},
 		Logger:      log,
 	})
-	followers := namespaces.Jobs(sockets, engine, log)
-	voters := namespaces.Vote(sockets, votes, log)
-	namespaces.Chat(sockets, talk, log)
-	namespaces.Test(sockets, engine)
-	namespaces.Echo(sockets)
 	runs := new(compare.Runs)
-	namespaces.Compare(sockets, runs)
+	services := namespaces.Services{Jobs: engine, Vote: votes, Chat: talk, Runs: runs, Logger: log}
+	opened := make(map[string]namespaces.Close)
+	for _, n := range namespaces.All {
+		opened[n.Path] = namespaces.Register(sockets, n, services)
+	}
 
 	requests, end := context.WithCancelCause(context.Background())
 	site := web.New(web.Config{
@@ -254,8 +253,9 @@ func serve(ctx context.Context, draining func(), s cli.Settings, stdout, stderr 
 	}
 	failed("sockets", <-within(ctx, socketsTime, sockets.Close))
 	failed("webtransport", quic.close())
-	failed("followers", <-within(ctx, closeTime, followers.Close))
-	voters.Close()
+	for path, end := range opened {
+		failed("namespace "+path, <-within(ctx, closeTime, end))
+	}
 	failed("requests", <-down)
 	talk.Close()
 	failed("jobs", <-stopped)

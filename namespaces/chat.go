@@ -17,25 +17,23 @@ import (
 // it was sent something has got it.
 const heartbeatTime = 90 * time.Second
 
-// Chat registers /chat. Each socket is a member of the chat; log may be nil, which means slog.Default().
-func Chat(io *socketio.Server, all *chat.Chat, log *slog.Logger) {
-	if log == nil {
-		log = slog.Default()
-	}
-	io.Of("/chat").AllowMsgpack()
-	n := &chatNamespace{ns: io.Of("/chat"), chat: all, log: log}
-	all.Watch(n.watcher())
-	n.ns.Use(n.admit)
-	refuseUnknown(n.ns)
-	n.ns.OnConnect(n.welcome)
-	n.ns.OnDisconnect(n.gone)
-	n.ns.Handle(
+// Chat is /chat. Each socket is a member of the chat.
+var Chat = Namespace{Path: events.ChatNamespace.Path, Open: openChat}
+
+func openChat(ns *socketio.Namespace, s Services) Close {
+	n := &chatNamespace{ns: ns, chat: s.Chat, log: s.Logger}
+	n.chat.Watch(n.watcher())
+	ns.Use(n.admit)
+	ns.OnConnect(n.welcome)
+	ns.OnDisconnect(n.gone)
+	ns.Handle(
 		events.ChatSay.On(n.say),
 		events.ChatTell.OnAnswer(n.tell),
 		events.ChatJoin.On(n.enter),
 		events.ChatLeave.On(n.exit),
 		events.ChatType.On(n.types),
 	)
+	return nil
 }
 
 type chatNamespace struct {

@@ -24,7 +24,7 @@ func chatServer(t *testing.T, j journal.Journal) *pipeListener {
 	}
 	t.Cleanup(all.Close)
 	io := socketio.New(socketio.Config{EncodeError: EncodeError})
-	Chat(io, all, nil)
+	Register(io, Chat, Services{Chat: all})
 	return serve(t, io)
 }
 

@@ -14,13 +14,12 @@ import (
 	"jobcast/socketio"
 )
 
-// Compare registers /compare: a socket without auth opens a run, sets it and reads its figures, and the
+// Compare is /compare: a socket without auth opens a run, sets it and reads its figures, and the
 // run ends when that socket goes; a socket whose auth names a run gets the run's events.
-func Compare(io *socketio.Server, runs *compare.Runs) {
-	c := &comparison{runs: runs, of: map[*socketio.Socket]*compare.Run{}}
-	ns := io.Of("/compare")
-	refuseUnknown(ns)
-	ns.AllowMsgpack()
+var Compare = Namespace{Path: events.CompareNamespace.Path, Open: openCompare}
+
+func openCompare(ns *socketio.Namespace, s Services) Close {
+	c := &comparison{runs: s.Runs, of: map[*socketio.Socket]*compare.Run{}}
 	ns.Use(c.admit)
 	ns.OnConnect(c.watch)
 	ns.OnDisconnect(func(s *socketio.Socket, _ socketio.Reason) { c.hold(s, nil) })
@@ -30,6 +29,7 @@ func Compare(io *socketio.Server, runs *compare.Runs) {
 		events.CompareClock.On(c.clock),
 		events.CompareFigures.On(c.figures),
 	)
+	return nil
 }
 
 type comparison struct {

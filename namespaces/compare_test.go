@@ -17,7 +17,7 @@ func TestARunIsWatchedByNumberAndEndsWithItsControls(t *testing.T) {
 		runs := new(compare.Runs)
 		t.Cleanup(runs.Close)
 		io := socketio.New(socketio.Config{EncodeError: EncodeError})
-		Compare(io, runs)
+		Register(io, Compare, Services{Runs: runs})
 		l := serve(t, io)
 		page := l.connect(t, "/compare")
 		var opened events.CompareAck
@@ -51,7 +51,7 @@ func TestARunIsWatchedByNumberAndEndsWithItsControls(t *testing.T) {
 func TestASocketThatAsksForNoRunThatThereIsIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		io := socketio.New(socketio.Config{EncodeError: EncodeError})
-		Compare(io, new(compare.Runs))
+		Register(io, Compare, Services{Runs: new(compare.Runs)})
 		c := serve(t, io).connect(t, "/compare")
 		c.write(`41/compare,`)
 		for auth, want := range map[string]string{

@@ -7,13 +7,13 @@ import (
 	"jobcast/socketio"
 )
 
-// Echo registers the namespace /, where what a client says comes back to it, acknowledged with the same
-// where it asked for that.
-func Echo(io *socketio.Server) {
-	ns := io.Of("/")
-	refuseUnknown(ns)
-	ns.AllowMsgpack()
+// Echo is the namespace /, where what a client says comes back to it, acknowledged with the same where it asked for
+// that.
+var Echo = Namespace{Path: events.MainNamespace.Path, Open: openEcho}
+
+func openEcho(ns *socketio.Namespace, _ Services) Close {
 	ns.Handle(events.Send.On(echo(events.SendBack)), events.Echo.On(echo(events.EchoBack)))
+	return nil
 }
 
 func echo(back socketio.Event[socketio.Args]) func(context.Context, *socketio.Socket, socketio.Args) (socketio.Args, error) {

@@ -10,7 +10,7 @@ import (
 func TestWhatIsSaidComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		io := socketio.New(socketio.Config{})
-		Echo(io)
+		Register(io, Echo, Services{})
 		c := serve(t, io).connectTo(t, "40", "40{")
 		for _, tt := range []struct {
 			say  string

@@ -2,6 +2,7 @@ package namespaces
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -16,28 +17,20 @@ const listInterval = 500 * time.Millisecond
 
 const listRoom = "jobs"
 
-// JobsNamespace answers the events of /jobs. Its goroutines are one for the list and those of its feeds;
-// Close waits for them.
-type JobsNamespace struct {
+// Jobs is /jobs: jobs are started, watched and cancelled. It runs a goroutine for the list and those of its feeds.
+var Jobs = Namespace{Path: events.JobsNamespace.Path, Open: openJobs}
+
+type jobsNamespace struct {
 	ns     *socketio.Namespace
 	engine *jobs.Engine
 	log    *slog.Logger
 	feeds  *feeds
-	cancel context.CancelFunc
-	done   sync.WaitGroup
 
 	list sync.Mutex // held while watchers of the list are told something, so that states come in order
 }
 
-// Jobs registers /jobs. log may be nil, which means slog.Default().
-func Jobs(io *socketio.Server, engine *jobs.Engine, log *slog.Logger) *JobsNamespace {
-	if log == nil {
-		log = slog.Default()
-	}
-	ns := io.Of("/jobs")
-	refuseUnknown(ns)
-	ns.AllowMsgpack()
-	n := &JobsNamespace{ns: ns, engine: engine, log: log, feeds: newFeeds(ns, log)}
+func openJobs(ns *socketio.Namespace, s Services) Close {
+	n := &jobsNamespace{ns: ns, engine: s.Jobs, log: s.Logger, feeds: newFeeds(ns, s.Logger)}
 	ns.Handle(
 		events.JobStart.OnAnswer(n.start),
 		events.JobSubscribe.OnAnswer(n.subscribe),
@@ -52,20 +45,13 @@ func Jobs(io *socketio.Server, engine *jobs.Engine, log *slog.Logger) *JobsNames
 		events.JobsKinds.On(n.kinds),
 	)
 	ns.OnDisconnect(func(s *socketio.Socket, _ socketio.Reason) { n.feeds.letGo(s) })
-	ctx, cancel := context.WithCancel(context.Background())
-	n.cancel = cancel
-	n.done.Go(func() { n.tellList(ctx) })
-	return n
+	list := Background(n.tellList)
+	return func(ctx context.Context) error {
+		return errors.Join(list(ctx), n.feeds.close(ctx))
+	}
 }
 
-// Close ends the feeds of all watchers and waits for them, or for ctx. It comes after the server's Close.
-func (n *JobsNamespace) Close(ctx context.Context) error {
-	n.cancel()
-	n.done.Wait()
-	return n.feeds.close(ctx)
-}
-
-func (n *JobsNamespace) start(ctx context.Context, s *socketio.Socket, req jobs.StartRequest, answer func(events.StartAck) error) error {
+func (n *jobsNamespace) start(ctx context.Context, s *socketio.Socket, req jobs.StartRequest, answer func(events.StartAck) error) error {
 	req.From = address(s)
 	job, created, err := n.engine.Start(ctx, req)
 	if err != nil {
@@ -85,17 +71,17 @@ func (n *JobsNamespace) start(ctx context.Context, s *socketio.Socket, req jobs.
 	})
 }
 
-func (n *JobsNamespace) unsubscribe(_ context.Context, s *socketio.Socket, req events.JobRef) (events.OK, error) {
+func (n *jobsNamespace) unsubscribe(_ context.Context, s *socketio.Socket, req events.JobRef) (events.OK, error) {
 	n.letGo(s, req.ID)
 	return events.OK{OK: true}, nil
 }
 
-func (n *JobsNamespace) get(ctx context.Context, _ *socketio.Socket, req events.JobRef) (events.JobAck, error) {
+func (n *jobsNamespace) get(ctx context.Context, _ *socketio.Socket, req events.JobRef) (events.JobAck, error) {
 	job, err := n.engine.Get(ctx, req.ID)
 	return events.JobAck{OK: true, Job: job}, err
 }
 
-func (n *JobsNamespace) history(ctx context.Context, _ *socketio.Socket, req events.HistoryRequest) (events.HistoryAck, error) {
+func (n *jobsNamespace) history(ctx context.Context, _ *socketio.Socket, req events.HistoryRequest) (events.HistoryAck, error) {
 	list, more, err := n.engine.History(ctx, req.ID, req.After, req.Limit)
 	if err != nil {
 		return events.HistoryAck{}, err
@@ -109,23 +95,23 @@ func (n *JobsNamespace) history(ctx context.Context, _ *socketio.Socket, req eve
 	return ack, nil
 }
 
-func (n *JobsNamespace) logs(ctx context.Context, _ *socketio.Socket, req events.LogsRequest) (events.LogsAck, error) {
+func (n *jobsNamespace) logs(ctx context.Context, _ *socketio.Socket, req events.LogsRequest) (events.LogsAck, error) {
 	chunk, err := n.engine.Logs(ctx, req.ID, req.LogQuery)
 	return events.LogsAck{OK: true, Log: chunk}, err
 }
 
-func (n *JobsNamespace) cancelJob(ctx context.Context, _ *socketio.Socket, req jobs.CancelRequest) (events.CancelAck, error) {
+func (n *jobsNamespace) cancelJob(ctx context.Context, _ *socketio.Socket, req jobs.CancelRequest) (events.CancelAck, error) {
 	outcome, job, err := n.engine.Cancel(ctx, req)
 	return events.CancelAck{OK: true, Outcome: outcome, Job: job}, err
 }
 
-func (n *JobsNamespace) listJobs(_ context.Context, _ *socketio.Socket, req jobs.ListQuery) (events.ListAck, error) {
+func (n *jobsNamespace) listJobs(_ context.Context, _ *socketio.Socket, req jobs.ListQuery) (events.ListAck, error) {
 	page, err := n.engine.List(req)
 	return events.ListAck{OK: true, ListPage: page}, err
 }
 
 // watch answers with the list, which is followed by what changes after it.
-func (n *JobsNamespace) watch(_ context.Context, s *socketio.Socket, req jobs.ListQuery, answer func(events.ListAck) error) error {
+func (n *jobsNamespace) watch(_ context.Context, s *socketio.Socket, req jobs.ListQuery, answer func(events.ListAck) error) error {
 	n.list.Lock()
 	defer n.list.Unlock()
 	page, err := n.engine.List(req)
@@ -136,17 +122,17 @@ func (n *JobsNamespace) watch(_ context.Context, s *socketio.Socket, req jobs.Li
 	return answer(events.ListAck{OK: true, ListPage: page})
 }
 
-func (n *JobsNamespace) unwatch(_ context.Context, s *socketio.Socket, _ struct{}) (events.OK, error) {
+func (n *jobsNamespace) unwatch(_ context.Context, s *socketio.Socket, _ struct{}) (events.OK, error) {
 	s.Leave(listRoom)
 	return events.OK{OK: true}, nil
 }
 
-func (n *JobsNamespace) kinds(context.Context, *socketio.Socket, struct{}) (events.KindsAck, error) {
+func (n *jobsNamespace) kinds(context.Context, *socketio.Socket, struct{}) (events.KindsAck, error) {
 	return events.KindsAck{OK: true, Kinds: n.engine.Kinds()}, nil
 }
 
 // tellList tells the watchers of the list what has changed.
-func (n *JobsNamespace) tellList(ctx context.Context) {
+func (n *jobsNamespace) tellList(ctx context.Context) {
 	to := n.ns.To(listRoom)
 	for changes, err := range n.engine.Watch(ctx, listInterval) {
 		if err != nil {

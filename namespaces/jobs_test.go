@@ -62,9 +62,9 @@ func bubbleOver(t *testing.T, store jobs.Store, test func(t *testing.T, l *pipeL
 			t.Fatal(err)
 		}
 		io := socketio.New(socketio.Config{EncodeError: EncodeError, Logger: slog.New(slog.DiscardHandler)})
-		n := Jobs(io, engine, slog.New(slog.DiscardHandler))
+		end := Register(io, Jobs, Services{Jobs: engine, Logger: slog.New(slog.DiscardHandler)})
 		t.Cleanup(func() {
-			if err := n.Close(context.Background()); err != nil {
+			if err := end(context.Background()); err != nil {
 				t.Error(err)
 			}
 			if err := engine.Close(context.Background()); err != nil {

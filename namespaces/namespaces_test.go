@@ -60,7 +60,7 @@ func TestLogFailures(t *testing.T) {
 func TestUnknownEventsAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		io := socketio.New(socketio.Config{EncodeError: EncodeError, Logger: slog.New(slog.DiscardHandler)})
-		Echo(io)
+		Register(io, Echo, Services{})
 		c := serve(t, io).connectTo(t, "40", "40")
 		c.write(`427["` + strings.Repeat("é", 10_000) + `"]`)
 		if got := c.read(); !strings.HasPrefix(got, `437[{"ok":false,"error":{`) || !strings.Contains(got, `"code":"bad_request"`) || len(got) > 500 {

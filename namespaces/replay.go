@@ -68,7 +68,7 @@ func replay(req events.SubscribeRequest, job jobs.Job, known []jobs.Event, oldes
 }
 
 // missed reads what the request asks for out of the store.
-func (n *JobsNamespace) missed(ctx context.Context, req events.SubscribeRequest) (events.SubscribeAck, error) {
+func (n *jobsNamespace) missed(ctx context.Context, req events.SubscribeRequest) (events.SubscribeAck, error) {
 	job, err := n.engine.Get(ctx, req.ID)
 	if err != nil {
 		return events.SubscribeAck{}, err

@@ -21,7 +21,7 @@ func logTopic(id jobs.ID) string   { return "log:" + string(id) }
 // subscribe answers with what the page has missed and makes it a watcher, in one step: what follows the
 // answer is what comes after it in the log. Only the first watcher of a job, and one who asks for more
 // than its feed holds, cost a read of the store.
-func (n *JobsNamespace) subscribe(ctx context.Context, s *socketio.Socket, req events.SubscribeRequest, answer func(events.SubscribeAck) error) error {
+func (n *jobsNamespace) subscribe(ctx context.Context, s *socketio.Socket, req events.SubscribeRequest, answer func(events.SubscribeAck) error) error {
 	if err := check(req); err != nil {
 		return err
 	}
@@ -49,13 +49,13 @@ func (n *JobsNamespace) subscribe(ctx context.Context, s *socketio.Socket, req e
 	}
 }
 
-func (n *JobsNamespace) letGo(s *socketio.Socket, id jobs.ID) {
+func (n *jobsNamespace) letGo(s *socketio.Socket, id jobs.ID) {
 	n.feeds.letGo(s, eventTopic(id), logTopic(id))
 }
 
 // joinOthers makes s a watcher beside those who are there, if there are any and what they were told is
 // enough for the answer.
-func (n *JobsNamespace) joinOthers(s *socketio.Socket, req events.SubscribeRequest, answer func(events.SubscribeAck) error) (answered bool, err error) {
+func (n *jobsNamespace) joinOthers(s *socketio.Socket, req events.SubscribeRequest, answer func(events.SubscribeAck) error) (answered bool, err error) {
 	held := n.feeds.hold(eventTopic(req.ID), s, entry{}, past{}, nil)
 	if held == nil {
 		return false, nil
@@ -85,7 +85,7 @@ func (n *JobsNamespace) joinOthers(s *socketio.Socket, req events.SubscribeReque
 
 // join makes s a watcher of what comes after ack, and answers with it in the same step. It does neither
 // if the watchers hold more by now, or less than the page does.
-func (n *JobsNamespace) join(s *socketio.Socket, req events.SubscribeRequest, ack events.SubscribeAck, answer func(events.SubscribeAck) error) (joined bool, err error) {
+func (n *jobsNamespace) join(s *socketio.Socket, req events.SubscribeRequest, ack events.SubscribeAck, answer func(events.SubscribeAck) error) (joined bool, err error) {
 	id := ack.Job.ID
 	known := past{oldest: ack.FirstSeq, events: slices.Clone(ack.Events)}
 	held := n.feeds.hold(eventTopic(id), s, entry{last: int64(ack.LastSeq), job: ack.Job}, known, n.eventSource(id))
@@ -137,7 +137,7 @@ func cut(ack *events.SubscribeAck, now entry) {
 
 // eventSource is a job's log as a feed reads it. A page that stops at the terminal event has seen all of
 // the job's text.
-func (n *JobsNamespace) eventSource(id jobs.ID) source {
+func (n *jobsNamespace) eventSource(id jobs.ID) source {
 	return func(ctx context.Context, after int64) iter.Seq2[entry, error] {
 		return func(yield func(entry, error) bool) {
 			for rec, err := range n.engine.Follow(ctx, id, uint64(after)) {
@@ -166,7 +166,7 @@ func jobEvent(typ jobs.EventType) socketio.Event[jobs.Event] {
 }
 
 // logSource is a job's text as a feed reads it.
-func (n *JobsNamespace) logSource(id jobs.ID) source {
+func (n *jobsNamespace) logSource(id jobs.ID) source {
 	return func(ctx context.Context, after int64) iter.Seq2[entry, error] {
 		return func(yield func(entry, error) bool) {
 			for chunk, err := range n.engine.FollowLogs(ctx, id, after) {

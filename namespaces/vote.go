@@ -19,44 +19,29 @@ const voteRoom = "vote"
 // voter is who votes over a socket.
 var voter = socketio.NewData[*vote.Voter]("voter")
 
-// VoteNamespace answers the events of /vote. Its goroutine tells the clients of each vote; Close waits
-// for it.
-type VoteNamespace struct {
-	ns     *socketio.Namespace
-	votes  *vote.Vote
-	log    *slog.Logger
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+// Vote is /vote: votes are taken, and all are told how they stand. It runs a goroutine that tells the clients of each
+// vote.
+var Vote = Namespace{Path: events.VoteNamespace.Path, Open: openVote}
+
+type voteNamespace struct {
+	ns    *socketio.Namespace
+	votes *vote.Vote
+	log   *slog.Logger
 
 	mu   sync.Mutex // protects the field below; held while outboxes are filled, which never blocks
 	told events.VoteList
 }
 
-// Vote registers /vote. log may be nil, which means slog.Default().
-func Vote(io *socketio.Server, votes *vote.Vote, log *slog.Logger) *VoteNamespace {
-	if log == nil {
-		log = slog.Default()
-	}
-	io.Of("/vote").AllowMsgpack()
-	n := &VoteNamespace{ns: io.Of("/vote"), votes: votes, log: log}
-	refuseUnknown(n.ns)
-	n.ns.OnConnect(n.welcome)
-	n.ns.Handle(events.Vote.On(n.vote))
-	n.told.Rev, n.told.Candidates = votes.Now()
-	ctx, cancel := context.WithCancel(context.Background())
-	n.cancel = cancel
-	n.done.Go(func() { n.tell(ctx, n.told.Rev) }) // only this goroutine writes told
-	return n
-}
-
-// Close ends the telling. It comes after the server's Close.
-func (n *VoteNamespace) Close() {
-	n.cancel()
-	n.done.Wait()
+func openVote(ns *socketio.Namespace, s Services) Close {
+	n := &voteNamespace{ns: ns, votes: s.Vote, log: s.Logger}
+	ns.OnConnect(n.welcome)
+	ns.Handle(events.Vote.On(n.vote))
+	n.told.Rev, n.told.Candidates = n.votes.Now()
+	return Background(func(ctx context.Context) { n.tell(ctx, n.told.Rev) }) // only this goroutine writes told
 }
 
 // welcome tells a client how the vote stands for all who are told of changes, and makes it one of them.
-func (n *VoteNamespace) welcome(_ context.Context, s *socketio.Socket) {
+func (n *voteNamespace) welcome(_ context.Context, s *socketio.Socket) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	voter.Set(s, vote.NewVoter())
@@ -65,14 +50,14 @@ func (n *VoteNamespace) welcome(_ context.Context, s *socketio.Socket) {
 	}
 }
 
-func (n *VoteNamespace) vote(ctx context.Context, s *socketio.Socket, req events.VoteRequest) (events.VoteAck, error) {
+func (n *voteNamespace) vote(ctx context.Context, s *socketio.Socket, req events.VoteRequest) (events.VoteAck, error) {
 	who, _ := voter.Get(s) // welcome comes first
 	candidate, _, err := n.votes.CastBy(ctx, who, req.UID)
 	return events.VoteAck{OK: true, Candidate: candidate}, voteProblem(err)
 }
 
 // tell tells everybody of each change, encoded once.
-func (n *VoteNamespace) tell(ctx context.Context, rev uint64) {
+func (n *voteNamespace) tell(ctx context.Context, rev uint64) {
 	to := n.ns.To(voteRoom)
 	for change, err := range n.votes.Follow(ctx, rev) {
 		if err != nil {
@@ -84,7 +69,7 @@ func (n *VoteNamespace) tell(ctx context.Context, rev uint64) {
 	}
 }
 
-func (n *VoteNamespace) pass(to socketio.Emitter, change vote.Change) error {
+func (n *voteNamespace) pass(to socketio.Emitter, change vote.Change) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.told.Rev = change.Rev

@@ -1,6 +1,7 @@
 package namespaces
 
 import (
+	"context"
 	"encoding/json"
 	"sync"
 	"testing"
@@ -21,8 +22,8 @@ func inVote(t *testing.T, test func(t *testing.T, l *pipeListener, votes *vote.V
 			t.Fatal(err)
 		}
 		io := socketio.New(socketio.Config{EncodeError: EncodeError})
-		n := Vote(io, votes, nil)
-		t.Cleanup(n.Close)
+		end := Register(io, Vote, Services{Vote: votes})
+		t.Cleanup(func() { end(context.Background()) })
 		test(t, serve(t, io), votes)
 	})
 }

@@ -98,10 +98,10 @@ func inVote(t *testing.T, test func(t *testing.T, w *world, votes *vote.Vote)) {
 		}
 		test(t, newWorld(t, func(c *Config) {
 			io := socketio.New(socketio.Config{EncodeError: namespaces.EncodeError})
-			n := namespaces.Vote(io, votes, nil)
+			end := namespaces.Register(io, namespaces.Vote, namespaces.Services{Vote: votes})
 			t.Cleanup(func() {
 				io.Close(context.Background())
-				n.Close()
+				end(context.Background())
 			})
 			c.Sockets, c.Vote, c.Origins = io, votes, []string{"https://friend.example"}
 		}), votes)

@@ -25,14 +25,13 @@ const jobBurst = 10
 // jobStarts limits the jobs that are started over a socket.
 var jobStarts = socketio.NewData[*rate.Limiter]("jobStarts")
 
-// Test registers /testnamespace, the tutorial's background task: every request_for_response is answered
+// Task is /testnamespace, the tutorial's background task: every request_for_response is answered
 // at once, and again when the work is done.
 // request_for_job does the same work as a job: the page may be closed, and opened again.
-func Test(io *socketio.Server, engine *jobs.Engine) {
+var Task = Namespace{Path: events.TestNamespace.Path, Open: openTask}
+
+func openTask(ns *socketio.Namespace, services Services) Close {
 	t := &tasks{of: map[*socketio.Socket]int{}}
-	ns := io.Of("/testnamespace")
-	refuseUnknown(ns)
-	ns.AllowMsgpack()
 	ns.OnConnect(func(_ context.Context, s *socketio.Socket) {
 		jobStarts.Set(s, rate.NewLimiter(rate.Every(taskTime), jobBurst))
 	})
@@ -46,10 +45,11 @@ func Test(io *socketio.Server, engine *jobs.Engine) {
 			if err != nil {
 				return events.TaskAck{}, err
 			}
-			job, _, err := engine.Start(ctx, jobs.StartRequest{Kind: workers.Task.Name(), Args: args, From: address(s)})
+			job, _, err := services.Jobs.Start(ctx, jobs.StartRequest{Kind: workers.Task.Name(), Args: args, From: address(s)})
 			return events.TaskAck{OK: true, ID: job.ID}, err
 		}),
 	)
+	return nil
 }
 
 type tasks struct {

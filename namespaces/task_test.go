@@ -13,7 +13,7 @@ import (
 func TestTheTutorialsTaskAnswersAtOnceAndFiveSecondsLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		io := socketio.New(socketio.Config{})
-		Test(io, nil)
+		Register(io, Task, Services{})
 		c := serve(t, io).connect(t, "/testnamespace")
 		begin := time.Now()
 		c.write(`42/testnamespace,["request_for_response",{"param":"value"}]`)
@@ -34,7 +34,7 @@ func TestTheTutorialsTaskAnswersAtOnceAndFiveSecondsLater(t *testing.T) {
 func TestTasksUnderWayAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		io := socketio.New(socketio.Config{})
-		Test(io, nil)
+		Register(io, Task, Services{})
 		c := serve(t, io).connect(t, "/testnamespace")
 		codes := map[string]int{}
 		for range maxTasks + 1 {
