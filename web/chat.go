@@ -35,8 +35,8 @@ func (s *server) routeChat(route func(methods, path string, h echo.HandlerFunc))
 	route("GET", "/get/message", s.changing(s.nextMessage))
 }
 
-// chatProblem is what a client is told of an error of package chat.
-func chatProblem(err error) error {
+// chatProblem is what a client is told of an error of package chat, or nil.
+func chatProblem(err error) *jobs.Problem {
 	if refusal, ok := errors.AsType[*chat.Refusal](err); ok {
 		p := jobs.NewProblem(refusal.Code, refusal.Detail)
 		if p.Status == http.StatusInternalServerError { // a code of the chat's own
@@ -47,7 +47,7 @@ func chatProblem(err error) error {
 	if errors.Is(err, chat.ErrClosed) {
 		return jobs.NewProblem(jobs.CodeUnavailable, "the server is about to stop; ask again in a moment")
 	}
-	return err
+	return nil
 }
 
 // sent is the answer to a message that is kept.
@@ -72,7 +72,7 @@ func (s *server) sendText(c echo.Context) error {
 func (s *server) send(c echo.Context, text string) error {
 	m, err := s.Chat.SayFrom(c.Request().Context(), address(c), text)
 	if err != nil {
-		return chatProblem(err)
+		return err
 	}
 	return respond(c, http.StatusOK, sent{true, m.ID})
 }
@@ -129,14 +129,15 @@ func (s *server) next(c echo.Context, param string) (chat.Message, bool, error) 
 		cookie.Value = strconv.FormatUint(at, 10)
 		c.SetCookie(cookie)
 	}
-	return m, ok, chatProblem(err)
+	return m, ok, err
 }
 
 // getIndex answers GET /get/msg?index=: all after what the client has, and what it asks with next.
 func (s *server) getIndex(c echo.Context) error {
-	index, _, err := number(c, "index", 0, maxCursor)
-	if err != nil {
-		return err
+	q := query{c: c}
+	index, _ := q.number("index", 0, maxNumber)
+	if q.err != nil {
+		return q.err
 	}
 	past, last, _ := s.Chat.After(chat.Anonymous, index)
 	page := struct {

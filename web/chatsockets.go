@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -74,11 +73,11 @@ func (s *server) socketGroup(c echo.Context) error {
 
 // place is ?index=: what the client has of what was said. Without it, it begins with what is said next.
 func place(c echo.Context) (index uint64, given bool, err error) {
-	index, given, err = number(c, "index", 0, maxCursor)
-	if !given {
+	q := query{c: c}
+	if index, given = q.number("index", 0, maxNumber); !given {
 		index = chat.Unknown
 	}
-	return index, given, err
+	return index, given, q.err
 }
 
 // talk says in a member's home what the client sends, and shows the client what is said there.
@@ -169,27 +168,18 @@ func (s *server) whisper(ctx context.Context, socket *websocket.Socket, member *
 	}
 }
 
-// sendSure is sendJSON, and calls got when the client has it.
-func sendSure(socket *websocket.Socket, v any, got func()) error {
-	var body bytes.Buffer
-	if err := encode(&body, v); err != nil {
-		return err
-	}
-	return socket.SendSure(bytes.TrimSuffix(body.Bytes(), []byte("\n")), got)
-}
-
 // join takes the nickname in the path; ?token= proves that it is the same person.
 func (s *server) join(c echo.Context, ways chat.Ways) (*chat.Member, error) {
 	// Before the name is taken, and not by the upgrade: another site's page may not keep a name busy.
-	if err := socketProblem(s.raws.CheckOrigin(c.Request())); err != nil {
+	if err := s.raws.CheckOrigin(c.Request()); err != nil {
 		return nil, err
 	}
-	name, err := param(c, "username")
-	if err != nil {
-		return nil, err
+	q := query{c: c}
+	name := q.path("username")
+	if q.err != nil {
+		return nil, q.err
 	}
-	member, err := s.Chat.Join(name, c.QueryParam("token"), ways)
-	return member, chatProblem(err)
+	return s.Chat.Join(name, c.QueryParam("token"), ways)
 }
 
 // unsaid says why something was not said, by a code and in words, and logs what is not the client's matter.

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -59,16 +58,10 @@ func (w measuredWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // compared returns the run in the query, and the number that the client holds.
 func (s *server) compared(c echo.Context) (run *compare.Run, after uint64, err error) {
-	if err := checkQuery(c, "run", "line", "after", "wait"); err != nil {
-		return nil, 0, err
-	}
-	if after, _, err = number(c, "after", 0, maxCursor); err != nil {
-		return nil, 0, err
-	}
-	if last := c.Request().Header.Get("Last-Event-ID"); last != "" { // an event stream that comes back
-		if after, _, err = parseNumber("Last-Event-ID", last, 0, maxCursor); err != nil {
-			return nil, 0, err
-		}
+	q := query{c: c}
+	q.only("run", "line", "after", "wait")
+	if after = q.resumeAfter(); q.err != nil {
+		return nil, 0, q.err
 	}
 	if run = s.Runs.Get(c.QueryParam("run")); run == nil {
 		return nil, 0, jobs.NewProblem(jobs.CodeNotFound, "there is no such run any more; open another")
@@ -78,17 +71,18 @@ func (s *server) compared(c echo.Context) (run *compare.Run, after uint64, err e
 
 // getCompare answers GET /api/compare: at once, as a long poll with wait, or as a stream.
 func (s *server) getCompare(c echo.Context) error {
-	c.Response().Header().Set("Vary", "Accept")
+	stream := wantsStream(c)
 	run, after, err := s.compared(c)
 	if err != nil {
 		return err
 	}
-	if wantsStream(c.Request().Header) {
-		return s.streamCompare(c, run, after)
+	if stream {
+		return streamCompare(c, run, after)
 	}
-	wait, err := wait(c)
-	if err != nil {
-		return err
+	q := query{c: c}
+	wait := q.wait()
+	if q.err != nil {
+		return q.err
 	}
 	if wait > 0 {
 		run.Await(c.Request().Context(), after, wait)
@@ -101,37 +95,14 @@ func (s *server) getCompare(c echo.Context) error {
 }
 
 // streamCompare sends a run's events as Server-Sent Events until it ends.
-func (s *server) streamCompare(c echo.Context, run *compare.Run, after uint64) error {
-	h := c.Response().Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-cache, no-transform")
-	h.Set("X-Accel-Buffering", "no")
-	if c.Request().Method == http.MethodHead {
-		return c.NoContent(http.StatusOK)
-	}
-	ctx, cancel := context.WithCancel(c.Request().Context())
-	defer cancel()
-	stream := openStream(c.Response(), cancel)
-	defer stream.close()
-	for event := range run.Follow(ctx, after) {
-		if !stream.compared(event) {
-			return nil
+func streamCompare(c echo.Context, run *compare.Run, after uint64) error {
+	return respondStream(c, func(ctx context.Context, stream *eventStream) {
+		for event := range run.Follow(ctx, after) {
+			if !stream.send(event.N, "", event) {
+				return
+			}
 		}
-	}
-	return nil
-}
-
-func (s *eventStream) compared(event compare.Event) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.buf.WriteString("id: ")
-	s.buf.WriteString(strconv.FormatUint(event.N, 10))
-	s.buf.WriteString("\ndata: ")
-	if err := encode(&s.buf, event); err != nil {
-		return false // it is two numbers and a text
-	}
-	s.buf.WriteByte('\n')
-	return s.flush()
+	})
 }
 
 // socketCompare answers GET /ws/compare: one text frame for each event, until the run ends or the client

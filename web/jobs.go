@@ -2,9 +2,8 @@ package web
 
 import (
 	"context"
-	"mime"
+	"iter"
 	"net/http"
-	"path"
 	"strconv"
 	"time"
 
@@ -36,7 +35,7 @@ func (s *server) startJob(c echo.Context) error {
 	h := c.Response().Header()
 	if wait := preferredWait(req.Header); wait > 0 {
 		h.Set("Preference-Applied", "wait="+strconv.Itoa(int(wait/time.Second)))
-		if job, err = s.await(ctx, job, wait); err != nil {
+		if job, err = s.awaitEnd(ctx, job, wait); err != nil {
 			return err
 		}
 	}
@@ -51,8 +50,8 @@ func (s *server) startJob(c echo.Context) error {
 	}{job, created})
 }
 
-// await returns the job when it is done, or as it is at the end of the wait.
-func (s *server) await(ctx context.Context, job jobs.Job, wait time.Duration) (jobs.Job, error) {
+// awaitEnd returns the job when it is done, or as it is at the end of the wait.
+func (s *server) awaitEnd(ctx context.Context, job jobs.Job, wait time.Duration) (jobs.Job, error) {
 	if job.State.Terminal() {
 		return job, nil
 	}
@@ -70,12 +69,11 @@ func (s *server) await(ctx context.Context, job jobs.Job, wait time.Duration) (j
 }
 
 func (s *server) listJobs(c echo.Context) error {
-	if err := checkQuery(c, "state", "kind", "tag", "q", "sort", "limit", "cursor"); err != nil {
-		return err
-	}
-	limit, _, err := number(c, "limit", 1, 200)
-	if err != nil {
-		return err
+	q := query{c: c}
+	q.only("state", "kind", "tag", "q", "sort", "limit", "cursor")
+	limit, _ := q.number("limit", 1, 200)
+	if q.err != nil {
+		return q.err
 	}
 	page, err := s.Jobs.List(jobs.ListQuery{
 		State:  jobs.State(c.QueryParam("state")),
@@ -98,25 +96,20 @@ func (s *server) listJobs(c echo.Context) error {
 // getJob answers GET /api/jobs/ID. A client that says what it has, by `after` or by If-None-Match, gets
 // 304 unless there is more before its wait ends.
 func (s *server) getJob(c echo.Context) error {
-	id, err := jobID(c)
-	if err != nil {
-		return err
-	}
-	after, present, err := number(c, "after", 0, maxCursor)
-	if err != nil {
-		return err
-	}
-	wait, err := wait(c)
-	if err != nil {
-		return err
+	q := query{c: c}
+	id := q.jobID()
+	after, given := q.after()
+	wait := q.wait()
+	if q.err != nil {
+		return q.err
 	}
 	ctx := c.Request().Context()
 	job, err := s.Jobs.Get(ctx, id)
 	if err != nil {
 		return err
 	}
-	known := present && job.Seq == after // who has more has it of another job, or of another store
-	if !present && matches(c.Request().Header, jobTag(job)) {
+	known := given && job.Seq == after // who has more has it of another job, or of another store
+	if !given && holds(c, jobTag(job)) {
 		known, after = true, job.Seq
 	}
 	if known && !job.State.Terminal() {
@@ -131,9 +124,7 @@ func (s *server) getJob(c echo.Context) error {
 			}
 		}
 	}
-	h := c.Response().Header()
-	h.Set("ETag", jobTag(job))
-	h.Set("Cache-Control", "no-cache")
+	setTag(c, jobTag(job))
 	if known {
 		return c.NoContent(http.StatusNotModified)
 	}
@@ -142,27 +133,18 @@ func (s *server) getJob(c echo.Context) error {
 
 func jobTag(job jobs.Job) string { return `"` + strconv.FormatUint(job.Seq, 10) + `"` }
 
-// grows waits until a job has an event after the given one, and says whether it does. The end of the
-// wait, and of the request's context, is no error.
+// grows waits until a job has an event after the given one, and reports whether it has.
 func (s *server) grows(ctx context.Context, id jobs.ID, after uint64, wait time.Duration) (bool, error) {
-	if wait <= 0 {
-		return false, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	for _, err := range s.Jobs.Follow(ctx, id, after) {
-		if err != nil && ctx.Err() != nil {
-			return false, nil
-		}
-		return err == nil, err
-	}
-	return false, nil
+	return awaitNext(ctx, wait, func(ctx context.Context) iter.Seq2[jobs.Record, error] {
+		return s.Jobs.Follow(ctx, id, after)
+	})
 }
 
 func (s *server) cancelJob(c echo.Context) error {
-	id, err := jobID(c)
-	if err != nil {
-		return err
+	q := query{c: c}
+	id := q.jobID()
+	if q.err != nil {
+		return q.err
 	}
 	cancel := jobs.CancelRequest{ID: id}
 	if c.Request().ContentLength != 0 {
@@ -183,77 +165,8 @@ func (s *server) cancelJob(c echo.Context) error {
 	}{outcome, job})
 }
 
-// getResult answers with the result alone; 409 says why there is none.
-func (s *server) getResult(c echo.Context) error {
-	id, err := jobID(c)
-	if err != nil {
-		return err
-	}
-	job, err := s.Jobs.Get(c.Request().Context(), id)
-	if err != nil {
-		return err
-	}
-	if job.State != jobs.Completed {
-		detail := "the job is " + string(job.State) + " and has no result"
-		if !job.State.Terminal() {
-			detail += " yet"
-		}
-		if job.Error != nil {
-			detail += ": " + job.Error.Message
-		}
-		return jobs.NewProblem(jobs.CodeConflict, detail)
-	}
-	if len(job.Result) == 0 {
-		job.Result = []byte("null")
-	}
-	h := c.Response().Header()
-	h.Set("ETag", jobTag(job)) // a completed job has had its last event
-	h.Set("Cache-Control", "no-cache")
-	if matches(c.Request().Header, jobTag(job)) {
-		return c.NoContent(http.StatusNotModified)
-	}
-	return respondBytes(c, http.StatusOK, "application/json", append(job.Result, '\n'))
-}
-
-// getArtifact sends a file that a job made, whole or in ranges, and never as a page of this origin.
-func (s *server) getArtifact(c echo.Context) error {
-	id, err := jobID(c)
-	if err != nil {
-		return err
-	}
-	name, err := param(c, "name")
-	if err != nil {
-		return err
-	}
-	job, err := s.Jobs.Get(c.Request().Context(), id)
-	if err != nil {
-		return err
-	}
-	f, err := s.Files.OpenArtifact(id, name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	contentType := mime.TypeByExtension(path.Ext(name))
-	for _, artifact := range job.Artifacts {
-		if artifact.Name == name && artifact.Type != "" {
-			contentType = artifact.Type
-		}
-	}
-	if contentType == "" {
-		contentType = "application/octet-stream"
-	}
-	h := c.Response().Header()
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
-	h.Set("Cache-Control", "no-cache")
-	h.Set("ETag", `"`+strconv.FormatInt(info.ModTime().UnixNano(), 36)+"-"+strconv.FormatInt(info.Size(), 36)+`"`)
-	defer limitWrite(c, time.Minute+time.Duration(info.Size()/slowestDownload)*time.Second)()
-	http.ServeContent(c.Response(), c.Request(), "", info.ModTime(), f)
-	return nil
+func (s *server) getKinds(c echo.Context) error {
+	return respond(c, http.StatusOK, struct {
+		Kinds []jobs.KindInfo `json:"kinds"`
+	}{s.Jobs.Kinds()})
 }

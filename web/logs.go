@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"net/http"
 	"slices"
@@ -27,25 +28,14 @@ type logPage struct {
 
 // getLogs answers GET /api/jobs/ID/logs.
 func (s *server) getLogs(c echo.Context) error {
-	id, err := jobID(c)
-	if err != nil {
-		return err
-	}
-	after, _, err := number(c, "after", 0, maxCursor)
-	if err != nil {
-		return err
-	}
-	tail, _, err := number(c, "tail", 1, 1000)
-	if err != nil {
-		return err
-	}
-	limit, _, err := number(c, "limit", 1, 1000)
-	if err != nil {
-		return err
-	}
-	wait, err := wait(c)
-	if err != nil {
-		return err
+	q := query{c: c}
+	id := q.jobID()
+	after, _ := q.after()
+	tail, _ := q.number("tail", 1, 1000)
+	limit, _ := q.number("limit", 1, 1000)
+	wait := q.wait()
+	if q.err != nil {
+		return q.err
 	}
 	format := c.QueryParam("format")
 	if format != "" && format != "json" && format != "text" {
@@ -73,11 +63,11 @@ func writeLine(w *strings.Builder, line jobs.LogLine) {
 	for _, name := range slices.Sorted(maps.Keys(line.Fields)) {
 		value, ok := line.Fields[name].(string)
 		if !ok {
-			var raw strings.Builder
-			if err := encode(&raw, line.Fields[name]); err != nil {
+			text, err := encodeText(line.Fields[name])
+			if err != nil {
 				continue // what came out of JSON does not fail to go back
 			}
-			value = strings.TrimSuffix(raw.String(), "\n")
+			value = string(text)
 		}
 		w.WriteString(" " + quoted(name) + "=" + quoted(value))
 	}
@@ -111,7 +101,10 @@ func (s *server) pollLogs(ctx context.Context, id jobs.ID, q jobs.LogQuery, wait
 		return logPage{}, err
 	}
 	if len(chunk.Lines) == 0 && wait > 0 && !job.State.Terminal() {
-		if err := s.awaitLine(ctx, id, q.After, wait); err != nil {
+		// A line, or the end of the log: either ends the wait.
+		if _, err := awaitNext(ctx, wait, func(ctx context.Context) iter.Seq2[jobs.LogChunk, error] {
+			return s.Jobs.FollowLogs(ctx, id, q.After)
+		}); err != nil {
 			return logPage{}, err
 		}
 		if job, err = s.Jobs.Get(context.WithoutCancel(ctx), id); err != nil {
@@ -129,18 +122,4 @@ func (s *server) pollLogs(ctx context.Context, id jobs.ID, q jobs.LogQuery, wait
 	}
 	page.Done = job.State.Terminal() && (job.Log == nil || page.LastLine >= job.Log.Lines)
 	return page, nil
-}
-
-// awaitLine returns when a job has a line after the given one or can have none any more, and at the end
-// of the wait.
-func (s *server) awaitLine(ctx context.Context, id jobs.ID, after int64, wait time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	for _, err := range s.Jobs.FollowLogs(ctx, id, after) {
-		if err != nil && ctx.Err() != nil {
-			return nil
-		}
-		return err
-	}
-	return nil
 }

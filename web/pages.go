@@ -156,7 +156,7 @@ func (p *page) serve(c echo.Context, status int) error {
 	}
 	if status == http.StatusOK {
 		h.Set("ETag", tag)
-		if matches(c.Request().Header, tag) {
+		if holds(c, tag) {
 			h.Del("Content-Encoding")
 			return c.NoContent(http.StatusNotModified)
 		}

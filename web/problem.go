@@ -1,17 +1,13 @@
 package web
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"math"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -25,8 +21,20 @@ func httpProblem(status int, detail string) *jobs.Problem {
 	return p
 }
 
-// problemOf is jobs.ProblemOf, and knows the errors of HTTP too. The result is the caller's.
+// problemOf is jobs.ProblemOf, and knows the errors of HTTP, WebSockets and the small systems too. The result is the
+// caller's.
 func problemOf(err error) *jobs.Problem {
+	for _, of := range []func(error) *jobs.Problem{requestProblem, socketProblem, voteProblem, chatProblem} {
+		if p := of(err); p != nil {
+			return p
+		}
+	}
+	p := *jobs.ProblemOf(err)
+	return &p
+}
+
+// requestProblem is what a client is told of an error of Echo or net/http, or nil.
+func requestProblem(err error) *jobs.Problem {
 	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
 		switch e.Code {
 		case http.StatusNotFound:
@@ -38,8 +46,7 @@ func problemOf(err error) *jobs.Problem {
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return jobs.NewProblem(jobs.CodeTooLarge, "the body may have at most "+strconv.FormatInt(e.Limit, 10)+" bytes")
 	}
-	p := *jobs.ProblemOf(err)
-	return &p
+	return nil
 }
 
 // fail answers a request whose handler returned an error, or that has no handler.
@@ -78,50 +85,4 @@ func (s *server) fail(err error, c echo.Context) {
 	if err := respondAs(c, p.Status, "application/problem+json", p); err != nil {
 		s.Logger.Debug("answer broke off", "path", c.Path(), "err", err)
 	}
-}
-
-// respond answers with JSON.
-func respond(c echo.Context, status int, v any) error {
-	return respondAs(c, status, "application/json", v)
-}
-
-func respondAs(c echo.Context, status int, contentType string, v any) error {
-	var body bytes.Buffer
-	if err := encode(&body, v); err != nil {
-		return err
-	}
-	return respondBytes(c, status, contentType, body.Bytes())
-}
-
-// encode writes v as one line of JSON. Nothing here is put into HTML, so < and & stay as they are.
-func encode(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
-}
-
-// respondBytes answers with a body that nobody may keep, unless the handler said otherwise.
-func respondBytes(c echo.Context, status int, contentType string, body []byte) error {
-	h := c.Response().Header()
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	if h.Get("Cache-Control") == "" {
-		h.Set("Cache-Control", "no-store")
-	}
-	defer limitWrite(c, writeTimeout)()
-	c.Response().WriteHeader(status)
-	if c.Request().Method == http.MethodHead {
-		return nil
-	}
-	_, err := c.Response().Write(body)
-	return err
-}
-
-// limitWrite gives the client that long to read the answer, until the returned function is called. The
-// connection outlives the request, and nothing else would lift the limit.
-func limitWrite(c echo.Context, limit time.Duration) (lift func()) {
-	rc := http.NewResponseController(c.Response().Writer)
-	// Not every ResponseWriter has deadlines; those of net/http do.
-	_ = rc.SetWriteDeadline(time.Now().Add(limit))
-	return func() { _ = rc.SetWriteDeadline(time.Time{}) }
 }

@@ -8,7 +8,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -23,12 +22,11 @@ const maxFormBytes = 64 << 10
 // upload takes a file: PUT is what `curl -T` sends, POST what a page may prefer. The body is the file, or a form
 // with the file and nothing else.
 func (s *server) upload(c echo.Context) error {
-	if err := checkQuery(c); err != nil {
-		return err
-	}
-	name, err := param(c, "name")
-	if err != nil {
-		return err
+	q := query{c: c}
+	q.only()
+	name := q.path("name")
+	if q.err != nil {
+		return q.err
 	}
 	req := c.Request()
 	if err := checkContent(textproto.MIMEHeader(req.Header)); err != nil {
@@ -78,37 +76,6 @@ func uploadProblem(err error) error {
 		return jobs.BadRequest("", "the upload broke off")
 	}
 	return err
-}
-
-// understood are the fields about a body (RFC 9110, "Content-...") that are honoured, or that say what the
-// address and the answer say anyway.
-var understood = []string{"Content-Type", "Content-Length", "Content-Encoding", "Content-Transfer-Encoding", "Content-Disposition"}
-
-// checkContent refuses a body that is not what its bytes alone are: to keep a part of a file, or a compressed
-// one, under the name of the whole would be to change it in silence.
-func checkContent(h textproto.MIMEHeader) error {
-	if h.Get("Content-Range") != "" {
-		return httpProblem(http.StatusBadRequest,
-			"a part of a file (Content-Range) cannot be added to what came before; send the whole file again")
-	}
-	for _, coding := range append(h.Values("Content-Encoding"), h.Values("Content-Transfer-Encoding")...) {
-		switch strings.ToLower(strings.TrimSpace(coding)) {
-		case "", "identity", "7bit", "8bit", "binary":
-		default:
-			return httpProblem(http.StatusUnsupportedMediaType,
-				fmt.Sprintf("the body must come as it is, not encoded as %.40q", coding))
-		}
-	}
-	if len(h["Content-Type"]) > 1 {
-		return jobs.BadRequest("/Content-Type", "the field Content-Type is given twice")
-	}
-	for field := range h {
-		about := strings.HasPrefix(field, "Content-") || field == "Digest" || field == "Repr-Digest"
-		if about && !slices.Contains(understood, field) {
-			return jobs.BadRequest("/"+field, fmt.Sprintf("this server does not understand the field %.60s, which says what the body means; leave it out", field))
-		}
-	}
-	return nil
 }
 
 // errForm refuses a form that is no upload.

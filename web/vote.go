@@ -6,10 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"iter"
 	"math"
 	"net/http"
-	"strconv"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -26,23 +25,24 @@ type votes struct {
 
 // getVote answers GET /api/vote: at once, as a long poll with after and wait, or as a stream.
 func (s *server) getVote(c echo.Context) error {
-	if err := checkQuery(c, "after", "wait"); err != nil {
-		return err
+	q := query{c: c}
+	q.only("after", "wait")
+	after, polls := q.after()
+	if q.err != nil {
+		return q.err
 	}
-	after, polls, err := number(c, "after", 0, maxCursor)
-	if err != nil {
-		return err
+	if wantsStream(c) {
+		return s.streamVote(c)
 	}
-	c.Response().Header().Set("Vary", "Accept")
-	if wantsStream(c.Request().Header) {
-		return s.streamVote(c, after)
+	wait := q.wait()
+	if q.err != nil {
+		return q.err
 	}
-	wait, err := wait(c)
-	if err != nil {
-		return err
-	}
-	if polls && wait > 0 {
-		s.awaitVote(c.Request().Context(), after, wait)
+	if polls {
+		// Another revision, or the end of the wait: either is answered with how all stand.
+		_, _ = awaitNext(c.Request().Context(), wait, func(ctx context.Context) iter.Seq2[vote.Change, error] {
+			return s.Vote.Follow(ctx, after)
+		})
 	}
 	var now votes
 	now.Rev, now.Candidates = s.Vote.Now()
@@ -54,66 +54,35 @@ func (s *server) getVote(c echo.Context) error {
 	sum := fnv.New64a()
 	sum.Write(body.Bytes())
 	tag := fmt.Sprintf(`"%d-%x"`, now.Rev, sum.Sum64())
-	h := c.Response().Header()
-	h.Set("ETag", tag)
-	h.Set("Cache-Control", "no-cache") // kept, but asked about each time
-	if matches(c.Request().Header, tag) {
+	setTag(c, tag)
+	if holds(c, tag) {
 		return c.NoContent(http.StatusNotModified)
 	}
 	return respondBytes(c, http.StatusOK, "application/json", body.Bytes())
 }
 
-// awaitVote returns when there is something else than revision after, or after a while.
-func (s *server) awaitVote(ctx context.Context, after uint64, wait time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	for range s.Vote.Follow(ctx, after) {
-		return
-	}
-}
-
 // streamVote sends how all stand and then each vote as Server-Sent Events, until the client goes. A browser
 // that was cut off comes back by itself with Last-Event-ID, and goes on after it.
-func (s *server) streamVote(c echo.Context, after uint64) error {
-	req := c.Request()
-	if last := req.Header.Get("Last-Event-ID"); last != "" {
-		var err error
-		if after, _, err = parseNumber("Last-Event-ID", last, 0, maxCursor); err != nil {
-			return err
+func (s *server) streamVote(c echo.Context) error {
+	q := query{c: c}
+	after := q.resumeAfter()
+	if q.err != nil {
+		return q.err
+	}
+	return respondStream(c, func(ctx context.Context, stream *eventStream) {
+		for change, err := range s.Vote.Follow(ctx, after) {
+			if err != nil {
+				return
+			}
+			name, data := "vote:changed", any(change)
+			if change.All != nil {
+				name, data = "votes", votes{change.Rev, change.All}
+			}
+			if !stream.send(change.Rev, name, data) {
+				return
+			}
 		}
-	}
-	h := c.Response().Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-cache, no-transform")
-	h.Set("X-Accel-Buffering", "no")
-	if req.Method == http.MethodHead {
-		return c.NoContent(http.StatusOK)
-	}
-	ctx, cancel := context.WithCancel(req.Context())
-	defer cancel()
-	stream := openStream(c.Response(), cancel)
-	defer stream.close()
-	for change, err := range s.Vote.Follow(ctx, after) {
-		if err != nil || !stream.vote(change) {
-			return nil
-		}
-	}
-	return nil
-}
-
-func (s *eventStream) vote(change vote.Change) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	name, payload := "vote:changed", any(change)
-	if change.All != nil {
-		name, payload = "votes", votes{change.Rev, change.All}
-	}
-	s.buf.WriteString("id: " + strconv.FormatUint(change.Rev, 10) + "\nevent: " + name + "\ndata: ")
-	if err := encode(&s.buf, payload); err != nil {
-		return false // it is numbers and names
-	}
-	s.buf.WriteByte('\n')
-	return s.flush()
+	})
 }
 
 // postVote answers POST /api/vote, with JSON or a form.
@@ -130,11 +99,11 @@ func (s *server) postVote(c echo.Context) error {
 		err = decode(c, &body)
 	}
 	if err != nil {
-		return voteProblem(err)
+		return err
 	}
 	candidate, rev, err := s.Vote.CastFrom(c.Request().Context(), address(c), body.UID)
 	if err != nil {
-		return voteProblem(err)
+		return err
 	}
 	return respond(c, http.StatusOK, struct {
 		OK        bool           `json:"ok"`
@@ -174,7 +143,7 @@ func (s *server) castText(ctx context.Context, voter *vote.Voter, message []byte
 		return 0, jobs.BadRequest("", "a vote is the uid of a candidate as text, such as 1")
 	}
 	_, rev, err := s.Vote.CastBy(ctx, voter, uid)
-	if err = voteProblem(err); err != nil && problemOf(err).Code == jobs.CodeInternal {
+	if err != nil && problemOf(err).Code == jobs.CodeInternal {
 		s.Logger.Error("a vote failed", "err", err)
 	}
 	return rev, err
@@ -206,8 +175,8 @@ func (s *server) tellVotes(ctx context.Context, socket *websocket.Socket, told, 
 	return told
 }
 
-// voteProblem is what a client is told of an error of package vote.
-func voteProblem(err error) error {
+// voteProblem is what a client is told of an error of package vote, or nil.
+func voteProblem(err error) *jobs.Problem {
 	switch {
 	case errors.Is(err, vote.ErrUnknown):
 		return jobs.NewProblem(jobs.CodeNotFound, "there is no candidate with this uid")
@@ -218,5 +187,5 @@ func voteProblem(err error) error {
 	case errors.Is(err, vote.ErrBusy):
 		return jobs.NewProblem(jobs.CodeUnavailable, "this vote was not counted; vote again in a moment")
 	}
-	return err
+	return nil
 }

@@ -1,23 +1,25 @@
-// Package web is the HTTP edge, and the only package that knows Echo: it mounts the sockets' handler,
-// answers the HTTP mirror of the jobs under /api, streams their events (long poll and Server-Sent
-// Events), takes uploads, and serves the pages. It does not know what the sockets speak, nor where jobs
-// are kept.
+// Package web answers everything that comes over HTTP: web.New makes an http.Handler of the sockets' handler, the jobs
+// and the pages.
 //
-// It implements RFC 9457 (problems), RFC 7240 (Prefer: wait) and the Server-Sent Events of the HTML
-// standard. It runs no goroutine that outlives its request; requests that wait, and raw WebSockets, end
-// with the server's base context, and Handler.Close waits for the latter.
+// It is the only package that knows Echo. It does not know what the sockets speak, nor where jobs are kept. Under /api
+// it mirrors the jobs and streams their events (long poll and Server-Sent Events), and takes uploads. It implements
+// RFC 9457 (problems), RFC 7240 (Prefer: wait) and the Server-Sent Events of the HTML standard.
+//
+// A file has one thing that is served (jobs, events, logs, vote, …), or one that all of them do: query and body read
+// requests, answer, stream and problem answer them, wait waits, guard refuses.
+//
+// It runs no goroutine that outlives its request; requests that wait, and raw WebSockets, end with the server's base
+// context, and Handler.Close waits for the latter.
 package web
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -184,68 +186,4 @@ func New(cfg Config) *Handler {
 		return pages.byPath["/"].serve(c, http.StatusOK) // it reads the id out of its own address
 	})
 	return &Handler{s.clientsOwn(s.measured(e)), s.raws}
-}
-
-// guard stands before every handler but the sockets'. It refuses what another site's page may not ask
-// for, and makes one answer out of a panic.
-func (s *server) guard(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) (err error) {
-		c.Response().Header().Set("X-Content-Type-Options", "nosniff")
-		if req := c.Request(); !safe(req.Method) {
-			if err := s.checkSite(req); err != nil {
-				return err
-			}
-		}
-		defer func() {
-			reason := recover()
-			if reason == nil {
-				return
-			}
-			if reason == http.ErrAbortHandler {
-				panic(reason)
-			}
-			s.Logger.Error("request handler panicked", "method", c.Request().Method, "path", c.Path(),
-				"err", reason, "stack", string(debug.Stack()))
-			if c.Response().Committed {
-				panic(http.ErrAbortHandler) // the client must not take what it has for the whole
-			}
-			err = errPanic
-		}()
-		return next(c)
-	}
-}
-
-var errPanic = errors.New("web: a handler panicked")
-
-func (s *server) getKinds(c echo.Context) error {
-	return respond(c, http.StatusOK, struct {
-		Kinds []jobs.KindInfo `json:"kinds"`
-	}{s.Jobs.Kinds()})
-}
-
-// healthz says that the process answers, and can use its disk.
-func (s *server) healthz(c echo.Context) error {
-	if s.Ready != nil {
-		if err := s.Ready(); errors.Is(err, jobs.ErrBroken) {
-			s.Logger.Warn("not healthy", "err", err)
-			return jobs.ProblemOf(err)
-		}
-	}
-	return respond(c, http.StatusOK, struct {
-		Status  string `json:"status"`
-		Version string `json:"version,omitempty"`
-	}{"ok", s.Version})
-}
-
-// readyz says whether the server can do its work.
-func (s *server) readyz(c echo.Context) error {
-	if s.Ready != nil {
-		if err := s.Ready(); err != nil {
-			s.Logger.Warn("not ready", "err", err)
-			return jobs.NewProblem(jobs.CodeUnavailable, "the server cannot do its work right now")
-		}
-	}
-	return respond(c, http.StatusOK, struct {
-		Status string `json:"status"`
-	}{"ready"})
 }

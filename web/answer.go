@@ -1,0 +1,98 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"iter"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// respond answers with JSON.
+func respond(c echo.Context, status int, v any) error {
+	return respondAs(c, status, "application/json", v)
+}
+
+func respondAs(c echo.Context, status int, contentType string, v any) error {
+	var body bytes.Buffer
+	if err := encode(&body, v); err != nil {
+		return err
+	}
+	return respondBytes(c, status, contentType, body.Bytes())
+}
+
+// encode writes v as one line of JSON. Nothing here is put into HTML, so < and & stay as they are.
+func encode(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// encodeText is encode without the end of the line.
+func encodeText(v any) ([]byte, error) {
+	var text bytes.Buffer
+	err := encode(&text, v)
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), err
+}
+
+// respondBytes answers with a body that nobody may keep, unless the handler said otherwise.
+func respondBytes(c echo.Context, status int, contentType string, body []byte) error {
+	h := c.Response().Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-store")
+	}
+	defer limitWrite(c, writeTimeout)()
+	c.Response().WriteHeader(status)
+	if c.Request().Method == http.MethodHead {
+		return nil
+	}
+	_, err := c.Response().Write(body)
+	return err
+}
+
+// setTag has a client keep the answer, and ask each time whether it is the newest still.
+func setTag(c echo.Context, tag string) {
+	h := c.Response().Header()
+	h.Set("ETag", tag)
+	h.Set("Cache-Control", "no-cache")
+}
+
+// holds reports whether the client has the answer with that tag (RFC 9110, "If-None-Match").
+func holds(c echo.Context, tag string) bool {
+	for candidate := range elements(c.Request().Header, "If-None-Match") {
+		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// elements yields the elements of a field that is a list, in however many lines (RFC 9110, "Lists"). It does not know
+// quotes: the lists that are read here have no commas in them.
+func elements(h http.Header, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, line := range h.Values(name) {
+			for element := range strings.SplitSeq(line, ",") {
+				if !yield(strings.TrimSpace(element)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// limitWrite gives the client that long to read the answer, until the returned function is called. The
+// connection outlives the request, and nothing else would lift the limit.
+func limitWrite(c echo.Context, limit time.Duration) (lift func()) {
+	rc := http.NewResponseController(c.Response().Writer)
+	// Not every ResponseWriter has deadlines; those of net/http do.
+	_ = rc.SetWriteDeadline(time.Now().Add(limit))
+	return func() { _ = rc.SetWriteDeadline(time.Time{}) }
+}
