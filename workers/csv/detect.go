@@ -38,6 +38,9 @@ func (r *reader) start(ctx context.Context) (layout, error) {
 	if err != nil {
 		return layout{}, err
 	}
+	if i := bytes.IndexByte(front, 0); i >= 0 && isBinary(front) {
+		return layout{}, notCSV(fmt.Sprintf("The file is not a CSV file: of its first %d bytes many are NUL or other control characters, the first NUL after %d bytes.", len(front), i))
+	}
 	if bytes.HasPrefix(front, byteOrderMark) {
 		r.pos = len(byteOrderMark)
 	}
@@ -51,6 +54,9 @@ func (r *reader) start(ctx context.Context) (layout, error) {
 	sample := detect(front, r.eof, delimiter)
 	r.dialect = sample.dialect
 	r.line += r.lines(line) // only now it is known what ends a line
+	if r.returns {
+		r.checkAgain() // likewise
+	}
 	return sample.top, nil
 }
 
@@ -80,7 +86,7 @@ func mayDelimit(c byte) bool {
 const (
 	// delimiters are those that are looked for. Of two that fit equally well, the first is taken.
 	delimiters = ",;\t|"
-	// rareDelimiters are looked for too, and must fit nearly all of the sample.
+	// rareDelimiters are looked for too, and must fit nearly all of the sample. See weight.
 	rareDelimiters = "#^~"
 )
 
@@ -95,8 +101,8 @@ func detect(front []byte, whole bool, delimiter byte) sample {
 	plain.returns = onlyReturns(front, whole, plain)
 	best := takeSample(front, whole, plain)
 	try := func(d dialect, factor float64) {
-		if s := takeSample(front, whole, d); s.score*factor > best.score {
-			s.score *= factor
+		s := takeSample(front, whole, d)
+		if s.score *= factor * s.weight(); s.score > best.score {
 			best = s
 		}
 	}
@@ -110,7 +116,7 @@ func detect(front []byte, whole bool, delimiter byte) sample {
 		}
 		for _, d.delimiter = range []byte(rareDelimiters) {
 			if bytes.IndexByte(front, d.delimiter) >= 0 {
-				try(d, 0.6*factor)
+				try(d, factor)
 			}
 		}
 	}
@@ -131,6 +137,12 @@ func detect(front []byte, whole bool, delimiter byte) sample {
 		if bytes.Contains(front, []byte(`\'`)) {
 			eachDelimiter(d, 0.9)
 		}
+	}
+	if delimiter == 0 {
+		// Spaces are between words too: other marks come first.
+		d := plain
+		d.delimiter, d.runs = ' ', true
+		try(d, 0.3)
 	}
 	return best
 }

@@ -78,10 +78,32 @@ func TestProfileTakesFilesAsTheyAre(t *testing.T) {
 		{"number signs", "a#b#c\n1#2, 3#4\n5#6, 7#8\n", `2 rows by "#": a integer b string c integer; 0 misfits`},
 		{"one column with a semicolon at each end", "word\nI;\nL;\n", `2 rows by ",": word string; 0 misfits`},
 
+		{"bars between names and lists in one record", "1;Ott|Roth|Vogt;9,1|9,2|9,3;off;on", `0 rows by ";": 1 empty Ott|Roth|Vogt empty 9,1|9,2|9,3 empty off empty on empty; 0 misfits`},
+		{"bars in one record", "nr|name|town", `0 rows by "|": nr empty name empty town empty; 0 misfits`},
+		{"number signs between quotes, and commas in them", " 1 # 'Ina Ott' # ' Ulm, D'\n 2 # 'Jo Roth' # ' Bonn, D'\n", `1 rows by "#":  1  integer Ina Ott string  Ulm, D string; 0 misfits`},
+
+		// Spaces.
+		{"columns that spaces align", "nr    town  share\n 1     Ulm   0.25\n 2    Bonn   0.50\n30    Kiel   1.00\n", `3 rows by " ": nr integer town string share number; 0 misfits`},
+		{"one space, no header", "wolf 120 n\n" + strings.Repeat("run 81 v\nbig 20 a\n", 10), `20 rows by " ": wolf string 120 integer n string; 0 misfits`},
+		{"spaces around lines, and CRs", "  nr town n  \r  1 Ulm 3 \r  2 Bonn 4\r  3 Kiel 5 \r", `3 rows by " ": nr integer town string n integer; 0 misfits`},
+		{"spaces, and quotes, as R writes a table", "\"x\" \"town\" \"n\"\n\"1\" 5 \"Ulm, D\" 3\n\"2\" 6 \"St. Ives\" 4\n\"3\" 7 \"Kiel\" 5\n", `3 rows by " ":  integer x integer town string n integer; 0 misfits; 1 remarks; 1 has no name for the first column`},
+		{"preamble above aligned columns", "3\nC   0.0   0.1   0.2\nH   1.0   1.1   0.2\nH   1.0   1.1   0.3\nH   1.5   1.1   0.3\n", `3 rows by " ": C string 0.0 number 0.1 number 0.2 number; 0 misfits; 1 remarks; ` + above(1, 2)},
+		{"lines of three words", "what he says\n12 good men\nso it is\nit goes on\n", `3 rows by ",": what he says string; 0 misfits`},
+		{"sentences of one length that begin with a number", "12 good men\n7 bad ones\n3 of us\n", `2 rows by ",": 12 good men string; 0 misfits`},
+		{"words and times in one column", "at\n2026-01-02 10:00:00 UTC\n2026-01-02 11:00:00 UTC\n2026-01-02 12:00:00 UTC\n", `3 rows by ",": at string; 0 misfits`},
+		{"times in one column with a name of two words", "start time\n2026-01-02 10:00:00 5\n2026-01-03 11:00:00 5\n2026-01-04 12:00:00 5\n", `3 rows by ",": start time string; 0 misfits`},
+		{"times in one column without a name", strings.Repeat("2026-01-02 10:00:00 UTC\n", 30), `29 rows by ",": 2026-01-02 10:00:00 UTC string; 0 misfits`},
+		{"spaces beside commas", "name 1 2,n\nOtt 3 4,5\nRoth 4 5,6\nVogt 5 6,7\n", `3 rows by ",": name 1 2 string n integer; 0 misfits`},
+
 		// Encodings.
 		{"Latin-1", "nr,town\n1,K\xf6ln\n2,D\xfcren\n", `2 rows by ",": nr integer town string; 0 misfits; 1 remarks; 2 has bytes that are not UTF-8; such text is shown as if it was Windows-1252`},
 		{"Windows-1252 in the header", "nr,\x80\n1,2\n", `1 rows by ",": nr integer € integer; 0 misfits; 1 remarks; 1 has bytes that are not UTF-8; such text is shown as if it was Windows-1252`},
 		{"UTF-16, little end first", "\xff\xfen\x00r\x00;\x00\xac\x20\n\x001\x00;\x002\x00", `1 rows by ";": nr integer € integer; 0 misfits`},
+		{"UTF-16 without a mark, little end first", "n\x00r\x00;\x00b\x00\n\x001\x00;\x002\x00\n\x00", `1 rows by ";": nr integer b integer; 0 misfits`},
+		{"UTF-16 without a mark, big end first", "\x00n\x00r\x00;\x00b\x00\n\x001\x00;\x002", `1 rows by ";": nr integer b integer; 0 misfits`},
+		{"NUL bytes for values that are missing", "nr;town;n\n" + strings.Repeat("1;Ulm an der Donau;3\n", 20) + "2;\x00;4\n3;\x00;5\n", `22 rows by ";": nr integer town string n integer; 0 misfits; 1 remarks; 22 has a NUL byte; such bytes are read as text`},
+		{"a NUL byte far below", "nr,town\n" + strings.Repeat("1,Ulm\n", readChunk/6) + "2,Bo\x00nn\n", fmt.Sprintf(`%d rows by ",": nr integer town string; 0 misfits; 1 remarks; %d has a NUL byte; such bytes are read as text`, readChunk/6+1, readChunk/6+2)},
+		{"a NUL byte and a foreign one between CRs", "nr,town\r" + strings.Repeat("1,Ulm an der Donau\r", 9) + "2,Bo\x00nn\r3,K\xf6ln\r", `11 rows by ",": nr integer town string; 0 misfits; 2 remarks; 11 has a NUL byte; such bytes are read as text; 12 has bytes that are not UTF-8; such text is shown as if it was Windows-1252`},
 		{"UTF-16, big end first", "\xfe\xff\x00n\x00r\x00\n\x001", `1 rows by ",": nr integer; 0 misfits`},
 	} {
 		res, err := profileText(t, tt.text)

@@ -40,46 +40,89 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// decode looks at the first two bytes for the byte order mark of UTF-16, and has such a file decoded.
+// frontOfUTF16 is how many bytes must look like UTF-16 where a file has no byte order mark.
+const frontOfUTF16 = 64
+
+// decode looks at the first bytes for UTF-16, and has such a file decoded.
 func (r *reader) decode(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	mark := make([]byte, 2)
-	n, err := io.ReadFull(r.src, mark)
+	front := make([]byte, frontOfUTF16)
+	n, err := io.ReadFull(r.src, front)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return fmt.Errorf("read the file: %w", err)
 	}
-	r.encoding = encodingUTF16
-	switch string(mark[:n]) {
-	case "\xFF\xFE":
-		r.src = &utf16Reader{src: r.src, order: binary.LittleEndian}
-	case "\xFE\xFF":
-		r.src = &utf16Reader{src: r.src, order: binary.BigEndian}
-	default:
-		r.encoding = encodingUTF8
-		r.src = io.MultiReader(bytes.NewReader(mark[:n]), r.src)
+	order, mark := utf16Order(front[:n])
+	r.src = io.MultiReader(bytes.NewReader(front[mark:n]), r.src)
+	if order != nil {
+		r.encoding, r.src = encodingUTF16, &utf16Reader{src: r.src, order: order}
 	}
 	return nil
 }
 
-// check refuses what no text holds, and notes where text is not UTF-8. Since all that delimits is ASCII,
-// such a file is read like another.
-func (r *reader) check() error {
+// utf16Order is the byte order of a file in UTF-16, and the length of its byte order mark. Without a mark it is
+// told by the front of the file, if that is all ASCII: a NUL is then every other byte, and no other is one.
+func utf16Order(front []byte) (order binary.ByteOrder, mark int) {
+	switch {
+	case bytes.HasPrefix(front, []byte("\xFF\xFE")):
+		return binary.LittleEndian, 2
+	case bytes.HasPrefix(front, []byte("\xFE\xFF")):
+		return binary.BigEndian, 2
+	case len(front) < 4 || len(front)%2 != 0:
+		return nil, 0
+	}
+	var nul [2]int // at even offsets, and at odd ones
+	for i, c := range front {
+		if c == 0 {
+			nul[i%2]++
+		}
+	}
+	switch half := len(front) / 2; {
+	case nul[0] == 0 && nul[1] == half:
+		return binary.LittleEndian, 0
+	case nul[1] == 0 && nul[0] == half:
+		return binary.BigEndian, 0
+	}
+	return nil, 0
+}
+
+// isBinary reports whether the front of a file with a NUL byte in it is no text: of the bytes, or of the first of
+// them, more than one in 16 is a NUL or another control character. Text has a NUL here and there, where a program
+// wrote a field of its memory as it was.
+func isBinary(front []byte) bool {
+	const first = 512
+	control := 0
+	for i, c := range front {
+		if c < ' ' && (c < '\t' || c > '\r') {
+			control++
+		}
+		if i+1 == first && control > first/16 {
+			return true
+		}
+	}
+	return 16*control > len(front)
+}
+
+// check notes where text has its first NUL byte, and where it is not UTF-8. Since all that delimits is ASCII, such
+// a file is read like another.
+func (r *reader) check() {
 	fresh := r.buf[r.checked:r.end]
-	if i := bytes.IndexByte(fresh, 0); i >= 0 {
-		return r.notText(r.checked + i)
+	if r.nul == 0 {
+		if i := bytes.IndexByte(fresh, 0); i >= 0 {
+			r.nul = r.line + r.lines(r.buf[r.pos:r.checked+i])
+		}
 	}
 	if r.encoding == encodingForeign {
 		r.checked = r.end
-		return nil
+		return
 	}
 	if !r.eof {
 		fresh = fresh[:len(fresh)-partialRune(fresh)]
 	}
 	if utf8.Valid(fresh) {
 		r.checked += len(fresh)
-		return nil
+		return
 	}
 	i := 0
 	for {
@@ -92,7 +135,15 @@ func (r *reader) check() error {
 	r.encoding = encodingForeign
 	r.foreign = r.line + r.lines(r.buf[r.pos:r.checked+i])
 	r.checked = r.end
-	return nil
+}
+
+// checkAgain is check for all that was read and is not parsed yet.
+func (r *reader) checkAgain() {
+	r.checked, r.nul, r.foreign = r.pos, 0, 0
+	if r.encoding == encodingForeign {
+		r.encoding = encodingUTF8
+	}
+	r.check()
 }
 
 // partialRune is how many bytes at the end of b begin a character that goes on after b.
@@ -106,12 +157,6 @@ func partialRune(b []byte) int {
 		}
 	}
 	return 0
-}
-
-// notText is the error for the NUL byte at buf[at]. Only text up to pos has been counted into line.
-func (r *reader) notText(at int) error {
-	line := r.line + r.lines(r.buf[r.pos:at])
-	return notCSV(fmt.Sprintf("The file is not a CSV file: it has a NUL byte in line %d, after %d bytes.", line, r.given-int64(r.end-at)))
 }
 
 // utf16Reader gives a text in UTF-16 (RFC 2781) as UTF-8. What is no character becomes U+FFFD.

@@ -16,6 +16,7 @@ type dialect struct {
 	quote     byte // around a field
 	escape    byte // before a quote that belongs to a quoted field, beside writing it twice; 0 is none
 	returns   bool // a CR ends a line too; else it belongs to the end of a line only before an LF
+	runs      bool // several delimiters are as one, and those around a line are none: columns that spaces align
 }
 
 // fieldEnd is what comes after a field.
@@ -32,6 +33,9 @@ const (
 // if the record does not end in data.
 func (r *reader) parse(data []byte, rec *record) int {
 	r.fields, r.plain, r.opener = r.fields[:0], r.plain[:0], -1
+	if r.runs {
+		return r.parseRuns(data, rec)
+	}
 	end, n := r.lineEnd(data)
 	if r.quoted(end) {
 		return r.parseQuoted(data, rec)
@@ -115,6 +119,32 @@ func (r *reader) parseQuoted(data []byte, rec *record) int {
 			rec.fields = r.fields
 			return p
 		}
+	}
+}
+
+// parseRuns is parse where several delimiters are as one.
+func (r *reader) parseRuns(data []byte, rec *record) int {
+	r.wrapped = r.wrapped[:0]
+	for p := 0; ; {
+		for p < len(data) && data[p] == r.delimiter {
+			p++
+		}
+		next, end := r.afterBlanks(data, p)
+		if end == endInText { // a field, and not the end of the line
+			if data[p] == r.quote {
+				next, end = r.quotedField(data, p, p, rec)
+			} else {
+				next, end = r.bareField(data, p, rec)
+			}
+		}
+		switch end {
+		case endOfData:
+			return 0
+		case endOfRecord:
+			rec.fields = r.fields
+			return next
+		}
+		p = next
 	}
 }
 

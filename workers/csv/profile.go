@@ -84,6 +84,9 @@ func Profile(ctx context.Context, src io.Reader, cfg Config) (Result, error) {
 		}
 		p.row(rec)
 	}
+	if r.nul > 0 {
+		p.remark(r.nul, "has a NUL byte; such bytes are read as text")
+	}
 	if r.foreign > 0 {
 		p.remark(r.foreign, "has bytes that are not UTF-8; such text is shown as if it was Windows-1252")
 	}

@@ -11,7 +11,7 @@ type Result struct {
 	Rows        int64    `json:"rows"`      // below the header, without blank lines; misfits are among them
 	Bytes       int64    `json:"bytes"`     // of the file
 	Encoding    string   `json:"encoding"`  // UTF-8, UTF-16, or Windows-1252 where bytes are not UTF-8
-	Delimiter   string   `json:"delimiter"` // between two fields
+	Delimiter   string   `json:"delimiter"` // between two fields; a space stands for one or more
 	Quote       string   `json:"quote"`     // around a field
 	Escape      string   `json:"escape,omitempty"`
 	HeaderLine  int64    `json:"headerLine"`  // from 1; what is above it is a title, a comment or the like

@@ -3,6 +3,7 @@ package csv
 import (
 	"bytes"
 	"slices"
+	"strings"
 )
 
 const (
@@ -110,6 +111,9 @@ func (r *reader) isClean(b []byte) bool {
 		case '"', '\t', '|':
 			return false
 		case ',', ';':
+			if r.runs && i+1 == len(b) {
+				return false // the space after it belongs to it
+			}
 			if i+1 == len(b) || b[i+1] == ' ' || c == ',' && i > 0 && isDigit(b[i-1]) && isDigit(b[i+1]) {
 				continue
 			}
@@ -157,9 +161,35 @@ func (s *sample) measure() {
 	if s.dialect.quote != '"' && s.rowsInQuotes() {
 		s.score *= 0.4
 	}
-	if rare := bytes.IndexByte([]byte(rareDelimiters), s.dialect.delimiter) >= 0; rare && (s.width < 3 || 20*groups[s.width].records < 19*len(s.records)) {
+	if s.dialect.runs && !s.isAligned() {
 		s.score = 0
 	}
+	if s.isRare() && (s.width < 3 || 20*groups[s.width].records < 19*len(s.records)) {
+		s.score = 0
+	}
+}
+
+// weight is how much the score counts beside that of other delimiters.
+func (s *sample) weight() float64 {
+	switch {
+	case s.isRare() && !s.mostlyQuoted():
+		return 0.6
+	case s.dialect.delimiter == '|' && len(s.records) == 1:
+		return 0.6 // one record does not tell a table from lists in its fields, which bars are for
+	}
+	return 1
+}
+
+func (s *sample) isRare() bool { return strings.IndexByte(rareDelimiters, s.dialect.delimiter) >= 0 }
+
+// mostlyQuoted reports whether most fields are in quotes within a line: quotes show where fields begin and end, so
+// that what is between them delimits.
+func (s *sample) mostlyQuoted() bool {
+	fields, within := 0, 0
+	for _, rec := range s.records {
+		fields, within = fields+len(rec.classes), within+rec.within
+	}
+	return 2*within > fields
 }
 
 // rowsInQuotes reports whether the quoted fields are more likely rows between two apostrophes, one at the
@@ -170,6 +200,44 @@ func (s *sample) rowsInQuotes() bool {
 		within, across = within+rec.within, across+rec.across
 	}
 	return across > 0 && across >= within
+}
+
+// isAligned reports whether spaces are between fields and not between words. Then nearly all records have the same
+// number of fields, three or more, and some columns are numbers: a third of them, or half of them where there are few
+// records. Above may be what is no name of a single column; the header may lack a name where it is quoted, as R does it.
+func (s *sample) isAligned() bool {
+	const least, many = 3, 20
+	h := slices.IndexFunc(s.records, func(rec sampleRecord) bool { return rec.count == s.width })
+	table, first := s.records[h:], s.records[0]
+	if s.width < least || len(table) < least || 2*len(table) < len(s.records) {
+		return false
+	}
+	if h > 0 && first.allText() && !first.comment && (first.count != s.width-1 || first.within < first.count) {
+		return false
+	}
+	same, numbers := 0, make([]int, s.width)
+	for _, rec := range table {
+		if rec.count != s.width || len(rec.classes) != s.width {
+			continue
+		}
+		same++
+		for i, c := range rec.classes {
+			if c == classInteger || c == classNumber {
+				numbers[i]++
+			}
+		}
+	}
+	columns := 0
+	for _, n := range numbers {
+		if n > 0 && n >= same-1-same/20 { // all but the header, and a few
+			columns++
+		}
+	}
+	share := 3
+	if same < many {
+		share = 2
+	}
+	return 20*same >= 19*len(table) && share*columns >= s.width
 }
 
 // layout is where the table starts.
