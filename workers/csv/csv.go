@@ -9,11 +9,11 @@
 // once, and a row is forgotten when it is counted: memory is 1.3 MiB and up to about 20 MiB for 2,000 columns, whatever
 // the size of the file.
 //
-// It knows neither jobs nor files: it reads an io.Reader, and calls back. It starts no goroutine. Of a file it does not
-// know what the values mean, more than one table, or which of several readings its author had in mind: where the
-// dialect is not clear it is that of RFC 4180.
+// It knows neither jobs nor files: it reads an io.Reader, and calls back. It starts no goroutine. Of a file it
+// describes one table: it says where another one starts, and no more. It does not know what values mean, nor which of
+// several readings the author had in mind: where the dialect is not clear it is that of RFC 4180.
 //
 // The way of a file: encoding.go makes it UTF-8 and refuses what is no text, detect.go tries dialects on samples of
 // sample.go, reader.go gives records, which parse.go cuts out and toolong.go skips, and profile.go counts them into
-// columns (column.go, distinct.go, value.go, figure.go) and makes the Result.
+// columns (column.go, distinct.go, value.go, figure.go) or takes for another table (tables.go), and makes the Result.
 package csv

@@ -95,6 +95,15 @@ func TestProfileTakesFilesAsTheyAre(t *testing.T) {
 		{"times in one column without a name", strings.Repeat("2026-01-02 10:00:00 UTC\n", 30), `29 rows by ",": 2026-01-02 10:00:00 UTC string; 0 misfits`},
 		{"spaces beside commas", "name 1 2,n\nOtt 3 4,5\nRoth 4 5,6\nVogt 5 6,7\n", `3 rows by ",": name 1 2 string n integer; 0 misfits`},
 
+		// Several tables.
+		{"another table below", "nr,town,n\n1,Ulm,3\n2,Bonn,4\ncode,km\nA,1\nB,2\nC,3\n", `6 rows by ",": nr integer town string n integer; 4 misfits; 4 starts another table, of 2 columns and 3 rows, which is not described`},
+		{"two more tables, and rows of the first one", "nr,town,n\n" + strings.Repeat("1,Ulm,3\n", 30) + "\ncode,km\nA,1\nB,2\nC,3\n\na,b,c,d\n1,2,3,4\n1,2,3,4\n1,2,3,4\n2,Bonn,4\n", `39 rows by ",": nr integer town string n integer; 8 misfits; 33 starts another table, of 2 columns and 3 rows, which is not described; 38 starts another table, of 4 columns and 3 rows, which is not described`},
+		{"rows that lack a field are no table", "nr,town,n\n" + strings.Repeat("1,Ulm,3\n", 20) + "Bonn,x\nKiel,4\nCelle,5\n3,Ulm,6\n", `24 rows by ",": nr integer town string n integer; 3 misfits; 22 has 2 fields, where the header has 3; 23 has 2 fields, where the header has 3; 24 has 2 fields, where the header has 3`},
+		{"rows of text that lack a field are no table", "nr,town,n\n" + strings.Repeat("1,Ulm,3\n", 20) + "Bonn,x\nKiel,y\nCelle,z\nJena,z\n", `24 rows by ",": nr integer town string n integer; 4 misfits; 22 has 2 fields, where the header has 3; 23 has 2 fields, where the header has 3; 24 has 2 fields, where the header has 3; 25 has 2 fields, where the header has 3`},
+		{"files put together, each with its header", "nr,town\n1,Ulm\n2,Bonn\nnr,town\n3,Kiel\n", `3 rows by ",": nr integer town string; 0 misfits; 1 remarks; 4 repeats the header, and is not counted`},
+		{"a row as the first one, of text", "a,b\nc,d\na,b\n", `2 rows by ",": a string b string; 0 misfits`},
+		{"a row as the first one, of numbers", "1,2\n3,4\n1,2\n", `2 rows by ",": 1 integer 2 integer; 0 misfits`},
+
 		// Encodings.
 		{"Latin-1", "nr,town\n1,K\xf6ln\n2,D\xfcren\n", `2 rows by ",": nr integer town string; 0 misfits; 1 remarks; 2 has bytes that are not UTF-8; such text is shown as if it was Windows-1252`},
 		{"Windows-1252 in the header", "nr,\x80\n1,2\n", `1 rows by ",": nr integer € integer; 0 misfits; 1 remarks; 1 has bytes that are not UTF-8; such text is shown as if it was Windows-1252`},

@@ -29,6 +29,7 @@ type profile struct {
 	found  func(Misfit) // told of a few misfits while the file is read
 	limits *limits
 	names  []string
+	head   [][]byte // the header's fields; nil where it is not as the rows
 	states []columnState
 
 	headerLine int64
@@ -36,6 +37,9 @@ type profile struct {
 	rows       int64
 	broken     int64 // rows whose structure is wrong
 	misfits    []Misfit
+	told       int     // how many misfits of rows there are, with those that are not listed
+	before     int     // how many fields the row before had
+	other      another // the rows before, if they may be another table
 	remarked   int64
 	remarks    []Remark
 
@@ -146,6 +150,9 @@ func (p *profile) header(ctx context.Context, r *reader) error {
 	if rec.remark != "" {
 		p.remark(rec.line, rec.remark)
 	}
+	if !layout.unnamed {
+		p.keepHeader(rec.fields[:len(p.names)])
+	}
 	p.headerLine, p.comments = rec.line, layout.comments
 	r.keep = len(p.names)
 	p.limits = newLimits(len(p.names))
@@ -157,7 +164,17 @@ func (p *profile) header(ctx context.Context, r *reader) error {
 // belongs to which column, and none is counted there.
 func (p *profile) row(rec record) {
 	p.rows++
+	before := p.before
+	p.before = rec.count
 	if rec.problem == "" && len(rec.fields) == len(p.names) && !rec.over {
+		if p.other.width > 0 {
+			p.endOther()
+		}
+		if p.head != nil && bytes.Equal(rec.fields[0], p.head[0]) && p.repeatsHeader(rec) {
+			p.rows--
+			p.remark(rec.line, "repeats the header, and is not counted")
+			return
+		}
 		for i, f := range rec.fields {
 			p.states[i].add(f, rec.line, p.limits)
 		}
@@ -183,13 +200,7 @@ func (p *profile) row(rec record) {
 			reason += "; it " + rec.remark
 		}
 	}
-	p.broken++
-	if len(p.misfits) < maxMisfits {
-		p.misfits = append(p.misfits, Misfit{Line: rec.line, Reason: reason})
-	}
-	if p.broken <= maxMisfitLogs {
-		p.found(Misfit{Line: rec.line, Reason: reason})
-	}
+	p.misfit(rec, reason, before)
 }
 
 // remark notes what is unusual in a line that was read all the same.
@@ -209,6 +220,7 @@ func fields(n int) string {
 
 // result describes the file when all of it was read.
 func (p *profile) result() Result {
+	p.endOther()
 	p.delimitersAtEnd()
 	res := Result{Rows: p.rows, HeaderLine: p.headerLine, Columns: make([]Column, len(p.names)), MisfitCount: p.broken, RemarkCount: p.remarked}
 	type place struct {
