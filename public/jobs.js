@@ -312,7 +312,7 @@ class Watch {
     if (!this.busy && this.job && isTerminal(this.job.state) && this.last >= this.job.seq) this.terminal();
   }
 
-  /** The rule. */
+  /** Takes one live event by the rule at the top of this file. */
   event(event, replay) {
     if (this.apply(event, replay)) return;
     if (this.held.length < HELD) this.held.push(event);
@@ -352,7 +352,7 @@ class Watch {
 
   logRequest() {
     if (!this.wantsLogs) {
-      // Do not turn off what another watch on this socket asked for.
+      // Another watch on this socket may have asked for lines: do not turn them off.
       let other = null;
       this.hub.of(this.id, (watch) => { if (watch.wantsLogs) other = watch.logRequest(); });
       return other;
@@ -367,7 +367,7 @@ class Watch {
   }
 
   logAck(chunk, job) {
-    // The text is shorter than what the page has of it, which is another store's: it begins anew.
+    // The stored text is shorter than what the page has: it is that of another store, and is read from its beginning.
     if (chunk && this.lastLine !== null && chunk.line + (chunk.lines?.length ?? 0) <= this.lastLine) this.lastLine = null;
     if (this.lastLine === null) {
       this.lastLine = chunk ? Math.max(0, chunk.line - 1) : 0;

@@ -1,8 +1,8 @@
-// What a person asks for once, such as a start: it waits for the server in sight, until it is done or
-// withdrawn. Nothing of it is left to act later by itself.
+// A request that a person makes once, such as a start. While the server is away the page shows that the request waits,
+// and the person can withdraw it; it is then not sent later either.
 import { h, show } from './dom.js';
 
-const OVERDUE_MS = 1500; // an answer that takes longer is said to be waited for
+const OVERDUE_MS = 1500; // after so long without an answer the page says that it waits
 
 /**
  * Emits now, or when there is a connection, and again after each connection that ended without an answer;

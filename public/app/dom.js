@@ -1,4 +1,4 @@
-// The little that the page needs for the DOM. Text gets in by textContent only.
+// Helpers for the DOM. Text gets in by textContent only.
 
 /** Creates an element: h('p', {class: 'note', data: {id: 7}, on: {click}}, 'text', child). */
 export function h(tag, props = {}, ...children) {
@@ -25,7 +25,7 @@ export function show(node, visible) {
   if (node.hidden === Boolean(visible)) node.hidden = !visible;
 }
 
-/** Shows an error's sentence, or hides its place. Only a shown one is an error to a test. */
+/** Shows an error's sentence, or hides its place. Tests find an error by its data-testid; a hidden one has none. */
 export function complain(node, sentence) {
   text(node, sentence);
   show(node, Boolean(sentence));
@@ -75,7 +75,7 @@ export function edges(box) {
   return box;
 }
 
-const REST = 4; // times as long as a drawing took, the page does other things before the next one
+const REST = 4; // after a drawing that took t ms, the next one comes 4 t later at the earliest
 
 /**
  * Runs `call` soon after `mark()`, at most four times a second, however often it is marked, and less often

@@ -4,7 +4,7 @@ import { fileField } from './filefield.js';
 
 const MANY = 120; // characters, from which on a text gets a box of several lines
 
-let number = 0; // tells the ids of one form's fields from another's
+let number = 0; // makes the ids of each form's fields unique
 
 /**
  * onChange() is called when a value has changed, and onAgain() where a file that was cut is to be sent again. A
@@ -33,7 +33,7 @@ export function fieldsOf(schema, { onChange, onAgain }) {
 
   const file = fields.find((field) => field.files);
 
-  /** A file takes the place of what else could be given. */
+  /** While a file is chosen, the fields that could be given in its place are hidden. */
   function draw() {
     for (const field of fields) if (field !== file && choice.includes(field.name)) show(field.node, !(file && choice.includes(file.name) && file.files.file()));
   }
@@ -155,7 +155,7 @@ function shapeOf(about) {
 
 function wholeNumber(text) {
   if (!/^[+-]?\d+$/.test(text)) throw new Error('This is a whole number.');
-  // What a browser sends beyond these has other digits than what was typed.
+  // A larger number is rounded in JavaScript: the server would get other digits than were typed.
   if (!Number.isSafeInteger(Number(text))) throw new Error('This page sends whole numbers of at most 15 digits.');
   return Number(text);
 }

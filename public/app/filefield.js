@@ -3,7 +3,7 @@ import { attr, complain, h, icon, painter, show, text } from './dom.js';
 import * as format from './format.js';
 import { upload } from './upload.js';
 
-let number = 0; // tells the ids of one field from another's
+let number = 0; // makes the ids of each field unique
 
 /** onChange is called when there is another file, or none any more; onAgain where a cut one is to be sent again. */
 export function fileField({ label, onChange, onAgain }) {
@@ -80,7 +80,7 @@ export function fileField({ label, onChange, onAgain }) {
       locked = is;
       draw();
     },
-    /** The server has let go of what it had. */
+    /** Forgets the upload: the server has it no longer. */
     forget() { uploaded = null; },
     /** Calls done(problem, name of the upload) when the server has the file, which may be at once. */
     send(done) {

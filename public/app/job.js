@@ -35,7 +35,7 @@ export function jobView(app, id) {
   const copy = h('button', { type: 'button', class: 'icon-button', 'aria-label': 'Copy the id', title: 'Copy the id', on: { click: copyId } }, icon('copy'));
   const subject = h('p', { class: 'job-subject mono' });
 
-  // Each button exists once; a stage shows and hides.
+  // Each button exists once, and is shown or hidden as the cancel goes on.
   const cancelButton = h('button', { type: 'button', class: 'quiet danger', test: 'cancel', hidden: true, on: { click: () => stage('confirm') } }, 'Cancel job');
   const keep = h('button', { type: 'button', class: 'quiet', on: { click: () => stage('idle') } }, 'Keep it running');
   const sure = h('button', { type: 'button', class: 'primary danger', test: 'cancel-confirm', on: { click: sendCancel } }, 'Yes, cancel');

@@ -7,7 +7,7 @@ const ICONS = { checksum: 'hash', 'csv.profile': 'table', task: 'clock' };
 const kinds = new Map(); // name -> {name, title, sentence, args}, in the server's order
 const listeners = new Set();
 
-/** Asks the server for its kinds, with each connection again. */
+/** Asks the server for its kinds, on each connection. */
 export function learnKinds(socket) {
   const learn = () => ask(socket, 'jobs:kinds', {}, (ack) => {
     if (!ack.ok) return setTimeout(() => { if (socket.connected) learn(); }, RETRY_MS);

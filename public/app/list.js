@@ -134,7 +134,7 @@ export function listView(app, place) {
   function changeQuery(query) {
     search = location.search;
     for (const [id, job] of jobs) if (!matches(query, job)) jobs.delete(id);
-    ranks.clear(); // what is left keeps any order until the server's comes
+    ranks.clear(); // those that are left may stand in any order until the server's list comes
     next = '';
     loaded = false;
     load();

@@ -1,4 +1,4 @@
-// A job's log: follows the end, lets go when scrolled up, keeps about 500 lines in the document.
+// A job's log: follows the end until the reader scrolls up, and keeps about 500 lines in the document.
 import { ansi } from './ansi.js';
 import { ask } from './connection.js';
 import { h, icon, painter, show, text } from './dom.js';

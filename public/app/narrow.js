@@ -6,7 +6,7 @@ import { kindTitle } from './kinds.js';
 const STATES = { '': 'All', running: 'Running', queued: 'Queued', completed: 'Completed', failed: 'Failed', cancelled: 'Cancelled' };
 const SORTS = { '': 'Newest first', oldest: 'Oldest first', changed: 'Changed last', title: 'By title' };
 const NAMES = ['state', 'kind', 'tag', 'q', 'sort'];
-const TYPING_MS = 250; // without another letter, and the list is asked for
+const TYPING_MS = 250; // after the last letter, before the list is asked for
 
 /** The query of an address, as jobs:list takes it; what is not set is not in it. */
 export function queryOf(search) {
@@ -18,7 +18,7 @@ export function queryOf(search) {
   return query;
 }
 
-/** Whether a job belongs to a query, as the server decides it. */
+/** Whether a job belongs to a query, by the rules of the server. */
 export function matches(query, job) {
   if (query.state && job.state !== query.state && !(query.state === 'queued' && job.state === 'scheduled')) return false;
   if (query.kind && job.kind !== query.kind) return false;

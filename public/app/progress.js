@@ -25,8 +25,8 @@ export function drawBar(node, job, eta) {
 }
 
 /**
- * Counts a job's ETA down between two updates. The ETA belongs to the moment it was received;
- * comparing with that, and not with the event's time, leaves the two clocks out of it.
+ * Counts a job's ETA down between two updates, from the moment that it was received: the time of the event is by the
+ * server's clock, which may differ from the page's.
  */
 export class Eta {
   constructor() {
@@ -49,7 +49,7 @@ export class Eta {
   }
 }
 
-/** A clock that stops while the connection is away: what is shown never looks fresher than it is. */
+/** A clock that stops while there is no connection, so that nobody takes old figures for new ones. */
 export class Clock {
   constructor(isLive) {
     this.isLive = isLive;

@@ -1,4 +1,4 @@
-// What a job came to: its result by kind, its error, its files.
+// The end of a job: its result by kind, its error, its files.
 import { edges, h, icon } from './dom.js';
 import * as format from './format.js';
 
@@ -63,7 +63,7 @@ function value(one) {
   return typeof one === 'number' ? format.figure(one) : String(one);
 }
 
-/** The least or the greatest value, which no digit of may change. */
+/** The least or the greatest value, with every digit that it came with. */
 function extreme(one, type) {
   const figure = type === 'integer' || type === 'number';
   return figure && (typeof one === 'number' || typeof one === 'string') ? format.exact(one) : value(one);
@@ -78,7 +78,7 @@ export function errorNode(error) {
 
 export function artifactNode(artifact) {
   const to = new URL(artifact.href, location.origin);
-  if (to.origin !== location.origin) return h('li', {}, artifact.name); // files come from this server or not at all
+  if (to.origin !== location.origin) return h('li', {}, artifact.name); // only files of this server become links
   return h('li', {}, h('a', { class: 'file', href: to.pathname + to.search, download: artifact.name, test: 'artifact' },
     icon('file'), h('span', { class: 'file-name' }, artifact.name),
     h('span', { class: 'file-size num' }, Number.isFinite(artifact.size) ? format.bytes(artifact.size) : ''), icon('down')));

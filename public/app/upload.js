@@ -1,4 +1,4 @@
-// Sends one file to the server, with progress. fetch() cannot report how much has left yet.
+// Sends one file to the server, with progress: by XMLHttpRequest, since fetch() cannot report how much was sent.
 
 const NAME_BYTES = 200; // the most that the server takes of a name
 

@@ -1,8 +1,8 @@
-// One transport after the other, each alone on the server: the processor time of a process cannot be told
-// apart by what it was spent on, but what it was spent on can be one thing at a time.
+// One transport after the other, each alone on the server. The system counts the processor time of the whole process,
+// so that one transport's share is known only while no other is in use.
 import { LINES, openLine } from './lines.js';
 
-const REST_MS = 3000; // nothing but the stream itself
+const REST_MS = 3000; // how long the server is measured with the stream but without clients
 const SETTLE_MS = 700; // after opening, before counting
 const TURN_MS = 5000;
 

@@ -5,7 +5,7 @@ const SECONDS = 120; // that are drawn at the most
 const SECONDS_LEAST = 30;
 const HEIGHT = 260;
 
-/** The colour of a line, from the stylesheet: it is another one in the dark. */
+/** The colour of a line, from the stylesheet, which has others for dark. */
 export const colour = (key) => getComputedStyle(document.documentElement).getPropertyValue(`--line-${key}`).trim();
 const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -65,7 +65,7 @@ export function chart(place, { log = false, value }) {
       columns.forEach((column, i) => { data[i + 1] = [...column]; });
       plot.setData(data);
     },
-    /** Lets the others step back; null for none. */
+    /** Fades all lines but this one; null shows all. */
     focus(key) {
       const index = LINES.findIndex((line) => line.key === key);
       plot.setSeries(index < 0 ? null : index + 1, { focus: true });

@@ -1,5 +1,5 @@
 // One run: the stream of this page, its controls, and the server's clock and counters. It lives as long
-// as its socket does, which is none of those that are measured. It knows nothing of the page.
+// as its own socket, which is not measured. It knows nothing of the page.
 
 const SLOW_MS = 5000;
 const CLOCK_ROUNDS = 8; // at the start; then one with each reading of the figures

@@ -57,7 +57,7 @@ function placeOf() {
 /** Makes the form one for messages on a path, or one for events. */
 function adapt(toRaw) {
   const words = FORMS[toRaw ? 'raw' : 'events'];
-  // The place of the other form is none of this one.
+  // A namespace is no path of a WebSocket, nor the other way round.
   if (toRaw !== raw && !words.places.includes(form.namespace.value)) form.namespace.value = words.places[0];
   raw = toRaw;
   $('namespaces').replaceChildren(...words.places.map((value) => h('option', { value })));
@@ -100,7 +100,7 @@ function overSocketIO(namespace, way, onState) {
   socket.on('disconnect', (reason) => line('disconnected', namespace, [reason], 'bad'));
   let failed = '';
   socket.on('connect_error', (error) => {
-    // A server that is down fails at every try: that is said once.
+    // While a server is down every try fails; the log has one line for all of them.
     if (socket.active && failed !== error.message) line('no connection', namespace, [error.message], 'bad');
     failed = error.message;
   });
@@ -312,7 +312,7 @@ $('forget').addEventListener('click', () => {
 
 function fill(entry) {
   if (Boolean(entry.raw) !== raw) {
-    wanted = false; // the connection was another kind of thing
+    wanted = false; // the connection that is open is of the other form
     queued = null;
     transport.choose(entry.raw ? 'raw' : WAYS[0].value);
   }

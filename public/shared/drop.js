@@ -1,4 +1,4 @@
-// Files that are dropped on a page. A browser opens what no page takes, and the page is gone then.
+// Files that are dropped on a page. A page that does not handle the drop is replaced by the file: the browser opens it.
 
 const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes('Files');
 
