@@ -1,14 +1,9 @@
 // One socket for the whole page, and what the badge in the header says about it.
-import { attr, text } from './dom.js';
+import { showState } from '../shared/badge.js';
+import { ENGINE } from '../shared/links.js';
 
 const PROBE_MS = 5000;
 const SLOW_MS = 10000;
-
-/** The transports that ?transport= asks for; without it the stock default, with the upgrade. */
-function transports() {
-  const wanted = new URLSearchParams(location.search).get('transport');
-  return wanted === 'polling' || wanted === 'websocket' ? [wanted] : ['polling', 'websocket'];
-}
 
 const link = {
   state: 'connecting', // connecting, live, offline
@@ -18,7 +13,7 @@ const link = {
   listeners: new Set(),
 };
 
-/** Whether clocks may run: what is shown is as fresh as it looks. */
+/** Whether there is a connection. Without one the clocks on the page stand still. */
 export const isLive = () => link.state === 'live';
 
 /** Calls `call(state)` on every change of the connection's state; returns what ends that. */
@@ -27,24 +22,17 @@ export function onLink(call) {
   return () => link.listeners.delete(call);
 }
 
-export function connect(badge) {
+/** Connects to /jobs over what ?transport= asks for; without it polling, with the upgrade. */
+export function connect() {
+  const wanted = new URLSearchParams(location.search).get('transport');
   // eslint-disable-next-line no-undef
   const socket = io('/jobs', {
-    transports: transports(),
+    transports: ENGINE[wanted] ?? ENGINE.auto,
     reconnectionDelay: 300,
     reconnectionDelayMax: 3000,
   });
-  const label = badge.querySelector('[data-part=label]');
-  const transport = badge.querySelector('[data-part=transport]');
-  const rtt = badge.querySelector('[data-part=rtt]');
 
-  const draw = () => {
-    attr(badge, 'data-state', link.state);
-    attr(document.documentElement, 'data-link', link.state);
-    text(label, { connecting: 'Connecting', live: 'Live', offline: 'Offline, reconnecting' }[link.state]);
-    text(transport, link.state === 'live' ? link.transport : '');
-    text(rtt, link.state === 'live' && link.rttMs !== null ? `${link.rttMs < 1 ? '<1' : Math.round(link.rttMs)} ms` : '');
-  };
+  const draw = () => showState(link.state, link);
   const set = (state) => {
     const changed = state !== link.state;
     link.state = state;
@@ -52,7 +40,7 @@ export function connect(badge) {
     if (changed) for (const call of link.listeners) call(state);
   };
 
-  // The smallest question that the server answers is a list of one job; it is also the round trip.
+  // The round trip is that of the smallest request: a list of one job.
   const probe = () => {
     if (!socket.connected || document.hidden) return;
     const sent = performance.now();
@@ -76,7 +64,7 @@ export function connect(badge) {
   });
   socket.on('disconnect', (reason) => {
     set('offline');
-    // After a disconnect by the server the stock client waits for the page to decide. It does.
+    // The stock client does not come back by itself after a disconnect by the server.
     if (reason === 'io server disconnect') setTimeout(() => socket.connect(), 1000);
   });
   socket.on('connect_error', () => {

@@ -22,6 +22,9 @@ export function bytes(n) {
   return `${value < 9.95 ? value.toFixed(1) : grouped.format(value)} ${unit}`;
 }
 
+/** Two digits of hex for each byte. */
+export const hex = (bytes, between = '') => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(between);
+
 export const count = (n) => grouped.format(n);
 
 /** A figure with every digit that it came with: whole numbers beyond 2^53 come as strings of their digits. */
@@ -49,6 +52,9 @@ export function rate(n, unit) {
   const value = n < 10 ? n.toFixed(1) : grouped.format(n);
   return unit ? `${value} ${unit.endsWith('s') ? unit : `${unit}s`}/s` : `${value}/s`;
 }
+
+/** A figure without a unit: below 10 a tenth tells. */
+export const tenths = (n) => (n < 10 ? n.toFixed(1) : String(Math.round(n)));
 
 /** A length of time in at most two parts: 4 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */
 export function duration(ms) {

@@ -11,7 +11,7 @@ const spoken = document.getElementById('spoken');
 const navList = document.querySelector('[data-nav=list]');
 const running = document.querySelector('[data-part=running]');
 
-const socket = connect(document.querySelector('[data-testid=badge]'));
+const socket = connect();
 
 const app = {
   socket,

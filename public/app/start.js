@@ -1,4 +1,4 @@
-// The panel that starts a job: choose a kind, say on what, start. What can be said is the server's to tell.
+// The panel that starts a job: choose a kind, fill in its arguments, start. The server describes the kinds.
 import { demand, waitLine } from './demand.js';
 import { attr, complain, h, icon, show, text } from './dom.js';
 import { fieldsOf } from './fields.js';
@@ -10,7 +10,7 @@ const CARDS = 8; // kinds that are shown as cards; more of them are a list to ch
 /** A key for one intention to start; sent again with a retry, it makes no second job. */
 export function newKey() {
   // randomUUID needs a secure context; a page over plain HTTP in a local network has none.
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
+  return format.hex(crypto.getRandomValues(new Uint8Array(16)));
 }
 
 export function startPanel(app) {
@@ -41,7 +41,7 @@ export function startPanel(app) {
       h('h2', { id: 'start-title', class: 'card-title' }, 'Start a job'),
       chooser, place, more, formError, button, waiting.node));
 
-  /** On a narrow screen the form is folded, below the list; on a wide one this changes nothing to see. */
+  /** Opens or folds the form on a narrow screen, where it stands below the list. A wide one always shows it. */
   function open(is) {
     form.classList.toggle('open', is);
     attr(fold, 'aria-expanded', String(is));
@@ -52,7 +52,7 @@ export function startPanel(app) {
     complain(formError, '');
   }
 
-  /** What is asked for is another thing now, so it gets another key. */
+  /** The request has changed, so it gets another key. */
   function changed() {
     key = newKey();
   }

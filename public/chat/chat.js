@@ -2,7 +2,7 @@
 import { attr, complain, edges, h, painter, show, text } from '/app/dom.js';
 import * as format from '/app/format.js';
 import { isSocketIO } from '/shared/links.js';
-import { $, say, setState, SOCKETIO, transports } from '/shared/page.js';
+import { $, logList, say, setState, SOCKETIO, transports } from '/shared/page.js';
 import { ANONYMOUS, index, LOBBY, overSocketIO, queue, raw, reader } from './transports.js';
 
 const WAYS = [
@@ -31,7 +31,7 @@ let nickname = '';
 let wished = ''; // the nickname that is being asked for
 let here = ANONYMOUS;
 let link = null;
-let welcome = false; // this connection's nickname has been accepted once
+let welcome = false; // the nickname of this connection was accepted
 
 // ---- rooms
 
@@ -58,7 +58,7 @@ const on = {
     add(message.room, message);
   },
   private(message) {
-    // What the server does not know to have come it sends again, also to another room than before.
+    // The server sends again what was not acknowledged; the page may show another room by then.
     if (message.id !== undefined && letters.has(message.id)) return;
     letters.add(message.id);
     if (letters.size > LINES) letters.delete(letters.values().next().value);
@@ -160,7 +160,7 @@ $('composer').addEventListener('submit', (event) => {
   else link.say(here, words, done);
   $('message').value = '';
   $('message').focus();
-  signed = -Infinity; // what has come takes the sign away
+  signed = -Infinity; // the message itself ends the sign of typing at the others
 });
 
 $('message').addEventListener('input', () => {
@@ -208,7 +208,7 @@ function problem(name, words) {
 
 // ---- drawing
 
-const list = $('lines');
+const list = logList($('lines'), LINES);
 let drawn = null; // the room whose lines are in the list
 let last = null; // the last line of it that is drawn
 
@@ -229,16 +229,13 @@ function draw() {
 }
 
 function drawLines(one) {
-  const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 40;
   if (drawn !== one) {
-    list.replaceChildren();
+    list.clear();
     last = null;
   }
   drawn = one;
-  list.append(...one.lines.slice(one.lines.indexOf(last) + 1).map(lineNode));
+  list.add(...one.lines.slice(one.lines.indexOf(last) + 1).map(lineNode));
   last = one.lines.at(-1) ?? null;
-  while (list.childElementCount > LINES) list.firstElementChild.remove();
-  if (atEnd) list.scrollTop = list.scrollHeight;
 }
 
 function lineNode(line) {

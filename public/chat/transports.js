@@ -6,14 +6,14 @@
 //   welcome({nickname})                    the nickname as it was accepted
 //   notice(words)                          what the server has to say about something sent
 //   refused(error)                         the nickname was not accepted
-//   doubt(words)                           it may not have been
+//   doubt(words)                           it is not known whether the nickname was accepted
 //
 // and return say(room, text, done), close(), and what else they can do. done(words) is called with what went
 // wrong, or without words.
-import { pollLink, rawLink, socketLink } from '/shared/links.js';
+import { hex } from '/app/format.js';
+import { pollLink, rawLink, request, socketLink } from '/shared/links.js';
 import { sentence } from '/shared/page.js';
 
-const ANSWER_MS = 10000;
 const POLL_MS = 1000;
 const TOKEN = 'jobcast.chat.token';
 
@@ -25,8 +25,8 @@ export const LOBBY = 'lobby';
 const UNSURE = 'The server did not answer, so it is not sure that this was sent.';
 
 /**
- * What makes this browser the same person again: only who has it gets the nickname back while words wait
- * for it. Without a store the other tabs, and this one after a reload, are somebody else.
+ * Proves to the server that this browser is the same person as before: while messages wait for a nickname, only who has
+ * its token gets it. Where the browser stores nothing, each tab and each reload has a token of its own.
  */
 const token = (() => {
   const fresh = name();
@@ -41,7 +41,7 @@ const token = (() => {
 
 /** 128 random bits. */
 function name() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
+  return hex(crypto.getRandomValues(new Uint8Array(16)));
 }
 
 /** Socket.IO, over either transport: all that the chat can do. */
@@ -62,9 +62,7 @@ export function overSocketIO(transport, nickname, on, onState) {
   socket.on('chat:joined', ({ room, user }) => on.joined(room, user));
   socket.on('chat:left', ({ room, user }) => on.left(room, user));
   socket.on('chat:typing', ({ room, from_user: user }) => on.typing(room, user));
-  const ask = (event, payload, done) => socket.timeout(ANSWER_MS).emit(event, payload, (late, ack) => {
-    done(late ? UNSURE : ack.ok ? '' : sentence(ack.error), ack);
-  });
+  const ask = (event, payload, done) => link.ask(event, payload, (late, ack) => done(late ? UNSURE : ack.ok ? '' : sentence(ack.error), ack));
   return {
     ...link,
     say: (room, text, done) => ask('chat:message', { room, chat: text }, done),
@@ -76,8 +74,8 @@ export function overSocketIO(transport, nickname, on, onState) {
 }
 
 /**
- * A raw WebSocket for a room, and one more for private words. It says how far it has come each time that
- * it connects: a break costs nothing, and what is not sure to have come once does not come twice.
+ * A raw WebSocket for a room, and one more for private words. It tells the server the last
+ * index that it has each time that it connects, so that after a break each message comes, and comes once.
  */
 export function raw(nickname, on, onState) {
   const room = nickname ? LOBBY : ANONYMOUS;
@@ -110,7 +108,7 @@ export function raw(nickname, on, onState) {
     say: (to, text, done) => done(send(group, text)),
     private: one && ((to, text, done) => {
       const wrong = send(one, JSON.stringify({ to_user: to, chat: text }));
-      if (!wrong) on.private({ from: nickname, to, text }); // it comes to the other alone
+      if (!wrong) on.private({ from: nickname, to, text }); // the server sends it to the other person only
       done(wrong);
     }),
   };
@@ -118,13 +116,7 @@ export function raw(nickname, on, onState) {
 
 // ---- by HTTP alone, as pages did before there were sockets; for those without a name
 
-async function json(path, init) {
-  const response = await fetch(path, { cache: 'no-store', ...init });
-  if (!response.ok) throw Object.assign(new Error(`status ${response.status}`), { problem: await response.json().catch(() => null) });
-  return response.json().catch(() => ({}));
-}
-
-const send = (path, init, done) => json(path, init).then(() => done(''), (error) => done(error.problem ? sentence(error.problem) : UNSURE));
+const send = (path, init, done) => request(path, init).then(() => done(''), (error) => done(error.problem ? sentence(error.problem) : UNSURE));
 
 /** Long polling with a queue for each reader, who is known by a name that it makes up. */
 export function queue(on, onState) {
@@ -132,7 +124,7 @@ export function queue(on, onState) {
   const link = pollLink({
     onState,
     async ask(signal) {
-      const { status, msg } = await json(`/get_msg/?name=${reader}`, { signal });
+      const { status, msg } = await request(`/get_msg/?name=${reader}`, { signal });
       if (status) on.message({ room: ANONYMOUS, text: msg });
     },
   });
@@ -146,7 +138,7 @@ export function index(on, onState) {
     onState,
     everyMs: POLL_MS,
     async ask(signal) {
-      const answer = await json(`/get/msg?index=${at}`, { signal });
+      const answer = await request(`/get/msg?index=${at}`, { signal });
       at = answer.index;
       for (const text of answer.data) on.message({ room: ANONYMOUS, text });
     },
@@ -160,7 +152,7 @@ export function reader(on, onState) {
   const link = pollLink({
     onState,
     async ask(signal) {
-      const { status, data } = await json(`/get/message?uid=${uid}`, { signal });
+      const { status, data } = await request(`/get/message?uid=${uid}`, { signal });
       if (status) on.message({ room: ANONYMOUS, text: data });
     },
   });

@@ -1,7 +1,7 @@
 // The page: one run, six lines, a reading of the counters each second.
 import { complain, h, painter, show, text } from '/app/dom.js';
 import * as format from '/app/format.js';
-import { $, say, setState } from '/shared/page.js';
+import { $, say, setParameter, setState } from '/shared/page.js';
 import { measureAlone } from './alone.js';
 import { chart, colour } from './charts.js';
 import { LINES, openLine } from './lines.js';
@@ -9,7 +9,7 @@ import { now, openRuns } from './run.js';
 import { Track } from './track.js';
 
 const WAITING_MS = 3000; // a line that is not open by then waits for one of the browser's connections
-const LEAST_MS = 0.05; // where the chart's axis ends; a clock that is off can say less
+const LEAST_MS = 0.05; // the least delay that is drawn; an error of the clocks can give less
 const controls = { rate: $('rate'), size: $('size'), poll: $('poll') };
 const error = $('error');
 const tracks = new Map();
@@ -30,13 +30,11 @@ for (const [name, select] of Object.entries(controls)) {
   const wanted = new URLSearchParams(location.search).get(name);
   if ([...select.options].some((option) => option.value === wanted)) select.value = wanted;
   select.addEventListener('change', async () => {
-    const to = new URL(location.href);
-    to.searchParams.set(name, select.value);
-    history.replaceState(null, '', to);
+    setParameter(name, select.value);
     for (const track of tracks.values()) track.reset();
     aloneFigures.clear();
     if (name !== 'poll') await runs.set(settings()).catch((failure) => complain(error, failure.message));
-    for (const track of tracks.values()) track.reset(); // what came meanwhile was of both settings
+    for (const track of tracks.values()) track.reset(); // what came while the server changed may be of either setting
     painted.mark();
   });
 }
@@ -70,7 +68,7 @@ const runs = openRuns({
 function openAll(after) {
   for (const [key, track] of tracks) {
     track.openedAt = now();
-    let liveAt = null; // the first time; what was made before waited for the connection
+    let liveAt = null; // when the line was first live; the delay of an event from before says how long connecting took
     track.last = after;
     closers.push(openLine(key, {
       run: run.id,
@@ -144,7 +142,7 @@ function take(mine, figures) {
     text($('cpu'), `The server’s process, all six and everything else together: ${(100 * share).toFixed(1)} % of one processor.`);
   }
   spent = figures;
-  text($('clock'), `Delays are from the making of an event on the server to its arrival in this page’s script, good to ±${format1(mine.clockError())} ms: the clocks are compared by round trips.`);
+  text($('clock'), `Delays are from the making of an event on the server to its arrival in this page’s script, good to ±${format.tenths(mine.clockError())} ms: the clocks are compared by round trips.`);
   painted.mark();
 }
 
@@ -160,8 +158,7 @@ for (const radio of document.querySelectorAll('[name=shown]')) {
   });
 }
 
-const format1 = (n) => (n < 10 ? n.toFixed(1) : Math.round(n).toString());
-const delay = (ms) => (ms === null ? '–' : ms < 0.1 ? '<0.1 ms' : ms < 1000 ? `${format1(ms)} ms` : `${(ms / 1000).toFixed(2)} s`);
+const delay = (ms) => (ms === null ? '–' : ms < 0.1 ? '<0.1 ms' : ms < 1000 ? `${format.tenths(ms)} ms` : `${(ms / 1000).toFixed(2)} s`);
 const micros = (us) => (us === undefined || us === null ? '–' : us < 1 ? '<1 µs' : us < 1000 ? `${Math.round(us)} µs` : `${(us / 1000).toFixed(1)} ms`);
 const whole = (n) => (n === null ? '–' : format.count(n));
 const size = (n) => (n === null ? '–' : format.bytes(n));
@@ -229,7 +226,7 @@ const painted = painter(() => {
   verdict();
 }, 500);
 
-/** The tutorials' question, answered with what was just measured. */
+/** Says which transport to use, with the figures that were just measured. */
 function verdict() {
   const of = (key) => tracks.get(key)?.figures ?? {};
   const [short, long, sse, polling, socketIO, raw] = LINES.map(({ key }) => of(key));
@@ -287,7 +284,7 @@ button.addEventListener('click', async () => {
   readings();
 });
 
-// A page that nobody sees is slowed down by the browser, and would measure that.
+// The browser slows a hidden page down, and the figures would be of that.
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) runs.pause();
   else runs.resume();

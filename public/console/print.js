@@ -1,9 +1,10 @@
 // Values as people read them, and as they type them. Bytes are {"$hex": "00ff10"} in both directions.
+import { hex as digits } from '/app/format.js';
 
 const WIDTH = 96; // what is shorter stands on one line
 const HEX = 64; // bytes that are shown of a longer value
 
-/** What stands for the bytes in a value that came in. */
+/** The bytes of a value that came in as bytes, else null. */
 function bytesOf(value) {
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
   return ArrayBuffer.isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : null;
@@ -11,7 +12,7 @@ function bytesOf(value) {
 
 /** The length, and the first bytes in hex. */
 export function hex(bytes) {
-  const shown = Array.from(bytes.subarray(0, HEX), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  const shown = digits(bytes.subarray(0, HEX), ' ');
   return `<${bytes.length} ${bytes.length === 1 ? 'byte' : 'bytes'}${shown && `: ${shown}`}${bytes.length > HEX ? ' …' : ''}>`;
 }
 

@@ -1,5 +1,5 @@
-// The echo: what goes out comes back, in the order in which it went, so the oldest that is under way
-// is the one that has come.
+// The echo: what goes out comes back, in the same order, so that each echo belongs to the oldest message that is still
+// waited for.
 import { h, text } from '/app/dom.js';
 import * as format from '/app/format.js';
 import { isSocketIO, rawLink, socketLink } from '/shared/links.js';
@@ -67,7 +67,7 @@ function back(data) {
   entry.done?.();
 }
 
-/** What was under way when the connection ended does not come back. */
+/** Gives up what is waited for: it does not come back after the end of the connection. */
 function forget() {
   for (const entry of waiting.splice(0)) line(describe(entry.sent), 'did not come back', 'bad');
 }
@@ -83,11 +83,10 @@ function equal(a, b) {
 function describe(data) {
   if (typeof data === 'string') return data.length > SHOWN ? `${data.slice(0, SHOWN)}… ${format.count(data.length)} characters` : data;
   const bytes = bytesOf(data);
-  const hex = Array.from(bytes.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
-  return `${format.plural(bytes.length, 'byte')}: ${hex}${bytes.length > 16 ? ' …' : ''}`;
+  return `${format.plural(bytes.length, 'byte')}: ${format.hex(bytes.subarray(0, 16), ' ')}${bytes.length > 16 ? ' …' : ''}`;
 }
 
-const took = (ms) => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+const took = (ms) => `${format.tenths(ms)} ms`;
 
 function line(what, aside, tone) {
   log.add(h('li', { test: 'echo-line' }, h('time', {}, format.timeOfDay(Date.now())), h('span', { class: `what ${tone}` }, what), h('span', { class: `aside ${tone}` }, aside)));

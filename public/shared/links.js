@@ -3,11 +3,12 @@
 
 const RETRY_MS = 300; // the first wait after a failure; it doubles up to the next
 const RETRY_MAX_MS = 3000;
-const HELD_MS = 500; // a request without an answer for so long is held by the server
-const GIVE_UP_MS = 60000; // and for so long has been lost on the way
+const HELD_MS = 500; // a request without an answer for so long is one that the server holds, so the connection is live
+const GIVE_UP_MS = 60000; // a request without an answer for so long is lost, and made again
+const ANSWER_MS = 10000; // an acknowledgement that takes longer is not waited for
 
 /** What the stock client calls the transports that a page offers. */
-const ENGINE = { auto: ['polling', 'websocket'], websocket: ['websocket'], polling: ['polling'] };
+export const ENGINE = { __proto__: null, auto: ['polling', 'websocket'], websocket: ['websocket'], polling: ['polling'] };
 
 /** Whether a transport is one of Socket.IO's. */
 export const isSocketIO = (transport) => transport in ENGINE;
@@ -15,6 +16,7 @@ export const isSocketIO = (transport) => transport in ENGINE;
 /**
  * A Socket.IO socket on a namespace. onRefused(error) is called when the namespace does not let it
  * in. It is then tried again only where that returns true: the same request is mostly refused again.
+ * ask(event, payload, done) emits, and calls done(late, ack) once: late is an error where no answer came in time.
  */
 export function socketLink({ namespace, auth, transport, onState, onRefused }) {
   // eslint-disable-next-line no-undef
@@ -27,7 +29,7 @@ export function socketLink({ namespace, auth, transport, onState, onRefused }) {
   socket.on('disconnect', (reason) => {
     if (reason === 'io client disconnect') return;
     onState('offline');
-    // After a disconnect by the server the stock client waits for the page to decide. It does.
+    // The stock client does not come back by itself after a disconnect by the server.
     if (reason === 'io server disconnect') timer = setTimeout(() => socket.connect(), RETRY_MAX_MS);
   });
   socket.on('connect_error', (error) => {
@@ -36,6 +38,7 @@ export function socketLink({ namespace, auth, transport, onState, onRefused }) {
   });
   return {
     socket,
+    ask: (event, payload, done) => socket.timeout(ANSWER_MS).emit(event, payload, done),
     close() {
       clearTimeout(timer);
       socket.offAny();
@@ -156,7 +159,10 @@ export function pollLink({ ask, everyMs = 0, onState }) {
   return { close: () => ended.abort() };
 }
 
-/** One request whose answer is JSON; throws a problem where the server refused it. */
+/**
+ * One request whose answer is JSON: null for 304, and an object without fields for an answer that is no JSON. Where the
+ * server refused it, the error that is thrown has its problem, or null if the server did not say it in JSON.
+ */
 export async function request(path, init = {}) {
   const { json, ...rest } = init;
   if (json !== undefined) {
@@ -166,7 +172,7 @@ export async function request(path, init = {}) {
   }
   const response = await fetch(path, { cache: 'no-store', ...rest });
   if (response.status === 304) return null;
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw Object.assign(new Error(answer.detail ?? answer.title ?? `The server answered ${response.status}.`), { problem: answer });
-  return answer;
+  const answer = await response.json().catch(() => null);
+  if (!response.ok) throw Object.assign(new Error(answer?.detail ?? answer?.title ?? `The server answered ${response.status}.`), { problem: answer });
+  return answer ?? {};
 }

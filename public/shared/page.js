@@ -1,13 +1,11 @@
-// What the pages share: the badge in the header, and the choice of the transport.
-import { attr, edges, h, text } from '/app/dom.js';
+// What the pages of the systems share: the choice of the transport, and small parts.
+import { edges, h, text } from '/app/dom.js';
+import { showState } from './badge.js';
 import { onDrop } from './drop.js';
 
-const LABELS = { connecting: 'Connecting', live: 'Live', offline: 'Offline, reconnecting', idle: 'Not connected', refused: 'Refused' };
-
-const badge = document.querySelector('[data-testid=badge]');
 const spoken = document.getElementById('spoken');
 
-// On a narrow screen the links scroll sideways; the one of this page must be seen.
+// On a narrow screen the links scroll sideways; this brings the one of this page into view.
 const nav = document.querySelector('.nav');
 const current = nav.querySelector('[aria-current]');
 if (current) nav.scrollLeft = current.offsetLeft - (nav.clientWidth - current.offsetWidth) / 2;
@@ -18,11 +16,13 @@ onDrop(); // none of these pages takes files
 export const $ = (id) => document.getElementById(id);
 
 /** Shows the state of the connection, and what it runs over, in the header. */
-export function setState(state, over = '') {
-  attr(badge, 'data-state', state);
-  attr(document.documentElement, 'data-link', state);
-  text(badge.querySelector('[data-part=label]'), LABELS[state]);
-  text(badge.querySelector('[data-part=transport]'), state === 'live' ? over : '');
+export const setState = (state, transport) => showState(state, { transport });
+
+/** Writes one parameter of the page's address, without a step of the history. */
+export function setParameter(name, value) {
+  const to = new URL(location.href);
+  to.searchParams.set(name, value);
+  history.replaceState(null, '', to);
 }
 
 /** One polite sentence for assistive technology. */
@@ -52,9 +52,7 @@ export function transports(ways, open) {
   select.replaceChildren(...ways.map((way) => h('option', { value: way.value }, way.label)));
   select.value = ways.some((way) => way.value === wanted) ? wanted : ways[0].value;
   select.addEventListener('change', () => {
-    const to = new URL(location.href);
-    to.searchParams.set('transport', select.value);
-    history.replaceState(null, '', to);
+    setParameter('transport', select.value);
     reopen();
   });
   reopen();

@@ -9,7 +9,6 @@ import { $, say, sentence, setState, SOCKETIO, transports } from '/shared/page.j
 const REMEMBERED = 'jobcast.tasks';
 const MOST = 10; // jobs remembered
 const ANSWERS = 50; // lines kept
-const ANSWER_MS = 10000;
 
 const answers = $('answers');
 const list = $('jobs');
@@ -59,7 +58,7 @@ $('live').addEventListener('click', () => {
 $('durable').addEventListener('click', () => {
   complain(error, '');
   $('durable').disabled = true;
-  tasks.socket.timeout(ANSWER_MS).emit('request_for_job', { param: $('param').value }, (late, ack) => {
+  tasks.ask('request_for_job', { param: $('param').value }, (late, ack) => {
     $('durable').disabled = false;
     if (late) return complain(error, 'The server did not answer. The list of jobs shows whether it started.');
     if (!ack.ok) return complain(error, sentence(ack.error));

@@ -5,8 +5,8 @@ import * as format from '/app/format.js';
 import { isSocketIO, pollLink, rawLink, request, socketLink, streamLink } from '/shared/links.js';
 import { $, say, sentence, setState, SOCKETIO, transports } from '/shared/page.js';
 
-const ANSWER_MS = 10000;
 const POLL_MS = 1000;
+const UNSURE = 'The server did not answer, so this vote may or may not count.';
 const TUTORIAL = 1100; // votes that the server begins with, as the tutorial does
 
 const WAYS = [
@@ -26,7 +26,7 @@ let live = null;
 
 // ---- what comes from the server
 
-/** The whole list. Where its rev goes back, the server has other data, and what the page had is void. */
+/** Takes the whole list. Where its rev is lower than before, the server has other data, and the page forgets its own. */
 function take(votes) {
   if (votes.rev < rev) candidates.clear();
   rev = votes.rev;
@@ -53,8 +53,8 @@ function overSocketIO(transport, onState) {
   link.socket.on('vote:changed', change);
   return {
     ...link,
-    vote: (uid, done) => link.socket.timeout(ANSWER_MS).emit('vote', { uid }, (late, ack) => {
-      if (late) done('The server did not answer, so this vote may or may not count.');
+    vote: (uid, done) => link.ask('vote', { uid }, (late, ack) => {
+      if (late) done(UNSURE);
       else if (!ack.ok) done(sentence(ack.error));
       else {
         change(ack.candidate);
@@ -64,12 +64,12 @@ function overSocketIO(transport, onState) {
   };
 }
 
-/** Votes by request, as all that is not a socket does. */
+/** Votes by a request over HTTP, for the transports that only bring events to the page. */
 function vote(uid, done) {
   request('/api/vote', { json: { uid } }).then((ack) => {
     change(ack.candidate);
     done();
-  }, (failure) => done(failure.problem ? sentence(failure.problem) : 'The server did not answer, so this vote may or may not count.'));
+  }, (failure) => done(failure.problem ? sentence(failure.problem) : UNSURE));
 }
 
 function short(onState) {
@@ -106,7 +106,7 @@ function sse(onState) {
   return { ...streamLink({ path: '/api/vote', events: { votes: take, 'vote:changed': change }, onState }), vote };
 }
 
-/** A raw WebSocket has only what changes from now on; what there is comes by a request. */
+/** A raw WebSocket brings the changes from now on; the counts so far come by a request. */
 function raw(onState) {
   const link = rawLink({
     path: '/ws/vote',
@@ -146,7 +146,7 @@ function row(uid) {
       fill.style.setProperty('--done', `${sum ? (100 * candidate.count) / sum : 0}%`);
       if (shown !== null && shown !== candidate.count) {
         node.classList.remove('moved');
-        void node.offsetWidth; // or the animation would not start again
+        void node.offsetWidth; // reading a size makes the browser start the animation again
         node.classList.add('moved');
       }
       shown = candidate.count;
