@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import specs from "@asyncapi/specs";
 import Ajv from "ajv";
 import addFormats from "ajv-formats";
-import { io } from "socket.io-client";
+import { io } from "./lib/client.js";
 import { Server, until } from "./lib/server.js";
 
 const here = (path) => resolve(import.meta.dirname, "..", path);

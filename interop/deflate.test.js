@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { after, before, test } from "node:test";
-import { io } from "socket.io-client";
+import { io } from "./lib/client.js";
 import { launch, open } from "./lib/browser.js";
 import { Server } from "./old/lib.js";
 

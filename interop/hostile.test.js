@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { io } from "socket.io-client";
+import { io } from "./lib/client.js";
 import { Server, TERMINAL } from "./lib/server.js";
 
 let server, root, witness, witnessLost;

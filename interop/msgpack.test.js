@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
-import { io } from "socket.io-client";
+import { io } from "./lib/client.js";
 import msgpack from "socket.io-msgpack-parser";
 import { launch, open } from "./lib/browser.js";
 import { contiguous, Server, until } from "./lib/server.js";

@@ -1,7 +1,8 @@
 // The tutorial's own example: an answer at once, and another when the work is done.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { io } from "socket.io-client";
+import { isDeepStrictEqual } from "node:util";
+import { io } from "./lib/client.js";
 import { launch, open } from "./lib/browser.js";
 import { Server } from "./lib/server.js";
 
@@ -16,47 +17,43 @@ after(async () => {
 });
 
 // The first response is there while the work goes on: something else is asked and answered in between. Had
-// it been held back until the end, both responses would come together.
+// it been held back until the end, both responses would come together, each time. On a machine that stands still
+// for the five seconds of the work they may do so once.
 const LIVE = [["200", "start to process..."], "meanwhile", ["200", "processed"]];
 
-for (const transport of ["websocket", "polling"]) {
-  test(`the first response is live over ${transport}, in Node`, async () => {
-    const socket = io(`${server.url}/testnamespace`, { transports: [transport], forceNew: true });
-    const other = io(server.url, { transports: [transport], forceNew: true });
-    const heard = [];
-    await new Promise((resolve, reject) => {
-      socket.on("connect_error", reject);
-      socket.on("response", ({ code, msg }) => {
-        heard.push([code, msg]);
-        if (heard.length === 1) other.emit("echo", "meanwhile", (text) => heard.push(text));
-        else resolve();
-      });
-      socket.emit("request_for_response", { param: "value" });
+async function live(attempt) {
+  let heard;
+  for (let i = 0; i < 10; i++) {
+    heard = await attempt();
+    if (isDeepStrictEqual(heard, LIVE)) return;
+  }
+  assert.deepEqual(heard, LIVE);
+}
+
+/** Asks for the task over one socket and, when its first response is there, for an echo over another. Runs in a page, too. */
+async function responses(io, url, transport) {
+  const [tasks, other] = ["/testnamespace", "/"].map((path) => io(url + path, { transports: [transport], forceNew: true }));
+  await Promise.all([tasks, other].map((socket) => new Promise((resolve, reject) => socket.on("connect", resolve).on("connect_error", reject))));
+  const heard = [];
+  await new Promise((resolve) => {
+    const hear = (what) => { if (heard.push(what) === 3) resolve(); };
+    tasks.on("response", ({ code, msg }) => {
+      hear([code, msg]);
+      if (heard.length === 1) other.emit("echo", "meanwhile", hear);
     });
-    socket.close();
-    other.close();
-    assert.deepEqual(heard, LIVE);
+    tasks.emit("request_for_response", { param: "value" });
   });
+  tasks.disconnect();
+  other.disconnect();
+  return heard;
+}
+
+for (const transport of ["websocket", "polling"]) {
+  test(`the first response is live over ${transport}, in Node`, () => live(() => responses(io, server.url, transport)));
 
   test(`the first response is live over ${transport}, in Chromium`, async () => {
     const page = await open(browser, `${server.url}/`);
-    const heard = await page.evaluate(
-      (transport) =>
-        new Promise((resolve, reject) => {
-          const got = [];
-          const socket = window.io("/testnamespace", { transports: [transport], forceNew: true });
-          const other = window.io("/", { transports: [transport], forceNew: true });
-          socket.on("connect_error", (e) => reject(e));
-          socket.on("response", ({ code, msg }) => {
-            got.push([code, msg]);
-            if (got.length === 1) other.emit("echo", "meanwhile", (text) => got.push(text));
-            else resolve(got);
-          });
-          socket.emit("request_for_response", { param: "value" });
-        }),
-      transport,
-    );
-    assert.deepEqual(heard, LIVE);
+    await live(() => page.evaluate(`(${responses})(window.io, location.origin, ${JSON.stringify(transport)})`));
     assert.deepEqual(page.problems, []);
     await page.context().close();
   });

@@ -1,21 +1,11 @@
 // The console in Chromium: any namespace, any auth, any event, and what comes in.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { io } from "socket.io-client";
-import { launch, open } from "./lib/browser.js";
-import { Server, until } from "./lib/server.js";
+import { test } from "node:test";
+import { open } from "./lib/browser.js";
+import { io } from "./lib/client.js";
+import { until } from "./lib/server.js";
+import { browser, by, server } from "./lib/system.js";
 
-let server, browser;
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-const by = (page, id) => page.getByTestId(id);
 const log = (page) => by(page, "log-line").allTextContents();
 const logged = (page, pattern) => until(`a line ${pattern}`, async () => (await log(page)).some((line) => pattern.test(line)))
   .catch(async (error) => { throw new Error(`${error.message}, got\n${(await log(page)).join("\n")}`); });
