@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import Ajv from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
-import { io } from "socket.io-client";
+import { io } from "./lib/client.js";
 import { Server, TERMINAL, until } from "./lib/server.js";
 
 const schema = JSON.parse(readFileSync(new URL("../contract/jobs.schema.json", import.meta.url)));
@@ -24,7 +24,7 @@ const came = [];
 before(async () => {
   root = mkdtempSync(join(tmpdir(), "jobcast-root-"));
   writeFileSync(join(root, "zeros"), "");
-  truncateSync(join(root, "zeros"), 3e9);
+  truncateSync(join(root, "zeros"), 1e9);
   writeFileSync(join(root, "t.csv"), "a,b\n1,2\n3\n");
   server = await Server.start({ roots: [root] });
   socket = io(`${server.url}/jobs`, { forceNew: true });

@@ -9,6 +9,9 @@ import { Server, sleep, TERMINAL, until } from "./lib/server.js";
 
 const TELEPHONE = { viewport: { width: 390, height: 800 } };
 
+// Runs for minutes, or until it is cancelled, and needs no processor.
+const ENDLESS = ["test.flood", { lines: 20_000, burst: 1, every: 20 }];
+
 let server, browser, root;
 before(async () => {
   root = mkdtempSync(join(tmpdir(), "jobcast-use-"));
@@ -152,7 +155,7 @@ test("a start waits in sight for a server that is away, and happens when it is b
 });
 
 test("who stops waiting has started and cancelled nothing", async () => {
-  const { id } = await server.startJob("checksum", { path: "zeros" });
+  const { id } = await server.startJob(...ENDLESS);
   const before = (await jobs()).length;
   const list = await open(browser, server.url);
   const job = await open(browser, `${server.url}/jobs/${id}`);
@@ -199,7 +202,7 @@ test("a view that is left takes with it what it has asked for", async () => {
 });
 
 test("after a kill the page says that the server restarted, and which attempt this is", async () => {
-  const { id } = await server.startJob("checksum", { path: "zeros" });
+  const { id } = await server.startJob(...ENDLESS);
   const page = await open(browser, `${server.url}/jobs/${id}`);
   await until("progress", async () => parseFloat(await by(page, "job-percent").textContent()) > 1);
   assert.equal(await by(page, "job-attempt").isVisible(), false, "the first attempt is not worth a word");

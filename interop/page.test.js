@@ -10,6 +10,9 @@ import { contiguous, Server, sleep, TERMINAL, until } from "./lib/server.js";
 
 const GO_SOURCE = join(execFileSync("go", ["env", "GOROOT"], { encoding: "utf8" }).trim(), "src");
 
+// Takes fifteen seconds and no processor: long enough to be met in its middle.
+const LONG = ["test.flood", { lines: 300, burst: 1, every: 50 }];
+
 let server, browser, big;
 before(async () => {
   // A file that takes seconds to read, and no room on the disk.
@@ -73,7 +76,7 @@ test("a checksum of Go's own source tree, from the page's form to a list that sh
 });
 
 test("a reload in mid-job, a second tab and a late joiner all end with the same list", async () => {
-  const { id } = await server.startJob("checksum", { path: big });
+  const { id } = await server.startJob(...LONG);
   const url = `${server.url}/jobs/${id}`;
   const first = await open(browser, url);
   const second = await open(browser, `${url}?transport=polling`);
@@ -96,7 +99,7 @@ test("a reload in mid-job, a second tab and a late joiner all end with the same 
 });
 
 test("kill -9 in mid-job: the page comes back by itself, and the job is finished by a new attempt", async () => {
-  const { id } = await server.startJob("checksum", { path: big });
+  const { id } = await server.startJob(...LONG);
   const pages = [];
   for (const transport of ["websocket", "polling"]) {
     pages.push(await open(browser, `${server.url}/jobs/${id}?transport=${transport}`));
@@ -203,7 +206,7 @@ test("a path outside of the roots is refused at its field, and no job is made", 
 });
 
 test("a worker that panics costs its own job only", async () => {
-  const other = await server.startJob("checksum", { path: big });
+  const other = await server.startJob(...LONG);
   const { id } = await server.startJob("test.panic", {});
   const page = await open(browser, `${server.url}/jobs/${id}`);
   assert.equal(await finished(page), "failed");
