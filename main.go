@@ -28,7 +28,7 @@ import (
 	"jobcast/internal/systems/chat"
 	"jobcast/internal/systems/compare"
 	"jobcast/internal/systems/vote"
-	"jobcast/jobs"
+	"jobcast/jobs/engine"
 	"jobcast/jobs/files"
 	"jobcast/namespaces"
 	"jobcast/socketio"
@@ -134,7 +134,7 @@ func serve(ctx context.Context, draining func(), s cli.Settings, stdout, stderr 
 		_ = store.Close() // the first error is the one to tell
 		return dataFailure(data, err)
 	}
-	engine, err := jobs.Open(ctx, jobs.Config{
+	engine, err := engine.Open(ctx, engine.Config{
 		Store:       store,
 		Files:       files,
 		Workers:     workers.All(workers.Config{Roots: roots, Private: []string{data}}),

@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
 
 	"jobcast/jobs/internal/schema"
-	"jobcast/jobs/job"
 )
 
 // maxResultBytes bounds a result. What is bigger belongs into an artifact.
@@ -57,14 +57,14 @@ func (k Kind[A, R]) Name() string { return k.name }
 func (k Kind[A, R]) title(raw json.RawMessage) string {
 	var args A
 	title := ""
-	if k.about.JobTitle != nil && job.DecodeArgs(raw, &args) == nil {
-		title = job.CleanTitle(k.about.JobTitle(args))
+	if k.about.JobTitle != nil && decodeArgs(raw, &args) == nil {
+		title = CleanTitle(k.about.JobTitle(args))
 	}
 	return cmp.Or(title, k.Title())
 }
 
 // Title is what people call the kind.
-func (k Kind[A, R]) Title() string { return cmp.Or(job.CleanTitle(k.about.Title), k.name) }
+func (k Kind[A, R]) Title() string { return cmp.Or(CleanTitle(k.about.Title), k.name) }
 
 // Worker gives the kind its code. check, which may be nil, is called with the arguments before a job is
 // made; its error refuses the request (use BadRequest to point at the wrong part). run does the work:
@@ -86,17 +86,20 @@ func (k Kind[A, R]) Worker(check func(ctx context.Context, args A) error, run fu
 		title: k.title,
 		check: func(ctx context.Context, raw json.RawMessage) error {
 			var decoded A
-			if err := job.DecodeArgs(raw, &decoded); err != nil {
+			if err := decodeArgs(raw, &decoded); err != nil {
 				return err
 			}
-			if err := args.Check(raw); err != nil || check == nil {
-				return err
+			if wrong, ok := errors.AsType[*schema.Wrong](args.Check(raw)); ok {
+				return BadRequest(wrong.Pointer, wrong.Detail)
+			}
+			if check == nil {
+				return nil
 			}
 			return check(ctx, decoded)
 		},
 		run: func(ctx context.Context, r *Run, raw json.RawMessage) (json.RawMessage, error) {
 			var args A
-			if err := job.DecodeArgs(raw, &args); err != nil {
+			if err := decodeArgs(raw, &args); err != nil {
 				return nil, err
 			}
 			result, err := run(ctx, r, args)
@@ -115,13 +118,36 @@ func (k Kind[A, R]) Worker(check func(ctx context.Context, args A) error, run fu
 	}
 }
 
-// Worker is a kind with its code. Kind.Worker makes it.
+// Worker is a kind with its code. Kind.Worker makes it; who runs workers calls its methods.
 type Worker struct {
 	info  KindInfo
-	title func(args json.RawMessage) string // of a job with these arguments
+	title func(args json.RawMessage) string
 	check func(ctx context.Context, args json.RawMessage) error
 	run   func(ctx context.Context, r *Run, args json.RawMessage) (json.RawMessage, error)
 }
 
 // Kind is the name of the worker's kind.
 func (w Worker) Kind() string { return w.info.Name }
+
+// Info describes the worker's kind.
+func (w Worker) Info() KindInfo { return w.info }
+
+// Title names a job with these arguments, which Check has accepted.
+func (w Worker) Title(args json.RawMessage) string { return w.title(args) }
+
+// Check refuses arguments that a job of the kind cannot have. Its error is a *Problem, or the worker's own.
+func (w Worker) Check(ctx context.Context, args json.RawMessage) error { return w.check(ctx, args) }
+
+// Run does the work of one attempt and returns its result, encoded, or the worker's error. It lets a panic of
+// the worker pass.
+func (w Worker) Run(ctx context.Context, r *Run, args json.RawMessage) (json.RawMessage, error) {
+	return w.run(ctx, r, args)
+}
+
+// KindInfo describes a kind of job to who wants to start one.
+type KindInfo struct {
+	Name     string          `json:"name"`
+	Title    string          `json:"title"`              // what people call the kind
+	Sentence string          `json:"sentence,omitempty"` // what a job of the kind does
+	Args     json.RawMessage `json:"args"`               // the JSON Schema (2020-12) of the arguments
+}

@@ -1,45 +1,52 @@
 package jobs
 
-import (
-	"context"
-	"iter"
-	"time"
+// MaxListed bounds the jobs in a page, and in one Changes.
+const MaxListed = 200
+
+// ListQuery selects jobs.
+type ListQuery struct {
+	State State  `json:"state,omitempty"`
+	Kind  string `json:"kind,omitempty"`
+	Tag   string `json:"tag,omitempty"`
+
+	// Query is words. Each must be a part of the id, the kind, the title or a tag, in any case of its
+	// letters.
+	Query string `json:"q,omitempty"`
+
+	Sort   Sort   `json:"sort,omitempty"`   // empty means newest
+	Limit  int    `json:"limit,omitempty"`  // 1 to 200; 0 means 50
+	Cursor string `json:"cursor,omitempty"` // ListPage.Next of the page before, which had the same Sort
+}
+
+// Sort is the order of a list.
+type Sort string
+
+// The orders: by the time when the jobs were made; by that of their newest event, the newest first; by title,
+// in any case of its letters.
+const (
+	SortNewest  Sort = "newest"
+	SortOldest  Sort = "oldest"
+	SortChanged Sort = "changed"
+	SortTitle   Sort = "title"
 )
 
-// List returns a page of jobs, newest first, out of the memory of this node. The error is a *Problem.
-func (e *Engine) List(q ListQuery) (ListPage, error) { return e.index.List(q) }
+// ListPage is a part of a list. Its jobs come without Args and Result.
+type ListPage struct {
+	Jobs   []Job         `json:"jobs"`
+	Next   string        `json:"next,omitempty"`
+	Counts map[State]int `json:"counts"` // of all jobs, by state; every state is there
+}
 
-// Watch yields what has changed in the list of jobs, at most every interval and only the newest state
-// of each, until ctx is done. It starts with the first change after the call of Watch itself: who calls
-// Watch, then List, and then ranges misses nothing. When the engine closes, it yields ErrClosed.
-func (e *Engine) Watch(ctx context.Context, interval time.Duration) iter.Seq2[Changes, error] {
-	version := e.index.Version()
-	return func(yield func(Changes, error) bool) {
-		seen := version
-		for ctx.Err() == nil {
-			changes, next, wait := e.index.Since(seen)
-			if wait != nil {
-				select {
-				case <-wait:
-					continue
-				case <-ctx.Done():
-					return
-				case <-e.work.Done():
-					yield(Changes{}, ErrClosed)
-					return
-				}
-			}
-			seen = next
-			if !yield(changes, nil) {
-				return
-			}
-			pause := time.NewTimer(interval)
-			select {
-			case <-pause.C:
-			case <-ctx.Done():
-			case <-e.work.Done():
-			}
-			pause.Stop()
-		}
-	}
+// LogQuery selects log lines: those after line After, or the newest Tail.
+type LogQuery struct {
+	After int64 `json:"after,omitempty"`
+	Tail  int   `json:"tail,omitempty"`  // 1 to 1,000; wins over After
+	Limit int   `json:"limit,omitempty"` // 1 to 1,000 lines; 0 means 200
+}
+
+// Changes are the jobs whose newest state a list must show.
+type Changes struct {
+	Jobs    []Job         `json:"jobs"` // at most 200, without Args and Result
+	Removed []ID          `json:"removed,omitempty"`
+	Counts  map[State]int `json:"counts"` // of all jobs, by state; every state is there
 }

@@ -9,6 +9,7 @@ import (
 
 	"jobcast/events"
 	"jobcast/jobs"
+	"jobcast/jobs/engine"
 	"jobcast/socketio"
 )
 
@@ -22,7 +23,7 @@ var Jobs = Namespace{Path: events.JobsNamespace.Path, Open: openJobs}
 
 type jobsNamespace struct {
 	ns     *socketio.Namespace
-	engine *jobs.Engine
+	engine *engine.Engine
 	log    *slog.Logger
 	feeds  *feeds
 

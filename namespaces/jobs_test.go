@@ -13,6 +13,7 @@ import (
 
 	"jobcast/events"
 	"jobcast/jobs"
+	"jobcast/jobs/engine"
 	"jobcast/jobs/files"
 	"jobcast/jobs/memory"
 	"jobcast/socketio"
@@ -51,7 +52,7 @@ func bubbleOver(t *testing.T, store jobs.Store, test func(t *testing.T, l *pipeL
 		kind := jobs.NewKind[countArgs, int]("count").Described(jobs.About[countArgs]{Title: "Count", JobTitle: func(a countArgs) string {
 			return fmt.Sprintf("Count to %d", a.To)
 		}})
-		engine, err := jobs.Open(t.Context(), jobs.Config{
+		engine, err := engine.Open(t.Context(), engine.Config{
 			Store:       store,
 			Files:       files,
 			Workers:     []jobs.Worker{kind.Worker(nil, count)},

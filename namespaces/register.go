@@ -7,7 +7,7 @@ import (
 	"jobcast/internal/systems/chat"
 	"jobcast/internal/systems/compare"
 	"jobcast/internal/systems/vote"
-	"jobcast/jobs"
+	"jobcast/jobs/engine"
 	"jobcast/socketio"
 )
 
@@ -30,7 +30,7 @@ type Close func(ctx context.Context) error
 
 // Services are what namespaces may use to answer.
 type Services struct {
-	Jobs   *jobs.Engine
+	Jobs   *engine.Engine
 	Vote   *vote.Vote
 	Chat   *chat.Chat
 	Runs   *compare.Runs

@@ -30,6 +30,7 @@ import (
 	"jobcast/internal/systems/vote"
 	"jobcast/internal/websocket"
 	"jobcast/jobs"
+	"jobcast/jobs/engine"
 	"jobcast/jobs/files"
 )
 
@@ -59,7 +60,7 @@ type Config struct {
 	// Source holds Go files that people may read, at /source/ and their path. It is read once, by New;
 	// nil means none.
 	Source fs.FS
-	Jobs   *jobs.Engine
+	Jobs   *engine.Engine
 	Files  *files.Dir
 	// Runs are the streams that are compared over all transports. Nil means that there are none.
 	Runs *compare.Runs

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"jobcast/jobs"
+	"jobcast/jobs/engine"
 	"jobcast/jobs/files"
 	"jobcast/jobs/memory"
 )
@@ -90,7 +91,7 @@ func workers() []jobs.Worker {
 type world struct {
 	http.Handler
 	t      *testing.T
-	engine *jobs.Engine
+	engine *engine.Engine
 	files  *files.Dir
 	log    *lockedBuffer
 	dir    string // of the files
@@ -112,7 +113,7 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 		t.Fatal(err)
 	}
 	w.files = files
-	w.engine, err = jobs.Open(t.Context(), jobs.Config{
+	w.engine, err = engine.Open(t.Context(), engine.Config{
 		Store: memory.New(), Files: files, Workers: workers(), Concurrency: 4, Logger: logger,
 	})
 	if err != nil {

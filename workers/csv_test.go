@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"jobcast/jobs"
+	"jobcast/jobs/engine"
 	"jobcast/jobs/files"
 	"jobcast/jobs/memory"
 	"jobcast/workers/csv"
@@ -19,7 +20,7 @@ import (
 
 // testServer runs this package's jobs on a store in memory, with one root.
 type testServer struct {
-	*jobs.Engine
+	*engine.Engine
 	files *files.Dir
 	root  string
 }
@@ -29,7 +30,7 @@ func newTestServer(t *testing.T, tree map[string]string) testServer {
 	root := makeTree(t, tree)
 	f, err := files.Open(t.TempDir())
 	must(t, err)
-	engine, err := jobs.Open(t.Context(), jobs.Config{
+	engine, err := engine.Open(t.Context(), engine.Config{
 		Store: memory.New(), Files: f, Workers: All(Config{Roots: []string{root}}), Logger: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)

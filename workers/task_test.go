@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"jobcast/jobs"
+	"jobcast/jobs/engine"
 	"jobcast/jobs/files"
 	"jobcast/jobs/memory"
 )
@@ -17,7 +18,7 @@ func TestTaskTakesFiveSecondsAndSaysHowFarItIs(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer files.Close()
-		engine, err := jobs.Open(t.Context(), jobs.Config{Store: memory.New(), Files: files, Workers: []jobs.Worker{newTask()}})
+		engine, err := engine.Open(t.Context(), engine.Config{Store: memory.New(), Files: files, Workers: []jobs.Worker{newTask()}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,18 +14,12 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
-	"jobcast/jobs/job"
+	"jobcast/jobs"
 )
 
-const (
-	maxNameBytes = 200                // of a file's name, as a client gives it
-	uploadKept   = 7 * 24 * time.Hour // how long an upload stays
-	tokenLength  = 26                 // of the unguessable start of an upload's name, which is rand.Text
-	tokenLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-)
+// uploadKept is how long an upload stays.
+const uploadKept = 7 * 24 * time.Hour
 
 // A Dir is such a directory: artifacts by job, and uploads. Its methods
 // may be called from any goroutine. Nothing outside the directory is ever touched, whatever a name says.
@@ -84,28 +78,11 @@ func (f *Dir) ExpireUploads() error {
 	return nil
 }
 
-// CheckName refuses what cannot be a file's name on every system.
-func CheckName(name string) *job.Problem {
-	switch {
-	case name == "" || len(name) > maxNameBytes:
-		return job.BadRequest("", fmt.Sprintf("a file's name must have 1 to %d bytes", maxNameBytes))
-	case !utf8.ValidString(name):
-		return job.BadRequest("", "a file's name must be UTF-8")
-	case strings.ContainsAny(name, `/\`):
-		return job.BadRequest("", "a file's name must not have a separator in it")
-	case strings.ContainsFunc(name, unicode.IsControl):
-		return job.BadRequest("", "a file's name must not have a control character in it")
-	case strings.Trim(name, ".") == "":
-		return job.BadRequest("", "a file's name must not be only dots")
-	}
-	return nil
-}
-
 // SaveUpload streams r to disk under a new unguessable name that ends with the given one, and refuses
-// more than max bytes with a *job.Problem of code too_large; nothing is left behind then. A full disk is a
-// *job.Problem of code unavailable. A wrong name is refused before r is read.
+// more than max bytes with a *jobs.Problem of code too_large; nothing is left behind then. A full disk is a
+// *jobs.Problem of code unavailable. A wrong name is refused before r is read.
 func (f *Dir) SaveUpload(name string, r io.Reader, max int64) (upload string, bytes int64, err error) {
-	if p := CheckName(name); p != nil {
+	if p := jobs.CheckFileName(name); p != nil {
 		return "", 0, p
 	}
 	tmp, err := f.Create()
@@ -118,7 +95,7 @@ func (f *Dir) SaveUpload(name string, r io.Reader, max int64) (upload string, by
 		// One byte more tells the end of the upload from the end of the limit.
 		var more int64
 		if more, err = io.CopyN(io.Discard, r, 1); more > 0 {
-			return "", 0, job.NewProblem(job.CodeTooLarge, fmt.Sprintf("an upload may have at most %d bytes", max))
+			return "", 0, jobs.NewProblem(jobs.CodeTooLarge, fmt.Sprintf("an upload may have at most %d bytes", max))
 		}
 		if err == io.EOF {
 			err = nil
@@ -137,23 +114,14 @@ func (f *Dir) SaveUpload(name string, r io.Reader, max int64) (upload string, by
 // DiskProblem says that a full disk is to blame, if it is.
 func DiskProblem(doing string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return job.ProblemOf(err)
+		return jobs.ProblemOf(err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// CheckUpload refuses what SaveUpload cannot have answered with.
-func CheckUpload(upload string) *job.Problem {
-	token, name, ok := strings.Cut(upload, "-")
-	if !ok || len(token) != tokenLength || strings.Trim(token, tokenLetters) != "" || CheckName(name) != nil {
-		return job.BadRequest("", "this is not the name of an upload")
-	}
-	return nil
-}
-
-// OpenUpload opens an upload for reading. The error is a *job.Problem of code not_found or bad_request.
-func (f *Dir) OpenUpload(upload string) (*Upload, error) {
-	if p := CheckUpload(upload); p != nil {
+// OpenUpload opens an upload for reading. The error is a *jobs.Problem of code not_found or bad_request.
+func (f *Dir) OpenUpload(upload string) (*jobs.Upload, error) {
+	if p := jobs.CheckUpload(upload); p != nil {
 		return nil, p
 	}
 	_, name, _ := strings.Cut(upload, "-")
@@ -161,22 +129,15 @@ func (f *Dir) OpenUpload(upload string) (*Upload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Upload{File: file, Name: name, Size: size}, nil
-}
-
-// Upload is an uploaded file, open for reading.
-type Upload struct {
-	*os.File
-	Name string // as the client called it
-	Size int64
+	return &jobs.Upload{File: file, Name: name, Size: size}, nil
 }
 
 // OpenArtifact opens a job's artifact for reading. The error is a *Problem.
-func (f *Dir) OpenArtifact(id job.ID, name string) (*os.File, error) {
+func (f *Dir) OpenArtifact(id jobs.ID, name string) (*os.File, error) {
 	if !id.Valid() {
-		return nil, job.BadRequest("", "this is not the id of a job")
+		return nil, jobs.BadRequest("", "this is not the id of a job")
 	}
-	if p := CheckName(name); p != nil {
+	if p := jobs.CheckFileName(name); p != nil {
 		return nil, p
 	}
 	file, _, err := f.open(path.Join("artifacts", string(id), name), "the job has no such artifact")
@@ -186,17 +147,17 @@ func (f *Dir) OpenArtifact(id job.ID, name string) (*os.File, error) {
 func (f *Dir) open(name, missing string) (*os.File, int64, error) {
 	file, err := f.root.Open(filepath.FromSlash(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		p := job.NewProblem(job.CodeNotFound, missing)
+		p := jobs.NewProblem(jobs.CodeNotFound, missing)
 		p.Title = "No such file"
 		return nil, 0, p
 	}
 	if err != nil {
-		return nil, 0, job.ProblemOf(fmt.Errorf("open %s: %w", name, err))
+		return nil, 0, jobs.ProblemOf(fmt.Errorf("open %s: %w", name, err))
 	}
 	info, err := file.Stat()
 	if err != nil {
 		file.Close()
-		return nil, 0, job.ProblemOf(fmt.Errorf("open %s: %w", name, err))
+		return nil, 0, jobs.ProblemOf(fmt.Errorf("open %s: %w", name, err))
 	}
 	return file, info.Size(), nil
 }
@@ -221,7 +182,7 @@ func (f *Dir) Create() (*Temp, error) {
 
 // CommitArtifact makes the file an artifact of a job, as whole and safe as an upload; an older one of that
 // name is replaced.
-func (t *Temp) CommitArtifact(id job.ID, name string) error {
+func (t *Temp) CommitArtifact(id jobs.ID, name string) error {
 	return t.commit(path.Join("artifacts", string(id)), name)
 }
 

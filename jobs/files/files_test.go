@@ -10,7 +10,7 @@ import (
 	"testing/iotest"
 	"time"
 
-	"jobcast/jobs/job"
+	"jobcast/jobs"
 )
 
 func openTestFiles(t *testing.T, dir string) *Dir {
@@ -63,11 +63,11 @@ func TestUpload(t *testing.T) {
 		t.Errorf("an empty upload: got %d, %v", n, err)
 	}
 	for _, name := range []string{"", "x", "../../etc/passwd", "ABCDEFGHIJKLMNOPQRSTUVWXYZ-", "ABCDEFGHIJKLMNOPQRSTUVWXYZ-..", "ABCDEFGHIJKLMNOPQRSTUVWXYZ-../x", "..DEFGHIJKLMNOPQRSTUVWXY/.-x"} {
-		if _, err := f.OpenUpload(name); job.ProblemOf(err) == nil || job.ProblemOf(err).Code != job.CodeBadRequest {
+		if _, err := f.OpenUpload(name); jobs.ProblemOf(err) == nil || jobs.ProblemOf(err).Code != jobs.CodeBadRequest {
 			t.Errorf("open %q: got %v, want bad_request", name, err)
 		}
 	}
-	if _, err := f.OpenUpload("ABCDEFGHIJKLMNOPQRSTUVWXYZ-x"); job.ProblemOf(err).Code != job.CodeNotFound {
+	if _, err := f.OpenUpload("ABCDEFGHIJKLMNOPQRSTUVWXYZ-x"); jobs.ProblemOf(err).Code != jobs.CodeNotFound {
 		t.Errorf("got %v, want not_found", err)
 	}
 }
@@ -80,19 +80,19 @@ func TestRefusedUploadLeavesNothing(t *testing.T) {
 		r    io.Reader
 		code string
 	}{
-		{"big", strings.NewReader("12345"), job.CodeTooLarge},
-		{"cut", io.MultiReader(strings.NewReader("1"), iotest.ErrReader(io.ErrUnexpectedEOF)), job.CodeInternal},
-		{"cut at the limit", io.MultiReader(strings.NewReader("1234"), iotest.ErrReader(io.ErrUnexpectedEOF)), job.CodeInternal},
-		{"full", io.MultiReader(strings.NewReader("1"), iotest.ErrReader(&os.PathError{Op: "write", Err: syscall.ENOSPC})), job.CodeUnavailable},
-		{"", nil, job.CodeBadRequest}, {"..", nil, job.CodeBadRequest}, {"a/b", nil, job.CodeBadRequest}, {`a\b`, nil, job.CodeBadRequest},
-		{"a\nb", nil, job.CodeBadRequest}, {"a\x7fb", nil, job.CodeBadRequest}, {"\xff", nil, job.CodeBadRequest}, {strings.Repeat("x", 201), nil, job.CodeBadRequest},
+		{"big", strings.NewReader("12345"), jobs.CodeTooLarge},
+		{"cut", io.MultiReader(strings.NewReader("1"), iotest.ErrReader(io.ErrUnexpectedEOF)), jobs.CodeInternal},
+		{"cut at the limit", io.MultiReader(strings.NewReader("1234"), iotest.ErrReader(io.ErrUnexpectedEOF)), jobs.CodeInternal},
+		{"full", io.MultiReader(strings.NewReader("1"), iotest.ErrReader(&os.PathError{Op: "write", Err: syscall.ENOSPC})), jobs.CodeUnavailable},
+		{"", nil, jobs.CodeBadRequest}, {"..", nil, jobs.CodeBadRequest}, {"a/b", nil, jobs.CodeBadRequest}, {`a\b`, nil, jobs.CodeBadRequest},
+		{"a\nb", nil, jobs.CodeBadRequest}, {"a\x7fb", nil, jobs.CodeBadRequest}, {"\xff", nil, jobs.CodeBadRequest}, {strings.Repeat("x", 201), nil, jobs.CodeBadRequest},
 	} {
 		_, _, err := f.SaveUpload(c.name, c.r, 4)
-		if p := job.ProblemOf(err); p == nil || p.Code != c.code {
+		if p := jobs.ProblemOf(err); p == nil || p.Code != c.code {
 			t.Errorf("%q: got %v, want %s", c.name, err, c.code)
 		}
 	}
-	if p := job.ProblemOf(DiskProblem("x", syscall.ENOSPC)); p.Status != 503 || p.Detail != "the disk is full" {
+	if p := jobs.ProblemOf(DiskProblem("x", syscall.ENOSPC)); p.Status != 503 || p.Detail != "the disk is full" {
 		t.Errorf("a full disk: got %+v", p)
 	}
 	if got := filesIn(t, dir); len(got) != 0 {
@@ -135,13 +135,13 @@ func TestFilesStayInTheirDirectory(t *testing.T) {
 		t.Error("a symbolic link led out of the directory")
 	}
 	for _, c := range []struct {
-		id   job.ID
+		id   jobs.ID
 		name string
 		code string
 	}{
-		{"a.b", "x", job.CodeBadRequest}, {"..", "x", job.CodeBadRequest}, {"a", "../x", job.CodeBadRequest}, {"a", "..", job.CodeBadRequest}, {"a", "x", job.CodeNotFound},
+		{"a.b", "x", jobs.CodeBadRequest}, {"..", "x", jobs.CodeBadRequest}, {"a", "../x", jobs.CodeBadRequest}, {"a", "..", jobs.CodeBadRequest}, {"a", "x", jobs.CodeNotFound},
 	} {
-		if _, err := f.OpenArtifact(c.id, c.name); job.ProblemOf(err) == nil || job.ProblemOf(err).Code != c.code {
+		if _, err := f.OpenArtifact(c.id, c.name); jobs.ProblemOf(err) == nil || jobs.ProblemOf(err).Code != c.code {
 			t.Errorf("%s %s: got %v, want %s", c.id, c.name, err, c.code)
 		}
 	}

@@ -11,14 +11,14 @@ import (
 	"sync"
 	"time"
 
-	"jobcast/jobs/job"
+	"jobcast/jobs"
 )
 
 // Store is a job.Store in memory. It keeps every record of every job, without a bound.
 type Store struct {
-	mu    sync.Mutex   // guards everything below
-	pos   job.Position // of the newest record or chunk, of any job
-	jobs  map[job.ID]*jobLog
+	mu    sync.Mutex    // guards everything below
+	pos   jobs.Position // of the newest record or chunk, of any job
+	jobs  map[jobs.ID]*jobLog
 	queue []*item       // in the order of Enqueue
 	grown chan struct{} // closed and replaced whenever anything changes
 }
@@ -31,23 +31,23 @@ type jobLog struct {
 }
 
 type entry struct {
-	pos  job.Position
+	pos  jobs.Position
 	key  int64 // Seq of a record, number of the last line of a chunk
 	data []byte
 }
 
 // item is one job in the queue.
 type item struct {
-	id      job.ID
+	id      jobs.ID
 	lease   *hold // nil: nobody holds it
 	expires time.Time
 }
 
-var _ job.Store = (*Store)(nil)
+var _ jobs.Store = (*Store)(nil)
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{jobs: make(map[job.ID]*jobLog), grown: make(chan struct{})}
+	return &Store{jobs: make(map[jobs.ID]*jobLog), grown: make(chan struct{})}
 }
 
 // wake lets everyone who waits look again. mu is held.
@@ -56,7 +56,7 @@ func (s *Store) wake() {
 	s.grown = make(chan struct{})
 }
 
-func (s *Store) job(id job.ID) *jobLog {
+func (s *Store) job(id jobs.ID) *jobLog {
 	j := s.jobs[id]
 	if j == nil {
 		j = new(jobLog)
@@ -65,13 +65,13 @@ func (s *Store) job(id job.ID) *jobLog {
 	return j
 }
 
-func (s *Store) put(log *[]entry, key int64, data []byte, after job.Position) (job.Position, error) {
-	var newest job.Position
+func (s *Store) put(log *[]entry, key int64, data []byte, after jobs.Position) (jobs.Position, error) {
+	var newest jobs.Position
 	if n := len(*log); n > 0 {
 		newest = (*log)[n-1].pos
 	}
 	if newest != after {
-		return 0, job.ErrConflict
+		return 0, jobs.ErrConflict
 	}
 	s.pos++
 	*log = append(*log, entry{pos: s.pos, key: key, data: data})
@@ -80,7 +80,7 @@ func (s *Store) put(log *[]entry, key int64, data []byte, after job.Position) (j
 }
 
 // Append implements Store.
-func (s *Store) Append(ctx context.Context, rec job.Record, after job.Position) (job.Position, error) {
+func (s *Store) Append(ctx context.Context, rec jobs.Record, after jobs.Position) (jobs.Position, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -94,28 +94,28 @@ func (s *Store) Append(ctx context.Context, rec job.Record, after job.Position) 
 }
 
 // Last implements Store.
-func (s *Store) Last(ctx context.Context, id job.ID) (job.Record, job.Position, error) {
-	return lastEntry[job.Record](ctx, s, id, recordsOf)
+func (s *Store) Last(ctx context.Context, id jobs.ID) (jobs.Record, jobs.Position, error) {
+	return lastEntry[jobs.Record](ctx, s, id, recordsOf)
 }
 
 // Read implements Store.
-func (s *Store) Read(ctx context.Context, id job.ID, after uint64, limit int) ([]job.Record, error) {
+func (s *Store) Read(ctx context.Context, id jobs.ID, after uint64, limit int) ([]jobs.Record, error) {
 	entries, _, err := s.above(ctx, id, recordsOf, int64(after), limit)
 	if err != nil {
 		return nil, err
 	}
-	return decodeEntries[job.Record](entries)
+	return decodeEntries[jobs.Record](entries)
 }
 
 // Follow implements Store.
-func (s *Store) Follow(ctx context.Context, id job.ID, after uint64) iter.Seq2[job.Record, error] {
-	return followEntries[job.Record](ctx, s, id, recordsOf, int64(after))
+func (s *Store) Follow(ctx context.Context, id jobs.ID, after uint64) iter.Seq2[jobs.Record, error] {
+	return followEntries[jobs.Record](ctx, s, id, recordsOf, int64(after))
 }
 
 // Index implements Store.
-func (s *Store) Index(ctx context.Context) iter.Seq2[job.Record, error] {
-	return func(yield func(job.Record, error) bool) {
-		var seen job.Position
+func (s *Store) Index(ctx context.Context) iter.Seq2[jobs.Record, error] {
+	return func(yield func(jobs.Record, error) bool) {
+		var seen jobs.Position
 		for first := true; ; first = false {
 			s.mu.Lock()
 			var newest []entry
@@ -128,14 +128,14 @@ func (s *Store) Index(ctx context.Context) iter.Seq2[job.Record, error] {
 			s.mu.Unlock()
 			slices.SortFunc(newest, func(a, b entry) int { return int(a.pos) - int(b.pos) })
 			for _, e := range newest {
-				var rec job.Record
+				var rec jobs.Record
 				err := json.Unmarshal(e.data, &rec)
 				if !yield(rec, err) || err != nil {
 					return
 				}
 				seen = e.pos
 			}
-			if first && !yield(job.Record{}, nil) {
+			if first && !yield(jobs.Record{}, nil) {
 				return
 			}
 			select {
@@ -148,7 +148,7 @@ func (s *Store) Index(ctx context.Context) iter.Seq2[job.Record, error] {
 }
 
 // PutArgs implements Store.
-func (s *Store) PutArgs(ctx context.Context, id job.ID, args json.RawMessage) error {
+func (s *Store) PutArgs(ctx context.Context, id jobs.ID, args json.RawMessage) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -156,14 +156,14 @@ func (s *Store) PutArgs(ctx context.Context, id job.ID, args json.RawMessage) er
 	defer s.mu.Unlock()
 	j := s.job(id)
 	if j.args != nil {
-		return job.ErrConflict
+		return jobs.ErrConflict
 	}
 	j.args = append(json.RawMessage{}, args...)
 	return nil
 }
 
 // Args implements Store.
-func (s *Store) Args(ctx context.Context, id job.ID) (json.RawMessage, error) {
+func (s *Store) Args(ctx context.Context, id jobs.ID) (json.RawMessage, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -171,13 +171,13 @@ func (s *Store) Args(ctx context.Context, id job.ID) (json.RawMessage, error) {
 	defer s.mu.Unlock()
 	j := s.jobs[id]
 	if j == nil || j.args == nil {
-		return nil, job.ErrNotFound
+		return nil, jobs.ErrNotFound
 	}
 	return slices.Clone(j.args), nil
 }
 
 // AppendLog implements Store.
-func (s *Store) AppendLog(ctx context.Context, chunk job.LogChunk, after job.Position) (job.Position, error) {
+func (s *Store) AppendLog(ctx context.Context, chunk jobs.LogChunk, after jobs.Position) (jobs.Position, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -191,26 +191,26 @@ func (s *Store) AppendLog(ctx context.Context, chunk job.LogChunk, after job.Pos
 }
 
 // LastLog implements Store.
-func (s *Store) LastLog(ctx context.Context, id job.ID) (job.LogChunk, job.Position, error) {
-	return lastEntry[job.LogChunk](ctx, s, id, chunksOf)
+func (s *Store) LastLog(ctx context.Context, id jobs.ID) (jobs.LogChunk, jobs.Position, error) {
+	return lastEntry[jobs.LogChunk](ctx, s, id, chunksOf)
 }
 
 // ReadLog implements Store.
-func (s *Store) ReadLog(ctx context.Context, id job.ID, after int64, limit int) ([]job.LogChunk, error) {
+func (s *Store) ReadLog(ctx context.Context, id jobs.ID, after int64, limit int) ([]jobs.LogChunk, error) {
 	entries, _, err := s.above(ctx, id, chunksOf, after, limit)
 	if err != nil {
 		return nil, err
 	}
-	return decodeEntries[job.LogChunk](entries)
+	return decodeEntries[jobs.LogChunk](entries)
 }
 
 // FollowLog implements Store.
-func (s *Store) FollowLog(ctx context.Context, id job.ID, after int64) iter.Seq2[job.LogChunk, error] {
-	return followEntries[job.LogChunk](ctx, s, id, chunksOf, after)
+func (s *Store) FollowLog(ctx context.Context, id jobs.ID, after int64) iter.Seq2[jobs.LogChunk, error] {
+	return followEntries[jobs.LogChunk](ctx, s, id, chunksOf, after)
 }
 
 // Remove implements Store.
-func (s *Store) Remove(ctx context.Context, id job.ID) error {
+func (s *Store) Remove(ctx context.Context, id jobs.ID) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func chunksOf(j *jobLog) []entry  { return j.chunks }
 
 // above returns up to limit entries whose key is above after, and a channel that is closed at the next
 // change.
-func (s *Store) above(ctx context.Context, id job.ID, log func(*jobLog) []entry, after int64, limit int) ([]entry, <-chan struct{}, error) {
+func (s *Store) above(ctx context.Context, id jobs.ID, log func(*jobLog) []entry, after int64, limit int) ([]entry, <-chan struct{}, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
@@ -243,7 +243,7 @@ func (s *Store) above(ctx context.Context, id job.ID, log func(*jobLog) []entry,
 	return slices.Clone(entries[:min(limit, len(entries))]), s.grown, nil
 }
 
-func lastEntry[T any](ctx context.Context, s *Store, id job.ID, log func(*jobLog) []entry) (v T, pos job.Position, err error) {
+func lastEntry[T any](ctx context.Context, s *Store, id jobs.ID, log func(*jobLog) []entry) (v T, pos jobs.Position, err error) {
 	if err := ctx.Err(); err != nil {
 		return v, 0, err
 	}
@@ -251,7 +251,7 @@ func lastEntry[T any](ctx context.Context, s *Store, id job.ID, log func(*jobLog
 	defer s.mu.Unlock()
 	j := s.jobs[id]
 	if j == nil || len(log(j)) == 0 {
-		return v, 0, job.ErrNotFound
+		return v, 0, jobs.ErrNotFound
 	}
 	entries := log(j)
 	e := entries[len(entries)-1]
@@ -268,7 +268,7 @@ func decodeEntries[T any](entries []entry) ([]T, error) {
 	return values, nil
 }
 
-func followEntries[T any](ctx context.Context, s *Store, id job.ID, log func(*jobLog) []entry, after int64) iter.Seq2[T, error] {
+func followEntries[T any](ctx context.Context, s *Store, id jobs.ID, log func(*jobLog) []entry, after int64) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for {
 			entries, grown, err := s.above(ctx, id, log, after, 100)

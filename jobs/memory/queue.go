@@ -5,19 +5,19 @@ import (
 	"slices"
 	"time"
 
-	"jobcast/jobs/job"
+	"jobcast/jobs"
 )
 
 // hold is the right to one item of a Store's queue, until it expires.
 type hold struct {
 	store *Store
-	id    job.ID
+	id    jobs.ID
 }
 
-var _ job.Lease = (*hold)(nil)
+var _ jobs.Lease = (*hold)(nil)
 
 // Enqueue implements Store.
-func (s *Store) Enqueue(ctx context.Context, id job.ID) error {
+func (s *Store) Enqueue(ctx context.Context, id jobs.ID) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func (s *Store) Enqueue(ctx context.Context, id job.ID) error {
 }
 
 // Lease implements Store.
-func (s *Store) Lease(ctx context.Context) (job.Lease, error) {
+func (s *Store) Lease(ctx context.Context) (jobs.Lease, error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -63,26 +63,26 @@ func (s *Store) take() (lease *hold, next time.Duration, grown <-chan struct{}) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	next = job.LeaseTime
+	next = jobs.LeaseTime
 	for _, it := range s.queue {
 		if it.lease != nil && now.Before(it.expires) {
 			next = min(next, it.expires.Sub(now))
 			continue
 		}
 		it.lease = &hold{store: s, id: it.id}
-		it.expires = now.Add(job.LeaseTime)
+		it.expires = now.Add(jobs.LeaseTime)
 		return it.lease, 0, nil
 	}
 	return nil, next, s.grown
 }
 
-func (l *hold) ID() job.ID { return l.id }
+func (l *hold) ID() jobs.ID { return l.id }
 
 // held returns the item if the lease still holds it. The store's mu is held.
 func (l *hold) held() (int, error) {
 	i := slices.IndexFunc(l.store.queue, func(it *item) bool { return it.lease == l })
 	if i < 0 || !time.Now().Before(l.store.queue[i].expires) {
-		return 0, job.ErrConflict
+		return 0, jobs.ErrConflict
 	}
 	return i, nil
 }
@@ -98,7 +98,7 @@ func (l *hold) Extend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.store.queue[i].expires = time.Now().Add(job.LeaseTime)
+	l.store.queue[i].expires = time.Now().Add(jobs.LeaseTime)
 	return nil
 }
 

@@ -20,8 +20,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/invopop/jsonschema"
-
-	"jobcast/jobs/job"
 )
 
 // The values of format that mean something to a page.
@@ -85,7 +83,7 @@ func (s *Schema) JSON() json.RawMessage { return s.raw }
 
 // Check holds a value, which must have been decoded into the type without an error, against what the tags
 // say: required, enum, minimum, maximum, minLength, maxLength, pattern, minItems and maxItems. All else,
-// such as format, only tells people what is meant. The error is a *job.Problem that points below /args.
+// such as format, only tells people what is meant. The error is a *Wrong that points below /args.
 func (s *Schema) Check(raw json.RawMessage) error {
 	if len(raw) == 0 || string(raw) == "null" {
 		raw = json.RawMessage("{}")
@@ -94,13 +92,18 @@ func (s *Schema) Check(raw json.RawMessage) error {
 	dec.UseNumber()
 	v, err := read(dec)
 	if err != nil {
-		return job.BadRequest("/args", "is not JSON")
+		return &Wrong{"/args", "is not JSON"}
 	}
 	if p := s.check(s.root, v, "/args"); p != nil {
 		return p
 	}
 	return nil
 }
+
+// Wrong is what is wrong with a value, and where: Pointer is a JSON pointer such as "/args/path".
+type Wrong struct{ Pointer, Detail string }
+
+func (w *Wrong) Error() string { return w.Pointer + " " + w.Detail }
 
 // An object has its members as the text has them. A map would keep one of two with the same name, and it is not
 // sure that encoding/json has kept the same one: null, for one, takes nothing back.
@@ -152,12 +155,12 @@ func (s *Schema) definition(at *jsonschema.Schema) *jsonschema.Schema {
 	return s.root.Definitions[strings.TrimPrefix(at.Ref, "#/$defs/")]
 }
 
-func (s *Schema) check(at *jsonschema.Schema, v any, pointer string) *job.Problem {
+func (s *Schema) check(at *jsonschema.Schema, v any, pointer string) *Wrong {
 	if at.Ref != "" {
 		at = s.definition(at)
 	}
 	if len(at.Enum) > 0 && !slices.ContainsFunc(at.Enum, func(e any) bool { return fmt.Sprint(e) == fmt.Sprint(v) }) {
-		return job.BadRequest(pointer, "must be one of "+strings.Trim(fmt.Sprint(at.Enum), "[]"))
+		return &Wrong{pointer, "must be one of " + strings.Trim(fmt.Sprint(at.Enum), "[]")}
 	}
 	switch v := v.(type) {
 	case object:
@@ -173,7 +176,7 @@ func (s *Schema) check(at *jsonschema.Schema, v any, pointer string) *job.Proble
 		}
 	case string:
 		if at.Pattern != "" && !regexp.MustCompile(at.Pattern).MatchString(v) {
-			return job.BadRequest(pointer, "must match "+at.Pattern)
+			return &Wrong{pointer, "must match " + at.Pattern}
 		}
 		return checkLength(at.MinLength, at.MaxLength, utf8.RuneCountInString(v), "characters", pointer)
 	case json.Number:
@@ -185,7 +188,7 @@ func (s *Schema) check(at *jsonschema.Schema, v any, pointer string) *job.Proble
 // checkObject looks at the fields that the schema names. encoding/json takes a field's name in any case of
 // its letters, so this does too; null is as good as a field that is missing. A field that is given twice is
 // refused: what comes of it depends on its type.
-func (s *Schema) checkObject(at *jsonschema.Schema, v object, pointer string) *job.Problem {
+func (s *Schema) checkObject(at *jsonschema.Schema, v object, pointer string) *Wrong {
 	given := make(map[string]any, len(v))
 	for _, m := range v {
 		name, ok := property(at, m.name)
@@ -193,13 +196,13 @@ func (s *Schema) checkObject(at *jsonschema.Schema, v object, pointer string) *j
 			continue
 		}
 		if _, twice := given[name]; twice {
-			return job.BadRequest(pointer+"/"+name, "is given twice")
+			return &Wrong{pointer + "/" + name, "is given twice"}
 		}
 		given[name] = m.value
 	}
 	for _, name := range at.Required {
 		if given[name] == nil {
-			return job.BadRequest(pointer+"/"+name, "is missing")
+			return &Wrong{pointer + "/" + name, "is missing"}
 		}
 	}
 	for p := at.Properties.Oldest(); p != nil; p = p.Next() {
@@ -225,22 +228,22 @@ func property(at *jsonschema.Schema, name string) (key string, ok bool) {
 	return key, ok
 }
 
-func checkLength(least, most *uint64, n int, what, pointer string) *job.Problem {
+func checkLength(least, most *uint64, n int, what, pointer string) *Wrong {
 	if least != nil && uint64(n) < *least {
-		return job.BadRequest(pointer, fmt.Sprintf("must have at least %d %s", *least, what))
+		return &Wrong{pointer, fmt.Sprintf("must have at least %d %s", *least, what)}
 	}
 	if most != nil && uint64(n) > *most {
-		return job.BadRequest(pointer, fmt.Sprintf("must have at most %d %s", *most, what))
+		return &Wrong{pointer, fmt.Sprintf("must have at most %d %s", *most, what)}
 	}
 	return nil
 }
 
-func checkNumber(at *jsonschema.Schema, v json.Number, pointer string) *job.Problem {
+func checkNumber(at *jsonschema.Schema, v json.Number, pointer string) *Wrong {
 	if at.Minimum != "" && compare(v, at.Minimum) < 0 {
-		return job.BadRequest(pointer, fmt.Sprintf("must be at least %s", at.Minimum))
+		return &Wrong{pointer, fmt.Sprintf("must be at least %s", at.Minimum)}
 	}
 	if at.Maximum != "" && compare(v, at.Maximum) > 0 {
-		return job.BadRequest(pointer, fmt.Sprintf("must be at most %s", at.Maximum))
+		return &Wrong{pointer, fmt.Sprintf("must be at most %s", at.Maximum)}
 	}
 	return nil
 }

@@ -2,14 +2,13 @@ package schema
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-
-	"jobcast/jobs/job"
 )
 
 type part struct {
@@ -117,9 +116,9 @@ func TestWhatTheTagsSayIsKept(t *testing.T) {
 		{`{"path":"src","code":"abcd"}`, "/args/code"},
 	} {
 		pointer := ""
-		if p := job.ProblemOf(s.Check(json.RawMessage(c.args))); p != nil {
-			if pointer = p.Errors[0].Pointer; p.Code != job.CodeBadRequest || p.Detail == "" {
-				t.Errorf("%s: got %+v", c.args, p)
+		if wrong, ok := errors.AsType[*Wrong](s.Check(json.RawMessage(c.args))); ok {
+			if pointer = wrong.Pointer; wrong.Detail == "" {
+				t.Errorf("%s: got %+v", c.args, wrong)
 			}
 		}
 		if pointer != c.pointer {
@@ -142,7 +141,7 @@ func TestWhatIsCheckedIsWhatIsDecoded(t *testing.T) {
 	} {
 		for range 20 { // a map's order is another one each time
 			var got limited
-			if err := job.DecodeArgs(json.RawMessage(text), &got); err != nil {
+			if err := json.Unmarshal([]byte(text), &got); err != nil {
 				t.Fatal(err)
 			}
 			if s.Check(json.RawMessage(text)) == nil && (got.Size > 9 || got.Other > 9 || got.In.Size > 9) {
@@ -163,9 +162,9 @@ func TestATypeMayHoldItself(t *testing.T) {
 	if err := s.Check(json.RawMessage(`{"Kids":[{"Name":"abc"}]}`)); err != nil {
 		t.Errorf("got %v", err)
 	}
-	p := job.ProblemOf(s.Check(json.RawMessage(`{"Kids":[{"Kids":[{"Name":"abcd"}]}]}`)))
-	if p == nil || p.Errors[0].Pointer != "/args/Kids/0/Kids/0/Name" {
-		t.Errorf("got %v", p)
+	err := s.Check(json.RawMessage(`{"Kids":[{"Kids":[{"Name":"abcd"}]}]}`))
+	if wrong, ok := errors.AsType[*Wrong](err); !ok || wrong.Pointer != "/args/Kids/0/Kids/0/Name" {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -1,0 +1,351 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"jobcast/jobs"
+	"jobcast/jobs/internal/text"
+)
+
+const (
+	maxStackBytes   = 8 << 10 // leaves room for the rest of an event of 16 KiB
+	maxErrorBytes   = 4 << 10
+	maxInlineResult = 4 << 10          // of a result inside its event; the snapshot has it whole
+	fencedGrace     = 10 * time.Second // for a worker whose job was taken over
+)
+
+// attempt is the engine's side of a run: it alone writes what the worker reports. It lives in the
+// goroutine of one of the engine's slots.
+type attempt struct {
+	engine   *Engine
+	run      *run
+	lease    jobs.Lease
+	last     jobs.Record
+	pos      jobs.Position
+	meter    meter
+	step     *jobs.Step
+	renewAt  time.Time
+	logPos   jobs.Position
+	lines    int64 // stored
+	logBytes int64
+	outcome  chan outcome // holds one: what the worker returned
+}
+
+type outcome struct {
+	result json.RawMessage
+	err    error
+	panic  *jobs.Error // nil: the worker returned
+}
+
+// runAttempt runs a job once. It returns ErrConflict if the job has changed before it began.
+func (e *Engine) runAttempt(lease jobs.Lease, worker jobs.Worker, last jobs.Record, pos jobs.Position) error {
+	ctx, cancel := context.WithTimeout(e.base, storeTimeout)
+	defer cancel()
+	args, err := e.store.Args(ctx, lease.ID())
+	if err != nil && !errors.Is(err, jobs.ErrNotFound) {
+		return err
+	}
+	started := nextRecord(last, jobs.EventStarted, map[string]string{"worker": e.node}, func(j *jobs.Job) {
+		j.State, j.Attempt, j.Worker = jobs.Running, j.Attempt+1, e.node
+		j.Progress, j.Warnings = nil, 0
+	})
+	a := &attempt{engine: e, lease: lease, last: last, outcome: make(chan outcome, 1), renewAt: time.Now().Add(jobs.LeaseTime / 3)}
+	a.run = &run{
+		id: lease.ID(), attempt: started.Job.Attempt, node: e.node, files: e.files,
+		startedAt: *started.Job.StartedAt, startedSeq: started.Event.Seq,
+		wake: make(chan struct{}, 1), ended: make(chan struct{}), armed: time.Now(),
+	}
+	if err := a.openLog(ctx); err != nil {
+		return err
+	}
+	a.run.ctx, a.run.cancel = context.WithCancelCause(e.taking)
+	// A cancel finds the run as soon as anyone can read that the job is running.
+	e.addRun(a.run)
+	defer e.dropRun(a.run)
+	defer close(a.run.ended)
+	if a.pos, err = e.append(ctx, started, pos); err != nil {
+		a.run.finish(errOver)
+		return err
+	}
+	a.last = started
+	e.running.Go(func() { a.outcome <- call(worker, a.run, args) })
+	a.supervise()
+	return nil
+}
+
+// call runs the worker's code and catches its panic.
+func call(worker jobs.Worker, run *run, args json.RawMessage) (out outcome) {
+	returned := false
+	defer func() {
+		if v := recover(); v != nil {
+			out.panic = &jobs.Error{Type: "panic", Message: text.Bytes(fmt.Sprint(v), maxErrorBytes), Stack: text.Bytes(string(debug.Stack()), maxStackBytes)}
+		} else if !returned {
+			out.panic = &jobs.Error{Type: "panic", Message: "the worker ended its goroutine without returning"}
+		}
+	}()
+	out.result, out.err = worker.Run(run.ctx, jobs.NewRun(run.id, run.attempt, run), args)
+	returned = true
+	return out
+}
+
+// supervise stores what the worker reports, and keeps the lease, until the attempt is over.
+func (a *attempt) supervise() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		a.renew()
+		order, fenced := a.orders()
+		if fenced {
+			a.stop()
+			return
+		}
+		until := time.Time{}
+		if order != nil {
+			until = order.until
+			if !time.Now().Before(until) {
+				a.abandon(*order)
+				return
+			}
+		}
+		err := a.storeDue()
+		if a.gone(err) {
+			a.stop()
+			return
+		}
+		if err != nil {
+			a.engine.log.Warn("cannot store what a job reports", "job", a.run.id, "err", err)
+		}
+		timer.Reset(time.Until(a.arm(until, err != nil)))
+		select {
+		case out := <-a.outcome:
+			a.finish(out)
+			return
+		case <-a.run.wake:
+		case <-timer.C:
+		case <-a.engine.abandon:
+			a.giveUp()
+			return
+		}
+	}
+}
+
+// arm decides when the loop looks again by itself, and lets the run know.
+func (a *attempt) arm(until time.Time, failed bool) time.Time {
+	a.run.mu.Lock()
+	defer a.run.mu.Unlock()
+	times := []time.Time{until, a.run.progress.due(), a.run.log.Due()}
+	if failed {
+		times = []time.Time{until, time.Now().Add(time.Second)}
+	}
+	a.run.armed = a.renewAt
+	for _, t := range times {
+		if !t.IsZero() && t.Before(a.run.armed) {
+			a.run.armed = t
+		}
+	}
+	return a.run.armed
+}
+
+// renew extends the lease when it is time. That the lease is lost shows at the next append.
+func (a *attempt) renew() {
+	if time.Now().Before(a.renewAt) {
+		return
+	}
+	a.renewAt = time.Now().Add(jobs.LeaseTime / 3)
+	ctx, cancel := context.WithTimeout(a.engine.base, storeTimeout)
+	defer cancel()
+	if err := a.lease.Extend(ctx); err != nil {
+		a.engine.log.Warn("cannot extend a lease", "job", a.run.id, "err", err)
+		a.renewAt = time.Now().Add(time.Second)
+	}
+}
+
+// orders returns what others want of the run. A cancel that another node has written into the log is
+// completed here with what its event says.
+func (a *attempt) orders() (*cancelOrder, bool) {
+	a.run.mu.Lock()
+	order, told, fenced := a.run.order, a.run.told, a.run.fenced
+	a.run.mu.Unlock()
+	if order == nil && told && !fenced {
+		reason, grace := a.engine.cancelDetails(a.last)
+		a.run.requestCancel(reason, time.Now().Add(grace))
+		return a.orders()
+	}
+	return order, fenced
+}
+
+// gone reports whether the attempt has lost its job, or its store, for good.
+func (a *attempt) gone(err error) bool {
+	return errors.Is(err, errFenced) || errors.Is(err, jobs.ErrClosed) || err != nil && a.engine.base.Err() != nil
+}
+
+// stop ends an attempt that may not write any more, and waits a while for its worker. The lease runs
+// out by itself: it may be someone else's by now.
+func (a *attempt) stop() {
+	a.run.mu.Lock()
+	a.run.fenced = true
+	a.run.mu.Unlock()
+	a.run.finish(errFenced)
+	a.engine.log.Warn("a run has lost its job", "job", a.run.id, "attempt", a.run.attempt)
+	timer := time.NewTimer(fencedGrace)
+	defer timer.Stop()
+	select {
+	case <-a.outcome:
+	case <-timer.C:
+	case <-a.engine.abandon:
+	}
+}
+
+// abandon ends a job whose worker did not return in time after a cancel.
+func (a *attempt) abandon(order cancelOrder) {
+	select {
+	case out := <-a.outcome:
+		a.finish(out)
+		return
+	default:
+	}
+	a.run.finish(errCancelled)
+	a.engine.log.Warn("a worker did not stop in time", "job", a.run.id)
+	a.end(jobs.EventCancelled, cancelledData(order.reason), func(j *jobs.Job) { j.State, j.CancelRequested = jobs.Cancelled, true })
+}
+
+// giveUp ends the attempt because the node will not wait for the worker any longer.
+func (a *attempt) giveUp() {
+	order, _ := a.orders()
+	if order != nil {
+		a.abandon(*order)
+		return
+	}
+	select {
+	case out := <-a.outcome:
+		a.finish(out)
+	default:
+		a.run.finish(errStopping)
+		a.handBack()
+	}
+}
+
+// finish turns what the worker returned into the attempt's last event.
+func (a *attempt) finish(out outcome) {
+	order, _ := a.orders()
+	a.run.finish(errOver)
+	switch {
+	case out.panic != nil:
+		a.engine.log.Error("a worker panicked", "job", a.run.id, "kind", a.last.Job.Kind, "err", out.panic.Message, "stack", out.panic.Stack)
+		a.fail(out.panic)
+	case out.err == nil:
+		a.complete(out.result)
+	case order != nil:
+		a.end(jobs.EventCancelled, cancelledData(order.reason), func(j *jobs.Job) { j.State, j.CancelRequested = jobs.Cancelled, true })
+	case a.engine.taking.Err() != nil:
+		a.handBack()
+	default:
+		a.fail(errorOf(out.err))
+	}
+}
+
+func cancelledData(reason string) any {
+	if reason == "" {
+		return nil
+	}
+	return map[string]string{"reason": reason}
+}
+
+// errorOf is a worker's error as a job's.
+func errorOf(err error) *jobs.Error {
+	if known, ok := errors.AsType[*jobs.Error](err); ok {
+		e := *known
+		e.Message, e.Stack = text.Bytes(e.Message, maxErrorBytes), text.Bytes(e.Stack, maxStackBytes)
+		if e.Type == "" {
+			e.Type = "error"
+		}
+		return &e
+	}
+	if p, ok := errors.AsType[*jobs.Problem](err); ok {
+		return &jobs.Error{Type: p.Code, Message: text.Bytes(p.Error(), maxErrorBytes)}
+	}
+	return &jobs.Error{Type: "error", Message: text.Bytes(err.Error(), maxErrorBytes)}
+}
+
+func (a *attempt) fail(e *jobs.Error) {
+	e.Attempt = a.run.attempt
+	a.end(jobs.EventFailed, map[string]any{"error": e}, func(j *jobs.Job) { j.State, j.Error = jobs.Failed, e })
+}
+
+func (a *attempt) complete(result json.RawMessage) {
+	data := map[string]any{}
+	if len(result) <= maxInlineResult {
+		data["result"] = result
+	}
+	a.run.mu.Lock()
+	warnings := a.run.warnings
+	a.run.mu.Unlock()
+	if warnings > 0 {
+		data["warnings"] = warnings
+	}
+	a.end(jobs.EventCompleted, data, func(j *jobs.Job) {
+		j.State, j.Result, j.Error = jobs.Completed, result, nil
+		if j.Progress != nil && j.Progress.Total != nil {
+			p := *j.Progress
+			p.EtaMs = nil
+			if warnings == 0 || p.Done >= *p.Total {
+				p.Percent = new(100.0) // else it would claim what was not done
+			}
+			j.Progress = &p
+		}
+	})
+}
+
+// handBack puts the job back into the queue, as if this attempt had not been.
+func (a *attempt) handBack() {
+	a.end(jobs.EventQueued, map[string]string{"reason": "the node that ran the job stops"}, func(j *jobs.Job) {
+		j.State, j.Attempt, j.Worker = jobs.Queued, j.Attempt-1, ""
+		j.Progress, j.StartedAt, j.Warnings = nil, nil, 0
+	})
+}
+
+// end stores all that the worker has reported and then the attempt's last event. It gives up only when
+// the job is someone else's, or the store is gone; a later attempt then tells the story's end.
+func (a *attempt) end(typ jobs.EventType, data any, change func(*jobs.Job)) {
+	e := a.engine
+	err := a.persist(a.storeAll)
+	if err == nil {
+		err = a.persist(func() error { return a.put(typ, data, change) })
+	}
+	if err != nil {
+		e.log.Warn("cannot store the end of a run", "job", a.run.id, "attempt", a.run.attempt, "err", err)
+		return
+	}
+	e.log.Info("a run has ended", "job", a.run.id, "kind", a.last.Job.Kind, "attempt", a.run.attempt, slog.String("event", string(typ)))
+	ctx, cancel := context.WithTimeout(e.base, storeTimeout)
+	defer cancel()
+	if typ == jobs.EventQueued {
+		err = a.lease.Release(ctx)
+	} else {
+		err = a.lease.Done(ctx)
+	}
+	if err != nil {
+		e.log.Warn("cannot give up a lease", "job", a.run.id, "err", err)
+	}
+}
+
+// persist tries until it succeeds or there is nothing left to try.
+func (a *attempt) persist(try func() error) error {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		a.renew()
+		err := try()
+		if err == nil || a.gone(err) {
+			return err
+		}
+		a.engine.log.Warn("cannot store what a job reports", "job", a.run.id, "err", err)
+		if !sleep(a.engine.base, wait) {
+			return err
+		}
+	}
+}

@@ -1,0 +1,346 @@
+// Package engine runs jobs and lets anyone watch them:
+//
+//	e, err := engine.Open(ctx, engine.Config{Store: store, Files: files, Workers: workers})
+//	…
+//	job, created, err := e.Start(ctx, jobs.StartRequest{Kind: "checksum", Args: args})
+//	for rec, err := range e.Follow(ctx, job.ID, 0) { … }
+//	…
+//	err = e.Close(ctx)
+//
+// The log of a job is the truth: everything that happens to it is appended there with compare-and-set, and
+// watching a job means reading its log from any point on. What a job is, and what may be asked of it, says package
+// jobs. The engine knows neither sockets nor HTTP, nor what stores the logs: it takes a jobs.Store.
+//
+// # Goroutines
+//
+// An Engine runs one that reads the index of all jobs, one for upkeep (it mends what a crash left, and
+// removes old uploads), one for each slot of Config.Concurrency, which waits for a job and then writes
+// what its worker reports, one for each worker at work, and one for each job that someone on this node
+// follows. Stop waits for those of the runs and Close for all of them, each in one more as their contexts may
+// end first. FollowLogs runs one more for each reader, and waits for it.
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"jobcast/jobs"
+	"jobcast/jobs/engine/internal/index"
+	"jobcast/jobs/files"
+)
+
+const (
+	defaultConcurrency = 4
+	defaultAttempts    = 3
+	sweepEvery         = time.Minute
+	cleanEvery         = time.Hour
+	retryAfter         = time.Second // after the store failed
+)
+
+// Config configures an Engine. Store and Files must be set.
+type Config struct {
+	Store       jobs.Store
+	Files       *files.Dir
+	Workers     []jobs.Worker // the kinds of job that this node runs
+	Concurrency int           // jobs run at once; zero means 4
+	// StartRate is how many jobs one StartRequest.From may start a second, and StartBurst how many at once after a
+	// pause. Zero in either means no limit.
+	StartRate  float64
+	StartBurst int
+	MaxQueued  int          // how many jobs of one StartRequest.From may wait; zero means no limit
+	Node       string       // the name of this node in events; empty means the host's name
+	Logger     *slog.Logger // nil means slog.Default()
+}
+
+// An Engine takes requests for jobs, runs them, and lets anyone watch. Its methods may be called from
+// any goroutine. The package comment lists its goroutines.
+type Engine struct {
+	store   jobs.Store
+	files   *files.Dir
+	workers map[string]jobs.Worker
+	node    string
+	log     *slog.Logger
+	index   *index.Index
+	starts  *starts
+
+	taking     context.Context // ends when Stop begins: no job is taken any more, and with it end the runs
+	stopTaking context.CancelCauseFunc
+	work       context.Context // ends when Close begins: with it end the tails and the index
+	stopWork   context.CancelFunc
+	base       context.Context // ends when Stop or Close gives up: nothing is stored any more
+	stopBase   context.CancelFunc
+	abandon    chan struct{} // closed when Stop will not wait for workers any longer
+	stopping   sync.Once
+	stopped    chan struct{} // closed when the last goroutine of the runs has ended
+	closing    sync.Once
+	ended      chan struct{}  // closed when the last of all goroutines has ended
+	running    sync.WaitGroup // of what ends with taking
+	watching   sync.WaitGroup // of what ends with work
+
+	mu     sync.Mutex // guards everything below
+	closed bool       // no goroutine may be started
+	runs   map[jobs.ID]*run
+	tails  map[jobs.ID]*tail
+}
+
+// Open reads the index of all jobs, mends what a crash left half done, and starts to run jobs. It
+// blocks until the index is read, or ctx is done. The engine neither closes Store nor Files.
+func Open(ctx context.Context, cfg Config) (*Engine, error) {
+	if cfg.Store == nil || cfg.Files == nil {
+		return nil, errors.New("jobs: Config.Store and Config.Files must be set")
+	}
+	e := &Engine{
+		store: cfg.Store, files: cfg.Files, workers: make(map[string]jobs.Worker), index: index.New(),
+		node: cfg.Node, log: cfg.Logger, starts: newStarts(cfg),
+		abandon: make(chan struct{}), stopped: make(chan struct{}), ended: make(chan struct{}),
+		runs: make(map[jobs.ID]*run), tails: make(map[jobs.ID]*tail),
+	}
+	if e.log == nil {
+		e.log = slog.Default()
+	}
+	if e.node == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return nil, fmt.Errorf("jobs: name this node: %w", err)
+		}
+		e.node = host
+	}
+	for _, w := range cfg.Workers {
+		if _, twice := e.workers[w.Kind()]; twice {
+			return nil, fmt.Errorf("jobs: kind %s has two workers", w.Kind())
+		}
+		e.workers[w.Kind()] = w
+	}
+	e.taking, e.stopTaking = context.WithCancelCause(context.Background())
+	e.work, e.stopWork = context.WithCancel(context.Background())
+	e.base, e.stopBase = context.WithCancel(context.Background())
+	ready := make(chan error, 1)
+	e.watching.Go(func() { e.readIndex(ready) })
+	var err error
+	select {
+	case err = <-ready:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		e.Close(context.WithoutCancel(ctx))
+		return nil, fmt.Errorf("jobs: read the index: %w", err)
+	}
+	e.running.Go(e.upkeep)
+	for range cmp.Or(cfg.Concurrency, defaultConcurrency) {
+		e.running.Go(e.slot)
+	}
+	return e, nil
+}
+
+// Stop refuses new jobs from now on, cancels the running ones and hands them back: they are queued again, and
+// that does not count as an attempt. It returns when they are, or ctx is done. A worker that has not returned
+// shortly before ctx's deadline is left behind, and its job handed back all the same. Those who follow a job go
+// on, and see that. Stopping twice waits twice.
+func (e *Engine) Stop(ctx context.Context) error {
+	e.stopping.Do(func() {
+		e.stopTaking(errStopping)
+		go func() { // ends with the last run
+			e.running.Wait()
+			close(e.stopped)
+		}()
+	})
+	select {
+	case <-e.stopped: // however little time there is
+		return nil
+	default:
+	}
+	var patience <-chan time.Time
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Until(deadline)
+		timer := time.NewTimer(max(0, left-min(time.Second, left/2)))
+		defer timer.Stop()
+		patience = timer.C
+	}
+	select {
+	case <-e.stopped:
+		return nil
+	case <-patience:
+	case <-ctx.Done():
+	}
+	e.mu.Lock()
+	select {
+	case <-e.abandon:
+	default:
+		close(e.abandon)
+	}
+	e.mu.Unlock()
+	select {
+	case <-e.stopped:
+		return nil
+	case <-ctx.Done():
+		e.stopBase()
+		return ctx.Err()
+	}
+}
+
+// Close does what Stop does, and then ends what follows the jobs: it gets ErrClosed. It returns when the last
+// goroutine has ended, or ctx is done. Closing twice waits twice.
+func (e *Engine) Close(ctx context.Context) error {
+	err := e.Stop(ctx)
+	e.closing.Do(func() {
+		e.mu.Lock()
+		e.closed = true
+		e.mu.Unlock()
+		e.stopWork()
+		go func() { // ends with the engine's last goroutine
+			e.watching.Wait()
+			<-e.stopped
+			e.stopBase()
+			close(e.ended)
+		}()
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-e.ended:
+		return nil
+	case <-ctx.Done():
+		e.stopBase()
+		return ctx.Err()
+	}
+}
+
+// Kinds describes the kinds of job that can be started, sorted by name.
+func (e *Engine) Kinds() []jobs.KindInfo {
+	kinds := []jobs.KindInfo{}
+	for _, name := range e.kindNames() {
+		kinds = append(kinds, e.workers[name].Info())
+	}
+	return kinds
+}
+
+func (e *Engine) kindNames() []string { return slices.Sorted(maps.Keys(e.workers)) }
+
+func (e *Engine) addRun(r *run) {
+	e.mu.Lock()
+	older := e.runs[r.id]
+	e.runs[r.id] = r
+	e.mu.Unlock()
+	if older != nil { // it has lost its lease, and this node has got it again
+		older.cancel(errFenced)
+	}
+}
+
+func (e *Engine) dropRun(r *run) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.runs[r.id] == r {
+		delete(e.runs, r.id)
+	}
+}
+
+// run returns the run of a job on this node, or nil.
+func (e *Engine) run(id jobs.ID) *run {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.runs[id]
+}
+
+// learn takes in a record that is known to be stored.
+func (e *Engine) learn(rec jobs.Record) {
+	e.index.Apply(rec)
+	if r := e.run(rec.Event.JobID); r != nil {
+		r.notice(&rec.Job)
+	}
+}
+
+// upkeep mends and cleans until the engine closes.
+func (e *Engine) upkeep() {
+	sweep, clean := time.NewTicker(sweepEvery), time.NewTicker(cleanEvery)
+	defer sweep.Stop()
+	defer clean.Stop()
+	e.sweep(0)
+	for {
+		select {
+		case <-e.taking.Done():
+			return
+		case <-sweep.C:
+			e.sweep(sweepEvery)
+		case <-clean.C:
+			if err := e.files.ExpireUploads(); err != nil {
+				e.log.Warn("cannot remove old uploads", "err", err)
+			}
+		}
+	}
+}
+
+// sweep puts every job that has not ended, and has been quiet for a while, into the queue. Those that
+// are there already, waiting or leased, are left alone; the others are where someone stored the job and
+// did not come to put it into the queue.
+func (e *Engine) sweep(quiet time.Duration) {
+	for _, id := range e.index.Unfinished(time.Now().Add(-quiet)) {
+		ctx, cancel := context.WithTimeout(e.taking, storeTimeout)
+		err := e.store.Enqueue(ctx, id)
+		cancel()
+		if e.taking.Err() != nil || errors.Is(err, jobs.ErrClosed) {
+			return
+		}
+		if err != nil {
+			e.log.Warn("cannot put a job into the queue", "job", id, "err", err)
+		}
+	}
+}
+
+// readIndex keeps the index up to date. It sends the outcome of the first reading to ready.
+func (e *Engine) readIndex(ready chan<- error) {
+	first := true
+	for {
+		err := e.readIndexOnce(func() {
+			if first {
+				ready <- nil
+			}
+			first = false
+		})
+		if e.work.Err() != nil {
+			return
+		}
+		if first {
+			ready <- err
+			return
+		}
+		if errors.Is(err, jobs.ErrClosed) {
+			return
+		}
+		e.log.Warn("the index of jobs broke off and is read anew", "err", err)
+		if !sleep(e.work, retryAfter) {
+			return
+		}
+	}
+}
+
+func (e *Engine) readIndexOnce(loaded func()) error {
+	var all []jobs.Record
+	live := false
+	for rec, err := range e.store.Index(e.work) {
+		switch {
+		case err != nil:
+			return err
+		case live:
+			e.learn(rec)
+		case rec.Event.JobID == "":
+			live = true
+			e.index.Load(all)
+			all = nil
+			loaded()
+		default:
+			rec.Job.Result = nil
+			all = append(all, rec)
+		}
+	}
+	return errors.New("the store ended the index")
+}

@@ -1,0 +1,161 @@
+// Package index holds the newest snapshot of every job in memory: for lists of jobs, and for who watches
+// them. It knows neither where the records come from nor who asks. It runs no goroutine.
+package index
+
+import (
+	"cmp"
+	"container/list"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"jobcast/jobs"
+)
+
+// An Index holds the snapshots without arguments and result. Its methods may be called from any goroutine.
+type Index struct {
+	mu      sync.RWMutex // guards everything below
+	jobs    map[jobs.ID]*indexed
+	order   []*indexed // oldest first, by CreatedAt and ID
+	counts  map[jobs.State]int
+	queued  map[string]int // by owner; those without one are not counted
+	recent  *list.List     // of *indexed, the one that changed last at the back
+	version uint64         // of the newest change
+	changed chan struct{}
+	waited  bool // someone waits for changed to be closed
+}
+
+type indexed struct {
+	job     jobs.Job
+	at      time.Time // of the newest event
+	version uint64
+	owner   string
+	recent  *list.Element
+}
+
+// New returns an index without jobs.
+func New() *Index {
+	counts := make(map[jobs.State]int)
+	for _, s := range []jobs.State{jobs.Scheduled, jobs.Queued, jobs.Running, jobs.Completed, jobs.Failed, jobs.Cancelled} {
+		counts[s] = 0
+	}
+	return &Index{jobs: make(map[jobs.ID]*indexed), counts: counts, queued: make(map[string]int), recent: list.New(), changed: make(chan struct{})}
+}
+
+func compareJobs(a, b *jobs.Job) int {
+	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+}
+
+// Load takes in many records at once, in any order.
+func (x *Index) Load(recs []jobs.Record) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, rec := range recs {
+		if entry := x.put(rec); entry != nil {
+			x.order = append(x.order, entry)
+		}
+	}
+	slices.SortFunc(x.order, func(a, b *indexed) int { return compareJobs(&a.job, &b.job) })
+}
+
+// Apply takes in a record, unless it knows a newer one of the job.
+func (x *Index) Apply(rec jobs.Record) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if entry := x.put(rec); entry != nil {
+		i, _ := slices.BinarySearchFunc(x.order, &entry.job, func(e *indexed, j *jobs.Job) int { return compareJobs(&e.job, j) })
+		x.order = slices.Insert(x.order, i, entry)
+	}
+}
+
+// put returns the entry if it is a new one, which the caller puts in order. mu is held.
+func (x *Index) put(rec jobs.Record) *indexed {
+	rec.Job.Args, rec.Job.Result = nil, nil
+	entry := x.jobs[rec.Job.ID]
+	isNew := entry == nil
+	switch {
+	case isNew:
+		entry = new(indexed)
+		x.jobs[rec.Job.ID] = entry
+		entry.recent = x.recent.PushBack(entry)
+	case rec.Job.Seq <= entry.job.Seq:
+		return nil
+	default:
+		x.count(entry, -1)
+		x.recent.MoveToBack(entry.recent)
+	}
+	entry.job, entry.at = rec.Job, rec.Event.Time
+	entry.owner = rec.Owner
+	x.count(entry, 1)
+	x.version++
+	entry.version = x.version
+	if x.waited {
+		close(x.changed)
+		x.changed, x.waited = make(chan struct{}), false
+	}
+	if !isNew {
+		return nil
+	}
+	return entry
+}
+
+// count adds an entry to what is counted, or takes it away. mu is held.
+func (x *Index) count(entry *indexed, by int) {
+	x.counts[entry.job.State] += by
+	if entry.owner == "" || entry.job.State != jobs.Queued {
+		return
+	}
+	if x.queued[entry.owner] += by; x.queued[entry.owner] == 0 {
+		delete(x.queued, entry.owner)
+	}
+}
+
+// Queued is how many jobs of an owner wait in the queue.
+func (x *Index) Queued(owner string) int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.queued[owner]
+}
+
+// Unfinished are the jobs that have not ended and that nothing has happened to since a time.
+func (x *Index) Unfinished(since time.Time) []jobs.ID {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var ids []jobs.ID
+	for _, entry := range x.order {
+		if !entry.job.State.Terminal() && !entry.at.After(since) {
+			ids = append(ids, entry.job.ID)
+		}
+	}
+	return ids
+}
+
+// Since returns at most job.MaxListed jobs that have changed after a version, the first to change first,
+// and the version to ask for next. If there are none, wait is closed when there are.
+func (x *Index) Since(version uint64) (c jobs.Changes, next uint64, wait <-chan struct{}) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	from := x.recent.Back()
+	if from == nil || from.Value.(*indexed).version <= version {
+		x.waited = true
+		return c, version, x.changed
+	}
+	for p := from.Prev(); p != nil && p.Value.(*indexed).version > version; p = p.Prev() {
+		from = p
+	}
+	for ; from != nil && len(c.Jobs) < jobs.MaxListed; from = from.Next() {
+		entry := from.Value.(*indexed)
+		c.Jobs = append(c.Jobs, entry.job)
+		version = entry.version
+	}
+	c.Counts = maps.Clone(x.counts)
+	return c, version, nil
+}
+
+// Version is that of the newest change.
+func (x *Index) Version() uint64 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.version
+}

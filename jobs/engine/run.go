@@ -1,0 +1,218 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"jobcast/jobs"
+	"jobcast/jobs/engine/internal/lines"
+	"jobcast/jobs/files"
+)
+
+// Why a run's context ends.
+var (
+	errCancelled = errors.New("jobs: the job is to be cancelled")
+	errStopping  = errors.New("jobs: this node stops")
+	errFenced    = errors.New("jobs: another worker has taken the job over")
+	errOver      = errors.New("jobs: the attempt is over")
+)
+
+// run is what is to be stored of one attempt, and what others want of it. It is the Reporter of a worker in this
+// process.
+type run struct {
+	id         jobs.ID
+	attempt    int
+	node       string
+	startedAt  time.Time // with node and attempt, tells this attempt from every other
+	startedSeq uint64
+	files      *files.Dir
+	ctx        context.Context
+	cancel     context.CancelCauseFunc
+	wake       chan struct{} // holds one: there is something for the attempt's goroutine
+	ended      chan struct{} // closed when the attempt has stored its last event
+
+	mu        sync.Mutex // guards everything below
+	over      bool
+	progress  throttle
+	log       lines.Buffer
+	artifacts []jobs.Artifact
+	warnings  int64
+	armed     time.Time    // when the attempt's goroutine looks again by itself
+	order     *cancelOrder // nil: nobody wants the job cancelled
+	told      bool         // the log says that someone does
+	fenced    bool
+}
+
+// cancelOrder is a request to cancel that has reached the run.
+type cancelOrder struct {
+	reason string
+	until  time.Time // when the worker has had its time
+}
+
+var _ jobs.Reporter = (*run)(nil)
+
+// Progress implements jobs.Reporter.
+func (r *run) Progress(rep jobs.Report) {
+	r.mu.Lock()
+	if r.over {
+		r.mu.Unlock()
+		return
+	}
+	r.progress.add(rep)
+	early := r.early(r.progress.due())
+	r.mu.Unlock()
+	if early {
+		r.poke()
+	}
+}
+
+// Step implements jobs.Reporter.
+func (r *run) Step(s jobs.Step) {
+	r.mu.Lock()
+	if r.over {
+		r.mu.Unlock()
+		return
+	}
+	r.progress.step(s)
+	early := r.early(r.progress.due())
+	r.mu.Unlock()
+	if early {
+		r.poke()
+	}
+}
+
+// Warn implements jobs.Reporter.
+func (r *run) Warn(n int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.over {
+		r.warnings += n
+	}
+}
+
+// Log implements jobs.Reporter.
+func (r *run) Log(line jobs.LogLine, bytes int) {
+	r.mu.Lock()
+	if r.over {
+		r.mu.Unlock()
+		return
+	}
+	r.log.Add(time.Now(), line, bytes)
+	early := r.early(r.log.Due())
+	r.mu.Unlock()
+	if early {
+		r.poke()
+	}
+}
+
+// Upload implements jobs.Reporter.
+func (r *run) Upload(name string) (*jobs.Upload, error) { return r.files.OpenUpload(name) }
+
+// early reports whether something is due before the attempt's goroutine looks by itself. mu is held.
+func (r *run) early(due time.Time) bool { return due.Before(r.armed) }
+
+// poke wakes the attempt's goroutine.
+func (r *run) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// alive returns why the run may not make anything visible any more.
+func (r *run) alive() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.fenced:
+		return errFenced
+	case r.over:
+		return errOver
+	}
+	return nil
+}
+
+func (r *run) addArtifact(a jobs.Artifact) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.artifacts = append(r.artifacts, a)
+}
+
+// owns reports whether the job, by its newest snapshot, still belongs to this attempt.
+func (r *run) owns(job *jobs.Job) bool {
+	return job.State == jobs.Running && job.Attempt == r.attempt && job.Worker == r.node &&
+		job.StartedAt != nil && job.StartedAt.Equal(r.startedAt)
+}
+
+// annotate puts into a snapshot what the run knows better than the log. The slice is a new one each
+// time: older snapshots keep theirs.
+func (r *run) annotate(job *jobs.Job) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	job.Warnings = r.warnings
+	if len(r.artifacts) == 0 {
+		return
+	}
+	all := slices.Clone(job.Artifacts)
+	for _, a := range r.artifacts {
+		if i := slices.IndexFunc(all, func(b jobs.Artifact) bool { return b.Name == a.Name }); i >= 0 {
+			all[i] = a
+		} else {
+			all = append(all, a)
+		}
+	}
+	job.Artifacts = all
+}
+
+// requestCancel ends the run's context at once, and gives the worker until then to return. A second
+// request can only shorten that.
+func (r *run) requestCancel(reason string, until time.Time) {
+	r.mu.Lock()
+	if r.order == nil {
+		r.order = &cancelOrder{reason, until}
+	} else if until.Before(r.order.until) {
+		r.order = &cancelOrder{r.order.reason, until}
+	}
+	r.mu.Unlock()
+	r.cancel(errCancelled)
+	r.poke()
+}
+
+// notice looks at a newer snapshot of the job, from whatever node it came.
+func (r *run) notice(job *jobs.Job) {
+	if job.Seq <= r.startedSeq {
+		return
+	}
+	owned := r.owns(job)
+	if owned && !job.CancelRequested {
+		return
+	}
+	r.mu.Lock()
+	news := !r.over && (!owned && !r.fenced || owned && !r.told)
+	if news && owned {
+		r.told = true
+	} else if news {
+		r.fenced = true
+	}
+	r.mu.Unlock()
+	if !news {
+		return
+	}
+	if owned {
+		r.cancel(errCancelled)
+	} else {
+		r.cancel(errFenced)
+	}
+	r.poke()
+}
+
+// finish makes all further reports do nothing.
+func (r *run) finish(cause error) {
+	r.mu.Lock()
+	r.over = true
+	r.mu.Unlock()
+	r.cancel(cause)
+}

@@ -1,0 +1,87 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"time"
+)
+
+// Errors that a Store returns.
+var (
+	ErrNotFound = errors.New("jobs: no such job")
+	ErrConflict = errors.New("jobs: the log has grown since it was read")
+	ErrClosed   = errors.New("jobs: store is closed")
+	ErrFull     = errors.New("jobs: store is full") // it takes no new jobs until some are removed
+	ErrBroken   = errors.New("jobs: store cannot read or write its files")
+)
+
+// A Record is one event and the job's snapshot after it, stored together: a job's state is its newest
+// record, there is no second table. Job.Args is never in it (see Store.PutArgs).
+type Record struct {
+	Event Event  `json:"event"`
+	Job   Job    `json:"job"`
+	Owner string `json:"owner,omitempty"` // whose job it is, for limits; not an address, and told to nobody
+}
+
+// Position is where a record lies in the store. Only the store can read it; zero is "before the first".
+type Position uint64
+
+// A Store keeps the logs of all jobs and the queue of those that wait for a worker. Its methods may be
+// called from any goroutine. jobstest has the suite that every implementation passes.
+type Store interface {
+	// Append stores rec as the newest record of its job, if the newest so far is at after, and else
+	// returns ErrConflict. That one rule makes seq contiguous, the terminal event the only one, and
+	// shuts out a worker that lost its lease.
+	Append(ctx context.Context, rec Record, after Position) (Position, error)
+	// Last returns a job's newest record, or ErrNotFound.
+	Last(ctx context.Context, id ID) (Record, Position, error)
+	// Read returns up to limit records with a Seq above after, oldest first; none for a job that is not
+	// there. A store may have let go of a job's oldest records; the result then starts later.
+	Read(ctx context.Context, id ID, after uint64, limit int) ([]Record, error)
+	// Follow yields the records with a Seq above after, first those stored, then each new one, without
+	// a hole, until ctx is done; that is no error. It does not end at a terminal record.
+	Follow(ctx context.Context, id ID, after uint64) iter.Seq2[Record, error]
+	// Index yields the newest record of every job, then one zero Record, then every record of every job
+	// as it is appended; where several were appended to one job it may yield only the newest.
+	Index(ctx context.Context) iter.Seq2[Record, error]
+
+	// PutArgs keeps a job's arguments. It comes before the job's first Append. Arguments are written
+	// once: where there are some, PutArgs returns ErrConflict and changes nothing, so that of two
+	// requests for the same id the one that came late cannot slip its arguments under the other's job.
+	PutArgs(ctx context.Context, id ID, args json.RawMessage) error
+	// Args returns them, or ErrNotFound.
+	Args(ctx context.Context, id ID) (json.RawMessage, error)
+
+	// AppendLog, LastLog, ReadLog and FollowLog do for a job's text what Append, Last, Read and Follow
+	// do for its events. after is the number of the last line that the reader holds; a chunk that
+	// holds it and later lines is included. LastLog returns ErrNotFound before the first chunk.
+	AppendLog(ctx context.Context, chunk LogChunk, after Position) (Position, error)
+	LastLog(ctx context.Context, id ID) (LogChunk, Position, error)
+	ReadLog(ctx context.Context, id ID, after int64, limit int) ([]LogChunk, error)
+	FollowLog(ctx context.Context, id ID, after int64) iter.Seq2[LogChunk, error]
+
+	// Enqueue makes a job available to Lease. Enqueuing a job that is already there does nothing.
+	Enqueue(ctx context.Context, id ID) error
+	// Lease waits for the oldest job that nobody holds, and takes it. A lease that is not extended
+	// within LeaseTime is given to someone else.
+	Lease(ctx context.Context) (Lease, error)
+	// Remove erases every trace of a job.
+	Remove(ctx context.Context, id ID) error
+}
+
+// LeaseTime is how long a worker may be silent before its job is given to another.
+const LeaseTime = 15 * time.Second
+
+// A Lease is the right to run one job.
+type Lease interface {
+	ID() ID
+	// Extend keeps the lease for another LeaseTime. Whether it notices that the lease was lost is up to
+	// the store; what shuts out a worker that lost its lease is Append.
+	Extend(ctx context.Context) error
+	// Done takes the job out of the queue; Enqueue may then put it there again.
+	Done(ctx context.Context) error
+	// Release makes the job available to the next Lease at once.
+	Release(ctx context.Context) error
+}
