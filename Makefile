@@ -81,7 +81,7 @@ interop/old/node_modules/.installed: interop/old/package.json interop/old/packag
 interop: bin/jobcast types interop/node_modules/.installed interop/old/node_modules/.installed
 	@interop/install-browser
 	go build -race -tags testkinds -trimpath -o bin/jobcast-test .
-	node --test --test-timeout=600000 --test-concurrency=2 interop/*.test.js interop/old/*.test.js
+	node --test --test-timeout=1800000 --test-concurrency=2 interop/*.test.js interop/old/*.test.js
 
 # The tests have a short form of each of these.
 chaos: $(CLIENT) $(BUNDLE)
