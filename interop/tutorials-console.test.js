@@ -40,7 +40,7 @@ for (const transport of ["auto", "websocket", "polling"]) {
 
 for (const transport of ["auto", "websocket", "polling"]) {
   test(`two emits over ${transport} are of one socket, which keeps what it has subscribed to`, async () => {
-    const { id } = await server.startJob("task", { param: "watched" });
+    const { id } = await server.startJob("test.flood", { lines: 20_000, burst: 1, every: 20 }); // until it is cancelled
     const page = await open(browser, `${server.url}/console/?transport=${transport}`);
     await set(page, { namespace: "/jobs", event: "job:subscribe", args: JSON.stringify([{ id, replay: "none" }]) });
     await by(page, "emit").click();
