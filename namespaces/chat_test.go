@@ -142,7 +142,7 @@ func (c *client) private(ack bool) (got []string) {
 	for _, e := range c.events {
 		if e.name == "chat:private" {
 			var p chat.Private
-			json.Unmarshal(e.payload, &p)
+			decode(c.t, e.payload, &p)
 			got = append(got, p.From+": "+p.Text)
 			if ack {
 				c.write("43/chat," + e.ack + "[]")
@@ -260,7 +260,7 @@ func TestWhatOneTabDidNotTakeIsNotLostByAnother(t *testing.T) {
 			for {
 				var p chat.Private
 				e := live.next()
-				if json.Unmarshal(e.payload, &p); p.Text == "two" { // and not the first
+				if decode(t, e.payload, &p); p.Text == "two" { // and not the first
 					live.write("43/chat," + e.ack + "[]")
 					return
 				}

@@ -166,7 +166,14 @@ func (c *client) parse(packet string) event {
 		c.t.Fatalf("got %q, want an event with one payload", packet)
 	}
 	e := event{ack: id}
-	json.Unmarshal(args[0], &e.name)
+	decode(c.t, args[0], &e.name)
 	e.payload = args[1]
 	return e
+}
+
+func decode(t testing.TB, payload []byte, v any) {
+	t.Helper()
+	if err := json.Unmarshal(payload, v); err != nil {
+		t.Fatalf("%s: %v", payload, err)
+	}
 }

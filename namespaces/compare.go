@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -139,6 +138,5 @@ func compareProblem(err error) error {
 	case errors.Is(err, compare.ErrFull):
 		return jobs.NewProblem(jobs.CodeTooManyRequests, "too many people compare right now; try again later")
 	}
-	slog.Error("a run was not opened", "err", err)
 	return err
 }

@@ -1,7 +1,6 @@
 package namespaces
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -35,7 +34,7 @@ func TestARunIsWatchedByNumberAndEndsWithItsControls(t *testing.T) {
 		for want := uint64(5); want < 20; want++ {
 			e := line.next()
 			var got compare.Event
-			json.Unmarshal(e.payload, &got)
+			decode(t, e.payload, &got)
 			if e.name != "compare:event" || got.N != want || len(e.payload) != 100 {
 				t.Fatalf("got %s %s, want event %d of 100 bytes", e.name, e.payload, want)
 			}

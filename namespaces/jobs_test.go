@@ -247,7 +247,7 @@ func TestLaterWatchersAreAnsweredAsTheFirst(t *testing.T) {
 						continue
 					}
 					var got jobs.Event
-					json.Unmarshal(e.payload, &got)
+					decode(t, e.payload, &got)
 					if got.Prev != at {
 						t.Fatalf("watcher %d: got seq %d prev %d after %d", i, got.Seq, got.Prev, at)
 					}
@@ -279,7 +279,7 @@ func TestTextIsWatchedWithoutAHole(t *testing.T) {
 				continue
 			}
 			var chunk jobs.LogChunk
-			json.Unmarshal(e.payload, &chunk)
+			decode(t, e.payload, &chunk)
 			if chunk.Line != next {
 				t.Fatalf("got line %d, want %d", chunk.Line, next)
 			}
@@ -329,7 +329,7 @@ func TestStartSubscribesInItsAnswer(t *testing.T) {
 		for {
 			e := c.next()
 			var got jobs.Event
-			json.Unmarshal(e.payload, &got)
+			decode(t, e.payload, &got)
 			if got.Prev != at {
 				t.Fatalf("got prev %d, want %d", got.Prev, at)
 			}
@@ -387,7 +387,7 @@ func TestTheListIsToldAtMostTwiceASecond(t *testing.T) {
 			}
 			changes++
 			var changed jobs.Changes
-			json.Unmarshal(e.payload, &changed)
+			decode(t, e.payload, &changed)
 			for _, job := range changed.Jobs {
 				if job.Seq < newest[job.ID].Seq {
 					t.Fatalf("job %s went back from %d to %d", job.ID, newest[job.ID].Seq, job.Seq)

@@ -1,7 +1,6 @@
 package namespaces
 
 import (
-	"encoding/json"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +22,7 @@ func TestTheTutorialsTaskAnswersAtOnceAndFiveSecondsLater(t *testing.T) {
 		}{{0, "start to process..."}, {5 * time.Second, "processed"}} {
 			e := c.next()
 			var got events.TaskResponse
-			json.Unmarshal(e.payload, &got)
+			decode(t, e.payload, &got)
 			if e.name != "response" || got != (events.TaskResponse{Code: "200", Msg: want.msg}) || time.Since(begin) != want.after {
 				t.Fatalf("got %s %s after %v, want %q after %v", e.name, e.payload, time.Since(begin), want.msg, want.after)
 			}
@@ -40,7 +39,7 @@ func TestTasksUnderWayAreBounded(t *testing.T) {
 		for range maxTasks + 1 {
 			c.write(`42/testnamespace,["request_for_response",{}]`)
 			var got events.TaskResponse
-			json.Unmarshal(c.next().payload, &got)
+			decode(t, c.next().payload, &got)
 			codes[got.Code]++
 		}
 		if codes["200"] != maxTasks || codes["429"] != 1 {

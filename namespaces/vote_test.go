@@ -49,7 +49,7 @@ func TestVotesOfManyClientsAreSeenByEachInOrder(t *testing.T) {
 				for list.Rev < 1+2*clients*each {
 					var change events.VoteChange
 					e := c.next()
-					json.Unmarshal(e.payload, &change)
+					decode(t, e.payload, &change)
 					if e.name != "vote:changed" || change.Rev != list.Rev+1 {
 						t.Errorf("got %s %s after %d", e.name, e.payload, list.Rev)
 						return
