@@ -134,7 +134,7 @@ func TestAskAllPartly(t *testing.T) {
 			"slow":   engineio.ErrSlow,
 		} {
 			got := missing.Missing[sockets[name]]
-			_, left := want.(Reason)
+			_, left := errors.AsType[Reason](want)
 			if !errors.Is(got, want) || errors.Is(got, ErrDisconnected) != left || !errors.Is(err, want) {
 				t.Errorf("%s: got %v, want %v", name, got, want)
 			}

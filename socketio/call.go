@@ -90,9 +90,9 @@ func (c *call) handle() {
 	if err == nil {
 		err = c.dispatch()
 	}
-	switch err {
-	case nil:
-	case ErrUnhandled:
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrUnhandled):
 		c.socket.conn.srv.log.Debug("nothing handles an event", "nsp", c.socket.ns.name, "socket", c.socket.Label(), "event", c.shortName())
 	default:
 		c.fail(err)
@@ -153,7 +153,7 @@ func (c *call) fail(err error) {
 func (c *call) answerError(err error) {
 	srv := c.socket.conn.srv
 	srv.log.Debug("event failed", "nsp", c.socket.ns.name, "socket", c.socket.Label(), "event", c.shortName(), "err", err)
-	if failed := srv.cfg.Hooks.EventFailed; failed != nil && err != errPanic { // a panic was logged
+	if failed := srv.cfg.Hooks.EventFailed; failed != nil && !errors.Is(err, errPanic) { // a panic was logged
 		c.socket.guard("hook", func() error { failed(c.context(), c.socket, c.shortName(), err); return nil })
 	}
 	value := c.encodeError(err)
@@ -182,7 +182,7 @@ func (c *call) encodeError(err error) (value any) {
 		value.Error.Data = e.Data
 		return value
 	}
-	if err != errPanic && !c.isOfClosing(err) && srv.cfg.Hooks.EventFailed == nil { // those were logged
+	if !errors.Is(err, errPanic) && !c.isOfClosing(err) && srv.cfg.Hooks.EventFailed == nil { // those were logged
 		srv.log.Error("event failed", "nsp", c.socket.ns.name, "socket", c.socket.Label(), "event", string(c.name), "err", err)
 	}
 	return internalFailure

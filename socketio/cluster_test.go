@@ -178,7 +178,7 @@ func TestClusterListeners(t *testing.T) {
 }
 
 func TestServerEvents(t *testing.T) {
-	clear := NewEvent[string]("cache:clear")
+	forget := NewEvent[string]("cache:clear")
 	count := NewCall[int, int]("count")
 	fails := errors.New("cannot count")
 	newServers := func(t *testing.T, test func(t *testing.T, from *Namespace, b, c *Server, seen *list)) {
@@ -188,7 +188,7 @@ func TestServerEvents(t *testing.T) {
 			var seen list
 			for name, srv := range map[string]*Server{"a": a, "b": b, "c": c} {
 				ns := srv.Of("/ns")
-				ns.HandleServers(clear.OnServers(func(_ context.Context, key string) error {
+				ns.HandleServers(forget.OnServers(func(_ context.Context, key string) error {
 					seen.add("%s %s", name, key)
 					if key == "panic" {
 						panic("on purpose")
@@ -204,7 +204,7 @@ func TestServerEvents(t *testing.T) {
 			c.Of("/ns").Remove()
 			client, _ := join(t, b, "/ns")
 			for _, key := range []string{"1", "panic", "2"} {
-				if err := clear.EmitServers(from, key); err != nil {
+				if err := forget.EmitServers(from, key); err != nil {
 					t.Error(err)
 				}
 			}

@@ -99,7 +99,7 @@ func TestConnectTimeout(t *testing.T) {
 		refused.send(`0/none,`)
 		time.Sleep(time.Second - 1)
 		idle.wantClosed("")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		idle.wantClosed(ForcedServerClose)
 		slow.wantClosed(ForcedServerClose)
 		causes.want(t, string(ForcedServerClose))

@@ -16,9 +16,9 @@ import (
 var (
 	// ErrInvalidNamespace: there is no namespace of that name. A function of Server.OfFunc returns it to
 	// leave the name to others.
-	ErrInvalidNamespace = errors.New("Invalid namespace")
+	ErrInvalidNamespace = errors.New("Invalid namespace") //nolint:staticcheck // the reference server sends it so
 	// ErrTooManyNamespaces: it would be one more than Config.MaxNamespaces.
-	ErrTooManyNamespaces = errors.New("Too many namespaces")
+	ErrTooManyNamespaces = errors.New("Too many namespaces") //nolint:staticcheck // in the words of the other
 )
 
 // A family makes a Namespace the parent of others, which clients make by joining them.

@@ -33,7 +33,7 @@ func (e *ConnectError) Error() string { return e.Message }
 // refusal is the CONNECT_ERROR for a client that may not join a namespace.
 func (c *conn) refusal(namespace string, err error) *outgoing {
 	message, data := err.Error(), any(nil)
-	if err == errPanic {
+	if errors.Is(err, errPanic) {
 		message = internalFailure.Error.Message
 	}
 	if e, ok := errors.AsType[*ConnectError](err); ok {

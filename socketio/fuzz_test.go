@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -46,7 +45,7 @@ func FuzzSession(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, said []byte, old bool) {
 		synctest.Test(t, func(t *testing.T) {
-			srv := New(Config{Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), MaxPendingEvents: 8})
+			srv := New(Config{Logger: slog.New(slog.DiscardHandler), MaxPendingEvents: 8})
 			if old {
 				oldClients.Store(srv, true)
 				defer oldClients.Delete(srv)

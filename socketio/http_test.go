@@ -35,7 +35,7 @@ func newWorld(t *testing.T) *world {
 
 func newWorldWith(t *testing.T, engine engineio.Config) *world {
 	w := &world{t: t, listen: listener{make(chan net.Conn), make(chan struct{})}}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	w.server = socketio.New(socketio.Config{
 		Engine:         engine,
 		ConnectTimeout: time.Second,

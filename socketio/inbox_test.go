@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"runtime"
@@ -88,11 +89,11 @@ func TestInboxOverflowClosesSession(t *testing.T) {
 		{"bytes", 16, `2["note","` + strings.Repeat("x", 1_000_000) + `"]`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			max := 5
+			most := 5
 			if tt.name == "bytes" {
-				max = 0
+				most = 0
 			}
-			bubble(t, Config{MaxPendingEvents: max}, func(t *testing.T, srv *Server) {
+			bubble(t, Config{MaxPendingEvents: most}, func(t *testing.T, srv *Server) {
 				handled := 0
 				var got list
 				ns := srv.Of("/")
@@ -237,7 +238,7 @@ func TestCloseWaits(t *testing.T) {
 		p.Close(engineio.ServerShutdown)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
-		if err := srv.Close(ctx); err != context.DeadlineExceeded {
+		if err := srv.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Close with half a second: got %v, want %v", err, context.DeadlineExceeded)
 		}
 		other := make(chan error)

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -261,7 +260,7 @@ func bubbleWith(t *testing.T, old bool, cfg Config, test func(t *testing.T, srv 
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		if cfg.Logger == nil {
-			cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+			cfg.Logger = slog.New(slog.DiscardHandler)
 		}
 		srv := New(cfg)
 		if old {

@@ -186,7 +186,7 @@ func (s *Socket) refuse(name string, err error) {
 		<-s.ctx.Done() // at any moment
 	}
 	s.cancel(err)
-	if context.Cause(s.ctx) != ClientNamespaceDisconnect { // the name may be another socket's by now
+	if !errors.Is(context.Cause(s.ctx), ClientNamespaceDisconnect) { // the name may be another socket's by now
 		s.conn.send(refusal)
 	}
 	s.conn.detach(s, false)

@@ -260,7 +260,9 @@ func TestAReadersPlaceIsInItsCookie(t *testing.T) {
 				}
 				var answer map[string]any
 				rec := site.record(req)
-				json.Unmarshal(rec.Body.Bytes(), &answer)
+				if err := json.Unmarshal(rec.Body.Bytes(), &answer); err != nil {
+					t.Fatal(err)
+				}
 				cookies := rec.Result().Cookies()
 				if len(cookies) != 1 || cookies[0].Path != req.URL.Path || !cookies[0].HttpOnly {
 					t.Fatalf("%s: got %v", path, cookies)
@@ -284,7 +286,7 @@ func TestAReadersPlaceIsInItsCookie(t *testing.T) {
 			want(false, "1")
 			want(true, "2") // is lost on the way
 			all.Close()
-			site, all = open() // the server is killed
+			site, _ = open() // the server is killed
 			want(false, "2")
 			want(false, "3")
 			time.Sleep(6 * time.Minute) // and has forgotten the reader

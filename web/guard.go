@@ -31,7 +31,7 @@ func (s *server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 			if reason == nil {
 				return
 			}
-			if reason == http.ErrAbortHandler {
+			if reason == http.ErrAbortHandler { //nolint:errorlint // as net/http compares what was panicked with
 				panic(reason)
 			}
 			s.Logger.Error("request handler panicked", "method", c.Request().Method, "path", c.Path(),

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io/fs"
 	"mime"
@@ -92,7 +93,7 @@ func loadPages(public fs.FS) (*pages, error) {
 		return nil
 	})
 	if err == nil && pages.byPath["/"] == nil {
-		err = fmt.Errorf("there is no index.html")
+		err = errors.New("there is no index.html")
 	}
 	return pages, err
 }

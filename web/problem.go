@@ -65,7 +65,7 @@ func (s *server) fail(err error, c echo.Context) {
 		}
 		return
 	}
-	if p.Code == jobs.CodeInternal && err != errPanic {
+	if p.Code == jobs.CodeInternal && !errors.Is(err, errPanic) {
 		if context.Cause(req.Context()) != nil {
 			// The client left or the server drains: whatever failed, failed for that reason.
 			p = jobs.NewProblem(jobs.CodeUnavailable, "the server is about to stop; ask again in a moment")

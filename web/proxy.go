@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -49,10 +50,10 @@ func clientOf(r *http.Request, trusted []netip.Prefix) string {
 // farthest is the farthest from here of those that are known: it goes through the lines, each of which hops
 // takes apart, from right to left, from one trusted hop to the one that this one names.
 func farthest(from netip.Addr, lines []string, hops func(line string) []string, trusted []netip.Prefix) netip.Addr {
-	for i := len(lines) - 1; i >= 0; i-- {
-		named := hops(lines[i])
-		for j := len(named) - 1; j >= 0; j-- {
-			hop, ok := parseHop(named[j])
+	for _, line := range slices.Backward(lines) {
+		named := hops(line)
+		for _, name := range slices.Backward(named) {
+			hop, ok := parseHop(name)
 			if !ok {
 				return from
 			}

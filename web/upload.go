@@ -110,7 +110,7 @@ func formProblem(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return err
 	}
-	if err == io.EOF {
+	if err == io.EOF { //nolint:errorlint // a wrapped one is a form that broke off
 		return errForm
 	}
 	return jobs.BadRequest("", "the body is not the form that its Content-Type says, or it broke off")
@@ -130,7 +130,7 @@ func (f *fileInForm) Read(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	if f.ended = io.EOF; err != io.EOF {
+	if f.ended = io.EOF; err != io.EOF { //nolint:errorlint // a wrapped one is a form that broke off
 		f.ended = formProblem(err)
 	} else if _, err := f.parts.NextRawPart(); err == nil {
 		f.ended = errForm

@@ -217,7 +217,9 @@ func TestAThousandVotesOverEveryWayInAreSeenOverEveryWayOut(t *testing.T) {
 				votes
 				vote.Candidate
 			}
-			json.Unmarshal([]byte(e.data), &v)
+			if err := json.Unmarshal([]byte(e.data), &v); err != nil {
+				t.Fatal(err)
+			}
 			take(&got, append(v.Candidates, v.Candidate)...)
 		}
 		check("an event stream", got)

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 
 	"jobcast/socketio"
 	"jobcast/socketio/internal/parser"
@@ -144,19 +145,19 @@ func (s *Socket) handle(in *incoming) {
 	}
 }
 
-func anyHandler(any func(context.Context, string, socketio.Args) (socketio.Args, error)) handler {
-	return func(in *incoming) (socketio.Args, error) { return any(in.ctx, in.name, in.args) }
+func anyHandler(h func(context.Context, string, socketio.Args) (socketio.Args, error)) handler {
+	return func(in *incoming) (socketio.Args, error) { return h(in.ctx, in.name, in.args) }
 }
 
 func (s *Socket) handleEvent(in *incoming, h handler) {
 	ack, err := s.serve(in, h)
 	if err != nil {
-		if err != errPanic && in.ctx.Err() == nil {
+		if !errors.Is(err, errPanic) && in.ctx.Err() == nil {
 			// A panic was logged, and what goes on after its connection may well fail.
 			s.client.log.Warn("event failed", "nsp", s.name, "event", in.name, "err", err)
 		}
 		var broken error
-		if ack, broken = s.encodeError(in.name, err); broken == errPanic {
+		if ack, broken = s.encodeError(in.name, err); errors.Is(broken, errPanic) {
 			ack, _ = encodeError(errPanic)
 		} else if broken != nil {
 			s.client.log.Error("data of an error cannot be encoded", "nsp", s.name, "event", in.name, "err", broken)

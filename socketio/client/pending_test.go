@@ -128,7 +128,7 @@ func TestLateCredentials(t *testing.T) {
 		w.want(`40{"n":1}`)
 		w.send(`40{"sid":"socket"}`)
 		w.want(`40/other,{"n":3}`)
-		for i := 0; i < 144; i++ {
+		for i := range 144 {
 			time.Sleep(25 * time.Second)
 			w.send("2")
 			if i < 143 {
@@ -151,7 +151,7 @@ func TestServerNeverPings(t *testing.T) {
 		if !s.Connected() {
 			t.Error("gave up too early")
 		}
-		time.Sleep(2)
+		time.Sleep(2 * time.Nanosecond)
 		if reason := <-reasons; reason != socketio.PingTimeout {
 			t.Errorf("got %q", reason)
 		}

@@ -122,7 +122,7 @@ func (p *polling) do(ctx context.Context, method string, body []byte) (status in
 		}
 	}
 	if err != nil {
-		if cause := context.Cause(ctx); cause == os.ErrDeadlineExceeded {
+		if cause := context.Cause(ctx); errors.Is(cause, os.ErrDeadlineExceeded) {
 			err = cause
 		} else if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // without the URL, which has the session's id

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -214,7 +215,7 @@ func (w *world) dial(ctx context.Context, network, addr string) (net.Conn, error
 	return c, nil
 }
 
-var errRefused = fmt.Errorf("connection refused")
+var errRefused = errors.New("connection refused")
 
 // config is that of a client of this world.
 func (w *world) config() client.Config {

@@ -45,7 +45,7 @@ type everything struct {
 	Array   [2]blob
 	Pointer *[]byte
 	Ignored []byte `json:"-"`
-	Dash    []byte `json:"-,"`
+	Dash    []byte `json:"-,"` //nolint:staticcheck // the name is a dash
 	Empty   []byte `json:",omitempty"`
 	Zero    []byte `json:",omitzero"`
 	Tree    *node
@@ -190,7 +190,7 @@ func TestNoBytes(t *testing.T) {
 			t.Errorf("%s has a codec", name)
 		}
 	}
-	if For[part]() != For[part]() {
+	if For[part]() != For[part]() { //nolint:staticcheck // it is made once
 		t.Error("a codec is made twice")
 	}
 }
@@ -318,7 +318,7 @@ func BenchmarkEncode(b *testing.B) {
 		b.Run("base64/"+size.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				json.Marshal(&v)
+				_, _ = json.Marshal(&v)
 			}
 		})
 	}
@@ -343,7 +343,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				var u upload
-				json.Unmarshal(text, &u)
+				_ = json.Unmarshal(text, &u)
 			}
 		})
 	}

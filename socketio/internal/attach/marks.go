@@ -69,7 +69,7 @@ func (m *marks) collect(data []byte) (text []byte, attachments [][]byte) {
 		}
 		end := i + 1 + base64.StdEncoding.EncodedLen(markBytes)
 		var number [numberBytes]byte
-		base64.StdEncoding.Decode(number[:], data[i+len(prefix):end])
+		_, _ = base64.StdEncoding.Decode(number[:], data[i+len(prefix):end])
 		text = append(append(text, data[:i]...), `{"_placeholder":true,"num":`...)
 		text = append(strconv.AppendInt(text, int64(len(attachments)), 10), '}')
 		attachments = append(attachments, bytes.Clone(m.values[binary.BigEndian.Uint32(number[2:])]))

@@ -64,8 +64,8 @@ func leads(t reflect.Type, seen map[reflect.Type]bool) bool {
 	case reflect.Array, reflect.Map, reflect.Pointer:
 		return leads(t.Elem(), seen)
 	case reflect.Struct:
-		for i := range t.NumField() {
-			if f := t.Field(i); encoded(f) && leads(f.Type, seen) {
+		for f := range t.Fields() {
+			if encoded(f) && leads(f.Type, seen) {
 				return true
 			}
 		}

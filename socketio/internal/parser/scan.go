@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"bytes"
 	"encoding/json"
 	"unicode/utf8"
 )
@@ -275,12 +276,10 @@ func smallNumber(digits []byte) (n int, ok bool) {
 // text is what a JSON string says. Without an escape in it, it is a part of the string.
 func text(str []byte) ([]byte, error) {
 	inner := str[1 : len(str)-1]
-	for _, c := range inner {
-		if c == '\\' {
-			var s string
-			err := json.Unmarshal(str, &s)
-			return []byte(s), err
-		}
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return inner, nil
 	}
-	return inner, nil
+	var s string
+	err := json.Unmarshal(str, &s)
+	return []byte(s), err
 }
