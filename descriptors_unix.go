@@ -16,7 +16,7 @@ func maxDescriptors() uint64 {
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return 0
 	}
-	return uint64(limit.Cur)
+	return uint64(limit.Cur) //nolint:unconvert // on FreeBSD it has a sign
 }
 
 // descriptors are a connection's descriptor, and the one that what is opened next will get.

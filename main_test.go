@@ -32,7 +32,7 @@ func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 func testMain(m *testing.M) int {
 	for _, variable := range os.Environ() { // the tests' settings are their own
 		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "JOBCAST_") {
-			os.Unsetenv(name)
+			_ = os.Unsetenv(name)
 		}
 	}
 	dir, err := os.MkdirTemp("", "jobcast-*")

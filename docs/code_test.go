@@ -188,7 +188,7 @@ func opensSession(ctx context.Context, url string) error {
 			body, err := io.ReadAll(answer.Body)
 			answer.Body.Close()
 			if err != nil || answer.StatusCode != http.StatusOK || !bytes.HasPrefix(body, []byte(`0{"sid":"`)) {
-				return fmt.Errorf("got %s %q, %v", answer.Status, body, err)
+				return fmt.Errorf("got %s %q, %v", answer.Status, body, err) //nolint:errorlint // there may be no error
 			}
 			return nil
 		}

@@ -2,6 +2,7 @@ package docs
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -73,7 +74,7 @@ func hasHeading(t *testing.T, document, anchor string) bool {
 // No flag is named that the program does not have.
 func TestFlagsExist(t *testing.T) {
 	var help bytes.Buffer
-	if _, err := cli.Parse([]string{"--help"}, "", &help); err != cli.ErrDone {
+	if _, err := cli.Parse([]string{"--help"}, "", &help); !errors.Is(err, cli.ErrDone) {
 		t.Fatal(err)
 	}
 	flag := regexp.MustCompile("`(?:jobcast )?--([a-z][a-z-]*)")

@@ -360,7 +360,7 @@ func TestTooManySessions(t *testing.T) {
 		if resp, body := e.do("GET", pollingQuery, ""); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
 			e.t.Errorf("got %d %s, want 503 and when to come back", resp.StatusCode, body)
 		}
-		if _, err := e.tryWebSocket(webSocketQuery); err != errRefused(503) {
+		if _, err := e.tryWebSocket(webSocketQuery); !errors.Is(err, errRefused(503)) {
 			e.t.Errorf("got %v, want 503", err)
 		}
 		e.wantPost(sid, "1", 200, "ok")

@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"slices"
@@ -258,7 +259,7 @@ func (e *env) wantStatus(method, query string, status int) {
 
 func (e *env) wantNoWebSocket(query string) {
 	e.t.Helper()
-	if _, err := e.tryWebSocket(query); err != errRefused(400) {
+	if _, err := e.tryWebSocket(query); !errors.Is(err, errRefused(400)) {
 		e.t.Errorf("%s: got %v, want a refusal with status 400", query, err)
 	}
 }

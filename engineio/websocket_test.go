@@ -160,7 +160,7 @@ func TestCloseHandshake(t *testing.T) {
 			}
 			c.send("4too late")
 			c.write(clientFrame(true, ws.OpClose, "\x03\xe8"))
-			if _, _, err := c.read(); err != io.EOF {
+			if _, _, err := c.read(); !errors.Is(err, io.EOF) {
 				e.t.Errorf("got %v, want EOF", err)
 			}
 			if got := r.messages(); len(got) > 0 {

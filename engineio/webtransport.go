@@ -47,7 +47,8 @@ func (s *Server) serveWebTransport(w http.ResponseWriter, r *http.Request) {
 	_ = nc.SetReadDeadline(deadline)
 	c := &wsConn{conn: netconn.New(nc), stream: &wtframe.Reader{Limit: s.cfg.MaxPayloadBytes}}
 	sid, ahead, err := c.stream.ReadOpen(nc)
-	e, ok := gate.BadHandshake, false
+	var e gate.Refusal
+	ok := false
 	switch {
 	case err != nil:
 		e = gate.BadHandshake.Because(err)

@@ -56,8 +56,8 @@ func TestWhatCannotBeReadIsRefusedAtStart(t *testing.T) {
 	must(t, os.Chmod(filepath.Join(dir, "file"), 0))
 	must(t, os.Chmod(filepath.Join(dir, "closed"), 0))
 	must(t, os.Chmod(filepath.Join(dir, "names"), 0o444)) // its names can be read, and nothing behind them
-	defer os.Chmod(filepath.Join(dir, "closed"), 0o755)
-	defer os.Chmod(filepath.Join(dir, "names"), 0o755)
+	defer func() { must(t, os.Chmod(filepath.Join(dir, "closed"), 0o755)) }()
+	defer func() { must(t, os.Chmod(filepath.Join(dir, "names"), 0o755)) }()
 	rs := newRoots(Config{Roots: []string{dir}})
 	const want = "bad_request The server is not allowed to read "
 	for _, path := range []string{"file", "closed", "closed/file", "names", "names/file", "link"} {
@@ -86,7 +86,7 @@ func TestNothingReadIsNoSuccess(t *testing.T) {
 	for _, name := range []string{"a", "b", "sub/c", "closed"} {
 		must(t, os.Chmod(filepath.Join(dir, name), 0))
 	}
-	defer os.Chmod(filepath.Join(dir, "closed"), 0o755)
+	defer func() { must(t, os.Chmod(filepath.Join(dir, "closed"), 0o755)) }()
 	rec := &recorder{}
 	_, _, err := sumPath(t.Context(), rec, dir, "")
 	if e := jobError(err); e == nil || e.Type != "NothingRead" {

@@ -61,8 +61,8 @@ func absolute(dirs []string) []string {
 
 // below reports whether a directory is a private one, or lies in one.
 func (rs roots) below(dir string) bool {
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
+	if target, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = target
 	}
 	hidden := rs.hidden()
 	for {

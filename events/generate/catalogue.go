@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/constant"
@@ -218,7 +219,7 @@ func (s *source) event(v variable) (wire string, args []types.Type, ok bool) {
 func (s *source) message(r *reader, v variable) (*message, error) {
 	wire, args, ok := s.event(v)
 	if !ok {
-		return nil, fmt.Errorf("only what NewEvent or NewCall of a constant name returns can be listed")
+		return nil, errors.New("only what NewEvent or NewCall of a constant name returns can be listed")
 	}
 	m := &message{id: v.Name(), name: wire, doc: r.words.in(s.comments[v.Var].text, v.Name(), "`"+wire+"`"), payload: r.shape(args[0])}
 	if len(args) == 2 {

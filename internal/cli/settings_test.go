@@ -27,7 +27,7 @@ func write(t *testing.T, text string) string {
 func TestMain(m *testing.M) {
 	for _, variable := range os.Environ() {
 		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "JOBCAST_") {
-			os.Unsetenv(name)
+			_ = os.Unsetenv(name)
 		}
 	}
 	os.Exit(m.Run())
@@ -258,12 +258,12 @@ func TestPrintedConfigIsAConfig(t *testing.T) {
 	args := []string{"--listen=[::1]:0", "--origin=*", "--origin=https://a.example", "--trusted-proxy=10.1.2.3/8", "--trusted-proxy=::1", "--data=some dir", "--sync=always",
 		"--webtransport", "--tls-cert=c.pem", "--tls-key=k.pem", `--root=a\,b`, `--root=c"d'`, "--max-upload=1234567", "--concurrency=7", "--start-rate=0", "--start-burst=9", "--max-queued=10", "--log-level=warn"}
 	var first, second bytes.Buffer
-	if _, err := Parse(append(args, "--print-config"), "0.0.0", &first); err != ErrDone {
+	if _, err := Parse(append(args, "--print-config"), "0.0.0", &first); !errors.Is(err, ErrDone) {
 		t.Fatalf("--print-config: %v", err)
 	}
 	file := write(t, first.String())
 	t.Chdir(t.TempDir()) // it means the same everywhere
-	if _, err := Parse([]string{"--print-config", "--config", file}, "0.0.0", &second); err != ErrDone {
+	if _, err := Parse([]string{"--print-config", "--config", file}, "0.0.0", &second); !errors.Is(err, ErrDone) {
 		t.Fatalf("--print-config of %s: %v", &first, err)
 	}
 	if first.String() != second.String() {
@@ -300,7 +300,7 @@ func TestVersionAndHelpNeedNoGoodSettings(t *testing.T) {
 		"--help":    {"Examples:", "--max-upload", "$JOBCAST_LISTEN", "127.0.0.1:8080", "serve"},
 	} {
 		var stdout bytes.Buffer
-		if _, err := Parse([]string{flag}, "0.0.0", &stdout); err != ErrDone {
+		if _, err := Parse([]string{flag}, "0.0.0", &stdout); !errors.Is(err, ErrDone) {
 			t.Errorf("%s: got %v, want nothing wrong", flag, err)
 		}
 		for _, text := range want {

@@ -36,7 +36,7 @@ func TestHealthAsksAgain(t *testing.T) {
 					asked++
 					return tt.answers[min(asked, len(tt.answers))-1]
 				}, make(chan struct{}))
-				if !errors.Is(err, tt.want) || tt.want == ErrNotReady && errors.Is(err, ErrBroken) {
+				if !errors.Is(err, tt.want) || errors.Is(tt.want, ErrNotReady) && errors.Is(err, ErrBroken) {
 					t.Errorf("got %v, want %v", err, tt.want)
 				}
 				if tt.asked > 0 && asked != tt.asked {

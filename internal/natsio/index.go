@@ -2,6 +2,7 @@ package natsio
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
@@ -54,7 +55,7 @@ func (s *Store) Index(ctx context.Context) iter.Seq2[jobs.Record, error] {
 			}
 			return emit(rec)
 		}
-		if err := t.run(ctx); err != errEnded && ctx.Err() == nil {
+		if err := t.run(ctx); !errors.Is(err, errEnded) && ctx.Err() == nil {
 			yield(jobs.Record{}, s.failed("read the index", err))
 		}
 	}

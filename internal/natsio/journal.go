@@ -165,7 +165,7 @@ func (j *journal[T]) follow(ctx context.Context, id jobs.ID, after uint64) iter.
 			}
 			return nil
 		}
-		if err := t.run(ctx); err != errEnded && ctx.Err() == nil {
+		if err := t.run(ctx); !errors.Is(err, errEnded) && ctx.Err() == nil {
 			yield(none, j.store.failed("follow", err))
 		}
 	}

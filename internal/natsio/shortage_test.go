@@ -147,8 +147,8 @@ func descriptors(dir string) (string, shortage, error) {
 
 // writeThroughShortage is the child process.
 func writeThroughShortage(dir string) error {
-	make := map[string]func(dir string) (string, shortage, error){"space": space, "file size": fileSize, "descriptors": descriptors}
-	dir, short, err := make[os.Getenv(shortOf)](dir)
+	shortages := map[string]func(dir string) (string, shortage, error){"space": space, "file size": fileSize, "descriptors": descriptors}
+	dir, short, err := shortages[os.Getenv(shortOf)](dir)
 	defer os.RemoveAll(short.leave)
 	if err != nil {
 		return err

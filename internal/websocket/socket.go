@@ -64,7 +64,7 @@ func (s *Socket) start(conn net.Conn, in *bufio.Reader) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conn, s.in = conn, in
-	s.frames.Limit = int(s.opts.MaxMessageBytes)
+	s.frames.Limit = s.opts.MaxMessageBytes
 	s.ping = time.AfterFunc(pingInterval, s.sendPing)
 }
 

@@ -151,7 +151,7 @@ func TestMessagesComeWholeAndAsWhatTheyAre(t *testing.T) {
 		if code, _, _ := closing(t, conn); code != ws.StatusNormalClosure {
 			t.Errorf("got %d, want %d", code, ws.StatusNormalClosure)
 		}
-		if err := <-s.ended; err != io.EOF {
+		if err := <-s.ended; !errors.Is(err, io.EOF) {
 			t.Errorf("the handler ended with %v, want io.EOF", err)
 		}
 	})
@@ -179,7 +179,7 @@ func TestWhatDoesNotFitIsRefusedWithItsCode(t *testing.T) {
 				t.Errorf("%s: got %d, want %d", name, code, tt.code)
 			}
 			conn.Close()
-			if err := <-s.ended; err != ErrClosed {
+			if err := <-s.ended; !errors.Is(err, ErrClosed) {
 				t.Errorf("%s: the handler ended with %v", name, err)
 			}
 		}
@@ -284,7 +284,7 @@ func TestAClientThatDoesNotReadIsCutOffAndHoldsNobodyUp(t *testing.T) {
 	inSite(t, Options{MaxQueueBytes: 10_000}, flood, func(t *testing.T, s *site) {
 		conn := s.dial()
 		begin := time.Now()
-		if err := <-s.ended; err != ErrSlow || time.Since(begin) != 0 {
+		if err := <-s.ended; !errors.Is(err, ErrSlow) || time.Since(begin) != 0 {
 			t.Errorf("the handler ended with %v after %v, want %v at once", err, time.Since(begin), ErrSlow)
 		}
 		synctest.Wait()

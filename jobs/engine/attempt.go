@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -322,7 +321,7 @@ func (a *attempt) end(typ jobs.EventType, data any, change func(*jobs.Job)) {
 		e.log.Warn("cannot store the end of a run", "job", a.run.id, "attempt", a.run.attempt, "err", err)
 		return
 	}
-	e.log.Info("a run has ended", "job", a.run.id, "kind", a.last.Job.Kind, "attempt", a.run.attempt, slog.String("event", string(typ)))
+	e.log.Info("a run has ended", "job", a.run.id, "kind", a.last.Job.Kind, "attempt", a.run.attempt, "event", string(typ))
 	ctx, cancel := context.WithTimeout(e.base, storeTimeout)
 	defer cancel()
 	if typ == jobs.EventQueued {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -225,7 +226,7 @@ func TestLateWorkerIsFenced(t *testing.T) {
 				t.Errorf("seq %d: the late worker wrote after attempt 2 had begun", rec.Event.Seq)
 			}
 		}
-		if run.ctx.Err() == nil || run.alive() != errFenced {
+		if run.ctx.Err() == nil || !errors.Is(run.alive(), errFenced) {
 			t.Errorf("the late run: got %v, alive %v, want it fenced", run.ctx.Err(), run.alive())
 		}
 		checkLines(t, second, id)

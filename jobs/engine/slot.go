@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,9 +107,9 @@ func (e *Engine) cancelDetails(last jobs.Record) (reason string, grace time.Dura
 		if err != nil {
 			return "", jobs.DefaultGrace
 		}
-		for i := len(recs) - 1; i >= 0; i-- {
-			if recs[i].Event.Type == jobs.EventCancelling {
-				return decodeCancelling(recs[i].Event)
+		for _, rec := range slices.Backward(recs) {
+			if rec.Event.Type == jobs.EventCancelling {
+				return decodeCancelling(rec.Event)
 			}
 		}
 		if after = from; after == 0 {

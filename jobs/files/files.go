@@ -39,7 +39,7 @@ func Open(dir string) (*Dir, error) {
 	}
 	f := &Dir{root: root}
 	if err := f.prepare(); err != nil {
-		root.Close()
+		_ = root.Close()
 		return nil, fmt.Errorf("prepare directory for files: %w", err)
 	}
 	return f, nil
@@ -79,9 +79,9 @@ func (f *Dir) ExpireUploads() error {
 }
 
 // SaveUpload streams r to disk under a new unguessable name that ends with the given one, and refuses
-// more than max bytes with a *jobs.Problem of code too_large; nothing is left behind then. A full disk is a
+// more than limit bytes with a *jobs.Problem of code too_large; nothing is left behind then. A full disk is a
 // *jobs.Problem of code unavailable. A wrong name is refused before r is read.
-func (f *Dir) SaveUpload(name string, r io.Reader, max int64) (upload string, bytes int64, err error) {
+func (f *Dir) SaveUpload(name string, r io.Reader, limit int64) (upload string, bytes int64, err error) {
 	if p := jobs.CheckFileName(name); p != nil {
 		return "", 0, p
 	}
@@ -90,14 +90,14 @@ func (f *Dir) SaveUpload(name string, r io.Reader, max int64) (upload string, by
 		return "", 0, DiskProblem("save upload", err)
 	}
 	defer tmp.Discard()
-	n, err := io.Copy(tmp, io.LimitReader(r, max))
-	if err == nil && n == max {
+	n, err := io.Copy(tmp, io.LimitReader(r, limit))
+	if err == nil && n == limit {
 		// One byte more tells the end of the upload from the end of the limit.
 		var more int64
 		if more, err = io.CopyN(io.Discard, r, 1); more > 0 {
-			return "", 0, jobs.NewProblem(jobs.CodeTooLarge, fmt.Sprintf("an upload may have at most %d bytes", max))
+			return "", 0, jobs.NewProblem(jobs.CodeTooLarge, fmt.Sprintf("an upload may have at most %d bytes", limit))
 		}
-		if err == io.EOF {
+		if err == io.EOF { //nolint:errorlint // CopyN's own; a wrapped one is that of a reader which broke off
 			err = nil
 		}
 	}
@@ -156,7 +156,7 @@ func (f *Dir) open(name, missing string) (*os.File, int64, error) {
 	}
 	info, err := file.Stat()
 	if err != nil {
-		file.Close()
+		_ = file.Close()
 		return nil, 0, jobs.ProblemOf(fmt.Errorf("open %s: %w", name, err))
 	}
 	return file, info.Size(), nil
@@ -206,8 +206,8 @@ func (t *Temp) commit(dir, name string) error {
 	// system sees to it.
 	for _, dir := range []string{dir, path.Dir(dir)} {
 		if d, err := t.root.Open(dir); err == nil {
-			d.Sync()
-			d.Close()
+			_ = d.Sync()
+			_ = d.Close()
 		}
 	}
 	return nil
@@ -219,6 +219,6 @@ func (t *Temp) Discard() {
 		return
 	}
 	t.gone = true
-	t.File.Close()
-	t.root.Remove(t.name)
+	_ = t.File.Close()
+	_ = t.root.Remove(t.name)
 }

@@ -47,7 +47,7 @@ func TestColumn(t *testing.T) {
 		{"long strings", strings.Repeat("x", 99) + "ä " + strings.Repeat("x", 200), `string, 0 empty, 2 distinct, "` + strings.Repeat("x", 99) + `" to "` + strings.Repeat("x", 100) + `", mean none`},
 	} {
 		var values []string
-		for _, v := range strings.Fields(tt.values) {
+		for v := range strings.FieldsSeq(tt.values) {
 			values = append(values, strings.TrimPrefix(v, "_"))
 		}
 		col := addValues(1, values...)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -80,7 +81,7 @@ func Profile(ctx context.Context, src io.Reader, cfg Config) (Result, error) {
 	}
 	for {
 		rec, err := r.next(ctx)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -114,7 +115,7 @@ func (p *profile) header(ctx context.Context, r *reader) error {
 	for n := 0; n <= layout.above; n++ {
 		rec, err = r.next(ctx)
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return notCSV("The file is not a CSV file: it has only blank lines.")
 		case err != nil:
 			return err

@@ -303,8 +303,8 @@ func TestShortenKeepsAnyResultSmall(t *testing.T) {
 		figures.Columns = append(figures.Columns, Column{Name: strings.Repeat("n", maxValue), Type: TypeInteger, Min: jsonText("-9223372036854775808"), Max: jsonText("18446744073709551615")})
 	}
 	short = figures.Shorten()
-	if min, max := string(short.Columns[0].Min), string(short.Columns[0].Max); !short.Shortened || min != `"-9223372036854775808"` || max != `"18446744073709551615"` {
-		t.Errorf("got %s to %s, shortened %t", min, max, short.Shortened)
+	if least, most := string(short.Columns[0].Min), string(short.Columns[0].Max); !short.Shortened || least != `"-9223372036854775808"` || most != `"18446744073709551615"` {
+		t.Errorf("got %s to %s, shortened %t", least, most, short.Shortened)
 	}
 
 	small := Result{Columns: []Column{{Name: strings.Repeat("n", maxValue), Min: jsonText("a")}}, Misfits: []Misfit{}}

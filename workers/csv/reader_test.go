@@ -40,7 +40,7 @@ func readAll(ctx context.Context, src io.Reader, d dialect, window, chunk int) (
 	for {
 		rec, err := r.next(ctx)
 		if err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = nil
 			}
 			return all, err
@@ -180,7 +180,7 @@ func TestReaderNotesTheFirstLineWithANULByte(t *testing.T) {
 			for err == nil {
 				_, err = r.next(t.Context())
 			}
-			if err != io.EOF || r.nul != tt.want {
+			if !errors.Is(err, io.EOF) || r.nul != tt.want {
 				t.Errorf("%s, in chunks of %d: got line %d, %v, want %d", tt.name, chunk, r.nul, err, tt.want)
 			}
 		}
@@ -205,7 +205,7 @@ func TestReaderNotesTheFirstLineThatIsNotUTF8(t *testing.T) {
 			for err == nil {
 				_, err = r.next(t.Context())
 			}
-			if err != io.EOF || r.foreign != tt.want || (r.encoding == encodingForeign) != (tt.want > 0) {
+			if !errors.Is(err, io.EOF) || r.foreign != tt.want || (r.encoding == encodingForeign) != (tt.want > 0) {
 				t.Errorf("%s, in chunks of %d: got line %d, %s, %v, want line %d", tt.name, chunk, r.foreign, r.encoding, err, tt.want)
 			}
 		}
@@ -277,7 +277,7 @@ func FuzzReader(f *testing.F) {
 		theirs.FieldsPerRecord = -1
 		for i := 0; ; i++ {
 			want, err := theirs.Read()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				if len(got) != i {
 					t.Errorf("%q: got %d records, want %d: %q", text, len(got), i, got)
 				}

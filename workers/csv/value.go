@@ -11,6 +11,7 @@ import (
 // An integer is a number too, and a date is a datetime.
 type ColumnType string
 
+// The types, and what fits each.
 const (
 	TypeInteger  ColumnType = "integer"  // of 64 bits, with or without a sign; the first digit not 0 (but for 0 itself)
 	TypeNumber   ColumnType = "number"   // digits with a decimal point, perhaps with a sign and an exponent

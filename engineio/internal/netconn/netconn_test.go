@@ -67,7 +67,7 @@ func TestRead(t *testing.T) {
 					t.Fatal("a buffer is held between reads")
 				}
 			}
-			if string(got) != "hello" || err != io.EOF {
+			if string(got) != "hello" || !errors.Is(err, io.EOF) {
 				t.Errorf("got %q, %v, want hello and EOF", got, err)
 			}
 		})

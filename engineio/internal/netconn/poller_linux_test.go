@@ -129,7 +129,7 @@ func TestPollerReads(t *testing.T) {
 				t.Errorf("got %d bytes, overlap %v, want the %d that were sent, in order", len(got), h.overlap, len(want))
 			}
 			// The Conn is closed: so is the peer's.
-			if _, err := peer.Read(make([]byte, 1)); err != io.EOF {
+			if _, err := peer.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 				t.Errorf("after the end: got %v, want %v", err, io.EOF)
 			}
 		})
@@ -355,7 +355,7 @@ func TestPollerClosesAfterTheLastUse(t *testing.T) {
 	p := newPoller(t)
 	c, peer := adopt(t, p)
 	w := c.watched()
-	if !w.acquire() || !w.acquire() {
+	if !w.acquire() || !w.acquire() { //nolint:staticcheck // two users
 		t.Fatal("a new connection is closed")
 	}
 	c.Close()
@@ -366,7 +366,7 @@ func TestPollerClosesAfterTheLastUse(t *testing.T) {
 		w.release()
 	}
 	peer.SetReadDeadline(time.Now().Add(2 * time.Minute))
-	if _, err := peer.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := peer.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("after the last use: got %v, want %v", err, io.EOF)
 	}
 }

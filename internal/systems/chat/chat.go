@@ -22,6 +22,7 @@ import (
 	"jobcast/internal/systems/journal"
 )
 
+// What stands for a name, a place, or a bound.
 const (
 	// Anonymous is the room of those without a nickname, and Lobby where those with one begin.
 	Anonymous = ""

@@ -236,7 +236,7 @@ func TestWhatCannotBeKeptIsNotSaid(t *testing.T) {
 		j := new(shelf)
 		c := chatOn(t, j, sweepEvery)
 		ada, bob := join(t, c, "Ada", ""), join(t, c, "Bob", "")
-		got := mail(bob)
+		mail(bob)
 		d := tell(t, ada, "Bob", "one")
 		j.before = errors.New("the disk is full")
 		bob.Took(d.ID)
@@ -251,7 +251,7 @@ func TestWhatCannotBeKeptIsNotSaid(t *testing.T) {
 			t.Errorf("got id %d, want 2", m.ID)
 		}
 		c = reopened(t, c, j) // what Bob took while the journal failed is in it, too
-		if got = mail(join(t, c, "Bob", "")); len(*got) != 0 {
+		if got := mail(join(t, c, "Bob", "")); len(*got) != 0 {
 			t.Errorf("Bob gets %q again", *got)
 		}
 	})

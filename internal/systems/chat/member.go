@@ -42,6 +42,7 @@ func refuse(code, format string, args ...any) error {
 // Ways are what a connection is for.
 type Ways uint8
 
+// A connection may be for both.
 const (
 	ForRooms   Ways = 1 << iota // it is in rooms
 	ForPrivate                  // it gets private messages

@@ -80,7 +80,7 @@ func TestASweepMayEndAnywhere(t *testing.T) {
 
 			// As the writer does it, but that the process dies after so many parts.
 			s := c.newSweep()
-			for n := 0; n < parts; n++ {
+			for n := range parts {
 				r := c.part(s)
 				if n == 1 { // in the middle Bob takes what an earlier part has, and something more is said
 					bob := &Member{chat: c, nickname: "Bob"}

@@ -20,8 +20,9 @@ import (
 const (
 	// MaxRate is how many events a second a run makes at the most; one is the least.
 	MaxRate = 50
-	// MinSize and MaxSize bound the size of one event, in bytes of its JSON.
+	// MinSize is the least size of one event, in bytes of its JSON.
 	MinSize = 64
+	// MaxSize is the greatest.
 	MaxSize = 16 << 10
 	// maxRuns bounds the runs at one time; one more is refused with ErrFull.
 	maxRuns = 64
