@@ -62,6 +62,10 @@ var floors = map[string][]string{
 	"workers/csv":            {"workers/internal/names", "github.com/axiomhq/hyperloglog"},
 	"workers/internal/names": {},
 
+	"app": {"engineio", "engineio/cors", "engineio/webtransport", "internal/limit", "internal/natsio", "internal/systems/chat", "internal/systems/compare", "internal/systems/vote",
+		"jobs", "jobs/engine", "jobs/files", "namespaces", "public", "socketio", "socketio/bundle", "web", "workers", "golang.org/x/sys/unix"},
+	"public": {},
+
 	"namespaces":      {"internal/systems/chat", "internal/systems/compare", "events", "jobs", "jobs/engine", "internal/limit", "socketio", "internal/systems/vote", "workers", "golang.org/x/time/rate"},
 	"internal/natsio": {"jobs", "internal/systems/journal", "github.com/nats-io/"},
 

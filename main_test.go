@@ -24,6 +24,9 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
+// drainTime is how long the end of a server takes at most.
+const drainTime = 10 * time.Second
+
 // binary is the real program, built once.
 var binary string
 

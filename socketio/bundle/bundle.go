@@ -1,7 +1,6 @@
 // Package bundle serves the files of the stock JavaScript client below the path of the server, where pages
 // expect them: <script src="/socket.io/socket.io.js"></script>. The answers are those of the reference
-// server, and say besides what they vary by. The package has no files of its own and knows nothing of
-// sockets. It runs no goroutine.
+// server, and say besides what they vary by. The package knows nothing of sockets. It runs no goroutine.
 package bundle
 
 import (

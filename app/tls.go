@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -6,24 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"net/http"
 	"syscall"
 
 	"jobcast/engineio/webtransport"
-	"jobcast/internal/cli"
 )
 
 // loadCertificate returns what TLS is spoken with, or nil for plain HTTP.
-func loadCertificate(s cli.Settings) (*tls.Config, error) {
-	if s.TLSCert == "" {
+func (s *Server) loadCertificate() (*tls.Config, error) {
+	if s.cfg.TLSCert == "" {
 		return nil, nil
 	}
-	cert, err := tls.LoadX509KeyPair(string(s.TLSCert), string(s.TLSKey))
+	cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
 	if err != nil {
-		return nil, fmt.Errorf("cannot use the certificate %s with the key %s: %w; name others with --tls-cert and --tls-key",
-			s.TLSCert, s.TLSKey, reason(err))
+		return nil, fmt.Errorf("cannot use the certificate %s with the key %s: %w; name others with %s and %s",
+			s.cfg.TLSCert, s.cfg.TLSKey, reason(err), s.cfg.Called("TLSCert"), s.cfg.Called("TLSKey"))
 	}
 	return &tls.Config{Certificates: []tls.Certificate{cert}}, nil
 }
@@ -41,17 +39,17 @@ type quicServer struct {
 	*webtransport.Server
 	socket net.PacketConn
 	self   *webtransport.SelfSigned // nil if there is a certificate
-	served chan error               // nil until serve
+	served chan error               // made by serve
 }
 
 // listenQUIC listens, if that is asked for.
-func listenQUIC(ctx context.Context, l net.Listener, s cli.Settings, certificate *tls.Config, log *slog.Logger) (*quicServer, error) {
-	if !s.WebTransport {
+func (s *Server) listenQUIC(ctx context.Context, certificate *tls.Config) (*quicServer, error) {
+	if !s.cfg.WebTransport {
 		return nil, nil
 	}
 	q := &quicServer{}
 	if certificate == nil {
-		host, _, _ := net.SplitHostPort(address(l)) // it has a port
+		host, _, _ := net.SplitHostPort(address(s.listener)) // it has a port
 		var err error
 		if q.self, err = webtransport.NewSelfSigned("localhost", host); err != nil {
 			return nil, err
@@ -59,19 +57,19 @@ func listenQUIC(ctx context.Context, l net.Listener, s cli.Settings, certificate
 		certificate = q.self.TLS()
 	}
 	var err error
-	at := l.Addr().String()
+	at, flag, own := s.listener.Addr().String(), s.cfg.Called("Listen"), s.cfg.Called("WebTransport")
 	q.socket, err = new(net.ListenConfig).ListenPacket(ctx, "udp", at)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("UDP address %s is taken by another program; stop that one, choose another address with --listen, "+
-			"or leave --webtransport out", at)
+		return nil, fmt.Errorf("UDP address %s is taken by another program; stop that one, choose another address with %s, "+
+			"or leave %s out", at, flag, own)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("UDP address %s is not allowed to this user; choose a port above 1023 with --listen", at)
+		return nil, fmt.Errorf("UDP address %s is not allowed to this user; choose a port above 1023 with %s", at, flag)
 	case err != nil:
-		return nil, fmt.Errorf("cannot listen on UDP address %s: %w; choose another with --listen, or leave --webtransport out",
-			at, reason(err))
+		return nil, fmt.Errorf("cannot listen on UDP address %s: %w; choose another with %s, or leave %s out",
+			at, reason(err), flag, own)
 	}
-	q.Server = webtransport.New(webtransport.Config{TLS: certificate, Logger: log})
+	q.Server = webtransport.New(webtransport.Config{TLS: certificate, Logger: s.log})
 	return q, nil
 }
 
@@ -111,16 +109,20 @@ func (q *quicServer) serve(h http.Handler) (line string) {
 	return fmt.Sprintf("WebTransport on UDP %s%s\n", q.socket.LocalAddr(), trust)
 }
 
-// close ends what serve has started, and frees the port.
+// close ends what serve has started.
 func (q *quicServer) close() error {
 	if q == nil {
 		return nil
 	}
-	err := q.Close()
-	if q.served != nil {
-		err = errors.Join(err, <-q.served)
-		q.served = nil
+	return errors.Join(q.Close(), <-q.served)
+}
+
+// free frees the port, whether it has served or not.
+func (q *quicServer) free() error {
+	if q == nil {
+		return nil
 	}
-	q.socket.Close() // a second time does no harm
-	return err
+	_ = q.Close() // a second time, if it has served
+	q.socket.Close()
+	return nil
 }

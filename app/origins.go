@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"log/slog"
@@ -8,7 +8,6 @@ import (
 
 	"jobcast/engineio"
 	"jobcast/engineio/cors"
-	"jobcast/internal/cli"
 	"jobcast/internal/limit"
 )
 
@@ -20,9 +19,10 @@ const (
 )
 
 // foreignOrigins tells in the log which pages of other origins were refused, each origin once, so that whoever
-// forgot --origin reads of it where the server runs: a browser tells its own user only.
+// forgot to admit an origin reads of it where the server runs: a browser tells its own user only.
 type foreignOrigins struct {
-	log *slog.Logger
+	log  *slog.Logger
+	flag string // what admits an origin
 
 	mu   sync.Mutex // protects the field below
 	seen map[string]bool
@@ -55,9 +55,9 @@ func (f *foreignOrigins) warn(r *http.Request) {
 	address := limit.Address(r.RemoteAddr)
 	if allowed, err := cors.ParseOrigin(origin); err == nil {
 		f.log.Warn("a page of another origin may not connect; if it is one of yours, the flag admits it",
-			"origin", origin, "flag", "--origin "+allowed, "path", r.URL.Path, "address", address)
+			"origin", origin, "flag", f.flag+" "+allowed, "path", r.URL.Path, "address", address)
 	} else {
-		f.log.Warn("a page without an origin, such as a file, may not connect; only --origin * would admit it, and every other page with it",
+		f.log.Warn("a page without an origin, such as a file, may not connect; only "+f.flag+" * would admit it, and every other page with it",
 			"origin", origin, "path", r.URL.Path, "address", address)
 	}
 	if last {
@@ -66,10 +66,10 @@ func (f *foreignOrigins) warn(r *http.Request) {
 }
 
 // warnOpen says what it means that others reach the server.
-func warnOpen(log *slog.Logger, l net.Listener, s cli.Settings) {
-	if address, ok := l.Addr().(*net.TCPAddr); ok && address.IP.IsLoopback() {
+func (s *Server) warnOpen() {
+	if address, ok := s.listener.Addr().(*net.TCPAddr); ok && address.IP.IsLoopback() {
 		return
 	}
-	log.Warn("everybody who reaches this address may do everything here: start and cancel jobs, read what lies below the roots and what others have uploaded",
-		"listen", l.Addr().String(), "roots", s.Roots)
+	s.log.Warn("everybody who reaches this address may do everything here: start and cancel jobs, read what lies below the roots and what others have uploaded",
+		"listen", s.listener.Addr().String(), "roots", s.cfg.Roots)
 }
