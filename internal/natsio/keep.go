@@ -65,7 +65,8 @@ func (s *Store) keep() {
 		if time.Since(mended) > calmTime {
 			wait = firstRetry
 		}
-		s.broken.CompareAndSwap(nil, &err)
+		why := err // err changes below, while others read this
+		s.broken.CompareAndSwap(nil, &why)
 		s.log.Error("the store cannot use its files, and takes nothing until it can", "err", err)
 		for {
 			select {
