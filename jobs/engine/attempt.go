@@ -13,10 +13,9 @@ import (
 )
 
 const (
-	maxStackBytes   = 8 << 10 // leaves room for the rest of an event of 16 KiB
-	maxErrorBytes   = 4 << 10
-	maxInlineResult = 4 << 10          // of a result inside its event; the snapshot has it whole
-	fencedGrace     = 10 * time.Second // for a worker whose job was taken over
+	maxStackBytes = 8 << 10 // leaves room for the rest of an event of 16 KiB
+	maxErrorBytes = 4 << 10
+	fencedGrace   = 10 * time.Second // for a worker whose job was taken over
 )
 
 // attempt is the engine's side of a run: it alone writes what the worker reports. It lives in the
@@ -34,12 +33,6 @@ type attempt struct {
 	lines    int64 // stored
 	logBytes int64
 	outcome  chan outcome // holds one: what the worker returned
-}
-
-type outcome struct {
-	result json.RawMessage
-	err    error
-	panic  *jobs.Error // nil: the worker returned
 }
 
 // runAttempt runs a job once. It returns ErrConflict if the job has changed before it began.
@@ -211,7 +204,7 @@ func (a *attempt) abandon(order cancelOrder) {
 	}
 	a.run.finish(errCancelled)
 	a.engine.log.Warn("a worker did not stop in time", "job", a.run.id)
-	a.end(jobs.EventCancelled, cancelledData(order.reason), func(j *jobs.Job) { j.State, j.CancelRequested = jobs.Cancelled, true })
+	a.end(outcome{err: errCancelled}, policy{cancel: &order})
 }
 
 // giveUp ends the attempt because the node will not wait for the worker any longer.
@@ -226,105 +219,40 @@ func (a *attempt) giveUp() {
 		a.finish(out)
 	default:
 		a.run.finish(errStopping)
-		a.handBack()
+		a.end(outcome{err: errStopping}, policy{stopping: true})
 	}
 }
 
-// finish turns what the worker returned into the attempt's last event.
+// finish ends an attempt whose worker has returned.
 func (a *attempt) finish(out outcome) {
 	order, _ := a.orders()
 	a.run.finish(errOver)
-	switch {
-	case out.panic != nil:
+	if out.panic != nil {
 		a.engine.log.Error("a worker panicked", "job", a.run.id, "kind", a.last.Job.Kind, "err", out.panic.Message, "stack", out.panic.Stack)
-		a.fail(out.panic)
-	case out.err == nil:
-		a.complete(out.result)
-	case order != nil:
-		a.end(jobs.EventCancelled, cancelledData(order.reason), func(j *jobs.Job) { j.State, j.CancelRequested = jobs.Cancelled, true })
-	case a.engine.taking.Err() != nil:
-		a.handBack()
-	default:
-		a.fail(errorOf(out.err))
 	}
-}
-
-func cancelledData(reason string) any {
-	if reason == "" {
-		return nil
-	}
-	return map[string]string{"reason": reason}
-}
-
-// errorOf is a worker's error as a job's.
-func errorOf(err error) *jobs.Error {
-	if known, ok := errors.AsType[*jobs.Error](err); ok {
-		e := *known
-		e.Message, e.Stack = text.Bytes(e.Message, maxErrorBytes), text.Bytes(e.Stack, maxStackBytes)
-		if e.Type == "" {
-			e.Type = "error"
-		}
-		return &e
-	}
-	if p, ok := errors.AsType[*jobs.Problem](err); ok {
-		return &jobs.Error{Type: p.Code, Message: text.Bytes(p.Error(), maxErrorBytes)}
-	}
-	return &jobs.Error{Type: "error", Message: text.Bytes(err.Error(), maxErrorBytes)}
-}
-
-func (a *attempt) fail(e *jobs.Error) {
-	e.Attempt = a.run.attempt
-	a.end(jobs.EventFailed, map[string]any{"error": e}, func(j *jobs.Job) { j.State, j.Error = jobs.Failed, e })
-}
-
-func (a *attempt) complete(result json.RawMessage) {
-	data := map[string]any{}
-	if len(result) <= maxInlineResult {
-		data["result"] = result
-	}
-	a.run.mu.Lock()
-	warnings := a.run.warnings
-	a.run.mu.Unlock()
-	if warnings > 0 {
-		data["warnings"] = warnings
-	}
-	a.end(jobs.EventCompleted, data, func(j *jobs.Job) {
-		j.State, j.Result, j.Error = jobs.Completed, result, nil
-		if j.Progress != nil && j.Progress.Total != nil {
-			p := *j.Progress
-			p.EtaMs = nil
-			if warnings == 0 || p.Done >= *p.Total {
-				p.Percent = new(100.0) // else it would claim what was not done
-			}
-			j.Progress = &p
-		}
-	})
-}
-
-// handBack puts the job back into the queue, as if this attempt had not been.
-func (a *attempt) handBack() {
-	a.end(jobs.EventQueued, map[string]string{"reason": "the node that ran the job stops"}, func(j *jobs.Job) {
-		j.State, j.Attempt, j.Worker = jobs.Queued, j.Attempt-1, ""
-		j.Progress, j.StartedAt, j.Warnings = nil, nil, 0
-	})
+	a.end(out, policy{cancel: order, stopping: a.engine.taking.Err() != nil})
 }
 
 // end stores all that the worker has reported and then the attempt's last event. It gives up only when
 // the job is someone else's, or the store is gone; a later attempt then tells the story's end.
-func (a *attempt) end(typ jobs.EventType, data any, change func(*jobs.Job)) {
+func (a *attempt) end(out outcome, p policy) {
 	e := a.engine
+	a.run.mu.Lock()
+	p.warnings = a.run.warnings
+	a.run.mu.Unlock()
+	v := decide(out, p, &a.last.Job)
 	err := a.persist(a.storeAll)
 	if err == nil {
-		err = a.persist(func() error { return a.put(typ, data, change) })
+		err = a.persist(func() error { return a.put(v.event, v.data, v.change) })
 	}
 	if err != nil {
 		e.log.Warn("cannot store the end of a run", "job", a.run.id, "attempt", a.run.attempt, "err", err)
 		return
 	}
-	e.log.Info("a run has ended", "job", a.run.id, "kind", a.last.Job.Kind, "attempt", a.run.attempt, "event", string(typ))
+	e.log.Info("a run has ended", "job", a.run.id, "kind", a.last.Job.Kind, "attempt", a.run.attempt, "event", string(v.event))
 	ctx, cancel := context.WithTimeout(e.base, storeTimeout)
 	defer cancel()
-	if typ == jobs.EventQueued {
+	if v.event == jobs.EventQueued {
 		err = a.lease.Release(ctx)
 	} else {
 		err = a.lease.Done(ctx)

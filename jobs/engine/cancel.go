@@ -60,7 +60,8 @@ func (e *Engine) cancel(ctx context.Context, req jobs.CancelRequest) (jobs.Outco
 		case last.Job.State.Terminal():
 			return jobs.OutcomeAlreadyFinished, last.Job, nil
 		case last.Job.State != jobs.Running, last.Job.CancelRequested && grace == 0 && run == nil:
-			rec = nextRecord(last, jobs.EventCancelled, cancelledData(req.Reason), func(j *jobs.Job) { j.State, j.CancelRequested = jobs.Cancelled, true })
+			v := cancelled(req.Reason)
+			rec = nextRecord(last, v.event, v.data, v.change)
 		case !last.Job.CancelRequested:
 			rec = nextRecord(last, jobs.EventCancelling, cancelling{req.Reason, grace.Milliseconds()}, func(j *jobs.Job) { j.CancelRequested = true })
 		case run == nil:

@@ -34,14 +34,12 @@ func nextRecord(last jobs.Record, typ jobs.EventType, data any, change func(*job
 		Job:   job,
 		Owner: last.Owner,
 	}
-	switch typ {
-	case jobs.EventQueued:
-		if job.Seq == 1 {
-			rec.Job.CreatedAt = now
-		}
-	case jobs.EventStarted:
+	switch {
+	case job.Seq == 1:
+		rec.Job.CreatedAt = now
+	case typ == jobs.EventStarted:
 		rec.Job.StartedAt = &now
-	case jobs.EventCompleted, jobs.EventFailed, jobs.EventCancelled:
+	case job.State.Terminal():
 		rec.Job.FinishedAt = &now
 	}
 	return rec

@@ -66,17 +66,17 @@ func (e *Engine) serve(lease jobs.Lease) error {
 			return nil
 		case job.CancelRequested:
 			reason, _ := e.cancelDetails(last)
-			_, err = e.append(e.base, nextRecord(last, jobs.EventCancelled, cancelledData(reason), func(j *jobs.Job) { j.State = jobs.Cancelled }), pos)
+			err = e.conclude(last, pos, outcome{err: errCancelled}, policy{cancel: &cancelOrder{reason: reason}})
 		case job.State == jobs.Running && job.Attempt >= job.MaxAttempts:
-			err = e.failLost(last, pos, &jobs.Error{
-				Type: "worker_lost", Attempt: job.Attempt,
+			err = e.conclude(last, pos, outcome{err: &jobs.Error{
+				Type:    "worker_lost",
 				Message: fmt.Sprintf("the worker was lost in attempt %d of %d", job.Attempt, job.MaxAttempts),
-			})
+			}}, policy{})
 		case !known:
-			err = e.failLost(last, pos, &jobs.Error{
-				Type: "unknown_kind", Attempt: job.Attempt,
+			err = e.conclude(last, pos, outcome{err: &jobs.Error{
+				Type:    "unknown_kind",
 				Message: fmt.Sprintf("node %s has no worker for kind %s; it has: %s", e.node, job.Kind, strings.Join(e.kindNames(), ", ")),
-			})
+			}}, policy{})
 		default:
 			if err = e.runAttempt(lease, worker, last, pos); err == nil {
 				return nil
@@ -89,9 +89,10 @@ func (e *Engine) serve(lease jobs.Lease) error {
 	}
 }
 
-// failLost fails a job that nobody runs.
-func (e *Engine) failLost(last jobs.Record, pos jobs.Position, why *jobs.Error) error {
-	_, err := e.append(e.base, nextRecord(last, jobs.EventFailed, map[string]any{"error": why}, func(j *jobs.Job) { j.State, j.Error = jobs.Failed, why }), pos)
+// conclude writes what becomes of a job that nobody runs.
+func (e *Engine) conclude(last jobs.Record, pos jobs.Position, out outcome, p policy) error {
+	v := decide(out, p, &last.Job)
+	_, err := e.append(e.base, nextRecord(last, v.event, v.data, v.change), pos)
 	return err
 }
 
