@@ -2,6 +2,7 @@ package events
 
 import (
 	"encoding/json"
+	"strings"
 
 	"jobcast/jobs"
 	"jobcast/socketio"
@@ -73,16 +74,11 @@ var (
 	JobsChanged = socketio.NewEvent[jobs.Changes]("jobs:changed") // to those who watch the list
 )
 
-// JobEvents has the Socket.IO event of each type of line in a job's log.
-var JobEvents = map[jobs.EventType]socketio.Event[jobs.Event]{
-	jobs.EventQueued:     JobQueued,
-	jobs.EventStarted:    JobStarted,
-	jobs.EventProgress:   JobProgress,
-	jobs.EventStep:       JobStep,
-	jobs.EventCancelling: JobCancelling,
-	jobs.EventCompleted:  JobCompleted,
-	jobs.EventFailed:     JobFailed,
-	jobs.EventCancelled:  JobCancelled,
+// JobEvent is what a line of a job's log is told as: its type, with a colon for the first dot. There is no table of
+// types: a kind of job may have its own, and so may a newer version that has written the log; a line that is left out
+// would be a hole for who watches.
+func JobEvent(typ jobs.EventType) socketio.Event[jobs.Event] {
+	return socketio.NewEvent[jobs.Event](strings.Replace(string(typ), ".", ":", 1))
 }
 
 // JobRef names a job.

@@ -565,12 +565,19 @@ func TestALineOfAnUnknownTypeIsToldByItsName(t *testing.T) {
 }
 
 func TestEveryTypeOfEventHasItsName(t *testing.T) {
-	for typ, event := range events.JobEvents {
-		if want := strings.Replace(string(typ), ".", ":", 1); event.Name() != want || jobEvent(typ).Name() != want {
-			t.Errorf("%s: got %s, want %s", typ, event.Name(), want)
+	declared := make(map[string]bool)
+	for _, m := range events.JobsNamespace.Server {
+		declared[m.Name()] = true
+	}
+	for _, typ := range []jobs.EventType{
+		jobs.EventQueued, jobs.EventStarted, jobs.EventProgress, jobs.EventStep,
+		jobs.EventCancelling, jobs.EventCompleted, jobs.EventFailed, jobs.EventCancelled,
+	} {
+		if name := events.JobEvent(typ).Name(); !declared[name] {
+			t.Errorf("%s: got %s, which the namespace does not declare", typ, name)
 		}
 	}
-	if got := jobEvent("job.odd").Name(); got != "job:odd" {
+	if got := events.JobEvent("job.odd").Name(); got != "job:odd" {
 		t.Errorf("got %q, want job:odd", got)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"jobcast/events"
@@ -145,7 +144,7 @@ func (n *jobsNamespace) eventSource(id jobs.ID) source {
 					n.feeds.settle(ctx, logTopic(id), rec.Job.Log.Lines)
 				}
 				e := entry{last: int64(rec.Event.Seq), job: rec.Job, event: rec.Event, emit: func(to socketio.Emitter) error {
-					return jobEvent(rec.Event.Type).Emit(to, rec.Event)
+					return events.JobEvent(rec.Event.Type).Emit(to, rec.Event)
 				}}
 				if !yield(e, err) {
 					return
@@ -153,16 +152,6 @@ func (n *jobsNamespace) eventSource(id jobs.ID) source {
 			}
 		}
 	}
-}
-
-// jobEvent is what a line of a job's log is told as. The log may be that of a newer version, with types that
-// this one does not know: they are told by the same rule, since a line that is left out is a hole for who
-// watches.
-func jobEvent(typ jobs.EventType) socketio.Event[jobs.Event] {
-	if known, ok := events.JobEvents[typ]; ok {
-		return known
-	}
-	return socketio.NewEvent[jobs.Event](strings.Replace(string(typ), ".", ":", 1))
 }
 
 // logSource is a job's text as a feed reads it.
