@@ -28,9 +28,19 @@ type Record struct {
 // Position is where a record lies in the store. Only the store can read it; zero is "before the first".
 type Position uint64
 
-// A Store keeps the logs of all jobs and the queue of those that wait for a worker. Its methods may be
-// called from any goroutine. jobstest has the suite that every implementation passes.
+// A Store keeps all that there is of all jobs. It is four things, each of which can be implemented apart. Its methods
+// may be called from any goroutine. jobstest has the suite that every implementation passes.
 type Store interface {
+	Events
+	Arguments
+	Text
+	Queue
+	// Remove erases every trace of a job.
+	Remove(ctx context.Context, id ID) error
+}
+
+// Events keeps the log of each job: its records.
+type Events interface {
 	// Append stores rec as the newest record of its job, if the newest so far is at after, and else
 	// returns ErrConflict. That one rule makes seq contiguous, the terminal event the only one, and
 	// shuts out a worker that lost its lease.
@@ -46,29 +56,35 @@ type Store interface {
 	// Index yields the newest record of every job, then one zero Record, then every record of every job
 	// as it is appended; where several were appended to one job it may yield only the newest.
 	Index(ctx context.Context) iter.Seq2[Record, error]
+}
 
+// Arguments keeps what each job was started with.
+type Arguments interface {
 	// PutArgs keeps a job's arguments. It comes before the job's first Append. Arguments are written
 	// once: where there are some, PutArgs returns ErrConflict and changes nothing, so that of two
 	// requests for the same id the one that came late cannot slip its arguments under the other's job.
 	PutArgs(ctx context.Context, id ID, args json.RawMessage) error
 	// Args returns them, or ErrNotFound.
 	Args(ctx context.Context, id ID) (json.RawMessage, error)
+}
 
-	// AppendLog, LastLog, ReadLog and FollowLog do for a job's text what Append, Last, Read and Follow
-	// do for its events. after is the number of the last line that the reader holds; a chunk that
-	// holds it and later lines is included. LastLog returns ErrNotFound before the first chunk.
+// Text keeps what each job has written, in chunks. Its methods do for that what Append, Last, Read and Follow do
+// for events. after is the number of the last line that the reader holds; a chunk that holds it and later lines is
+// included. LastLog returns ErrNotFound before the first chunk.
+type Text interface {
 	AppendLog(ctx context.Context, chunk LogChunk, after Position) (Position, error)
 	LastLog(ctx context.Context, id ID) (LogChunk, Position, error)
 	ReadLog(ctx context.Context, id ID, after int64, limit int) ([]LogChunk, error)
 	FollowLog(ctx context.Context, id ID, after int64) iter.Seq2[LogChunk, error]
+}
 
+// Queue has the jobs that wait for a worker, or have one.
+type Queue interface {
 	// Enqueue makes a job available to Lease. Enqueuing a job that is already there does nothing.
 	Enqueue(ctx context.Context, id ID) error
 	// Lease waits for the oldest job that nobody holds, and takes it. A lease that is not extended
 	// within LeaseTime is given to someone else.
 	Lease(ctx context.Context) (Lease, error)
-	// Remove erases every trace of a job.
-	Remove(ctx context.Context, id ID) error
 }
 
 // LeaseTime is how long a worker may be silent before its job is given to another.
