@@ -45,9 +45,9 @@ $(BUNDLE): node_modules/.installed
 	cp node_modules/socket.io-client/dist/socket.io{,.min,.esm.min,.msgpack.min}.js{,.map} socketio/bundle/dist/
 	@touch $@
 
-# Both halves wait more than they compute, so they run side by side.
+# The two long ones wait more than they compute, so they run side by side; the linter comes before the tests in Go.
 test: build
-	$(MAKE) --no-print-directory -j2 unit interop
+	$(MAKE) --no-print-directory -j2 lint interop unit
 
 unit: $(CLIENT) $(BUNDLE)
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these files:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
