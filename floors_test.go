@@ -12,7 +12,7 @@ import (
 // imports upward or sideways. A name that ends with a slash stands for all below it.
 var floors = map[string][]string{
 	"internal/cli":               {"engineio/cors", "github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2"},
-	"internal/coding":            {},
+	"internal/coding":            {"github.com/klauspost/compress/gzip", "github.com/klauspost/compress/zlib"},
 	"engineio/cors":              {},
 	"engineio/internal/deadline": {},
 	"engineio/internal/gate":     {"internal/coding", "engineio/cors", "internal/websocket/opening"},
