@@ -43,7 +43,7 @@ var floors = map[string][]string{
 	"internal/systems/journal":   {},
 	"internal/systems/vote":      {"internal/systems/journal", "internal/limit", "golang.org/x/time/rate"},
 	"internal/websocket":         {"internal/websocket/opening", "internal/websocket/wsframe", "github.com/gobwas/ws"},
-	"web":                        {"internal/systems/chat", "internal/systems/compare", "jobs", "jobs/engine", "jobs/files", "internal/limit", "internal/systems/vote", "internal/websocket", "github.com/labstack/echo/v4"},
+	"web":                        {"internal/coding", "internal/systems/chat", "internal/systems/compare", "jobs", "jobs/engine", "jobs/files", "internal/limit", "internal/systems/vote", "internal/websocket", "github.com/labstack/echo/v4"},
 
 	"socketio/internal/attach":  {"socketio/internal/parser"},
 	"socketio/internal/msgpack": {"socketio/internal/parser"},

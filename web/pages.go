@@ -1,8 +1,6 @@
 package web
 
 import (
-	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -11,10 +9,11 @@ import (
 	"mime"
 	"net/http"
 	"path"
-	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
+
+	"jobcast/internal/coding"
 )
 
 // contentTypes are those of the pages' files. What the host's own tables say must not matter.
@@ -122,12 +121,8 @@ func newPage(name string, body []byte) *page {
 		p.contentType = "application/octet-stream"
 	}
 	if isText(p.contentType) {
-		var packed bytes.Buffer
-		w, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression) // the level is a valid one
-		_, _ = w.Write(body)                                       // a bytes.Buffer takes everything
-		_ = w.Close()
-		if packed.Len() < len(body)*9/10 {
-			p.gzipped = packed.Bytes()
+		if packed := coding.Smallest(coding.Gzip, body); len(packed) < len(body)*9/10 {
+			p.gzipped = packed
 		}
 	}
 	return p
@@ -150,9 +145,9 @@ func (p *page) serve(c echo.Context, status int) error {
 	body, tag := p.body, `"`+p.tag+`"`
 	if p.gzipped != nil {
 		h.Set("Vary", "Accept-Encoding")
-		if acceptsGzip(c.Request().Header) {
+		if coding.Choose(c.Request().Header["Accept-Encoding"], coding.Gzip) == coding.Gzip {
 			body, tag = p.gzipped, `"`+p.tag+`-gz"`
-			h.Set("Content-Encoding", "gzip")
+			h.Set("Content-Encoding", coding.Gzip)
 		}
 	}
 	if status == http.StatusOK {
@@ -163,20 +158,4 @@ func (p *page) serve(c echo.Context, status int) error {
 		}
 	}
 	return respondBytes(c, status, p.contentType, body)
-}
-
-// acceptsGzip reads an Accept-Encoding field (RFC 9110, "Accept-Encoding").
-func acceptsGzip(h http.Header) bool {
-	for _, field := range h.Values("Accept-Encoding") {
-		for coding := range strings.SplitSeq(field, ",") {
-			name, weight, _ := strings.Cut(coding, ";")
-			if !strings.EqualFold(strings.TrimSpace(name), "gzip") {
-				continue
-			}
-			_, q, found := strings.Cut(weight, "q=")
-			value, err := strconv.ParseFloat(strings.TrimSpace(q), 64)
-			return !found || err == nil && value > 0
-		}
-	}
-	return false
 }

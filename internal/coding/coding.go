@@ -1,11 +1,20 @@
-// Package coding chooses and applies the content codings of HTTP answers (RFC 9110, "Content Codings").
-// It knows gzip and deflate, and runs no goroutine.
+// Package coding compresses HTTP answers as their clients ask for (RFC 9110, "Content Codings"):
+//
+//	c := coding.Choose(r.Header["Accept-Encoding"], coding.Gzip, coding.Deflate)
+//	if smaller, ok := compressor.Append(nil, c, body); ok {
+//		w.Header().Set("Content-Encoding", c)
+//		body = smaller
+//	}
+//
+// It takes whole answers: what is sent bit by bit is not held back by it. It does not know what is in them. It runs no
+// goroutine.
 package coding
 
 import (
 	"bytes"
 	"io"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,34 +30,32 @@ const (
 	Deflate  = "deflate" // which is the zlib format
 )
 
-// Choose returns the coding that a client wants, given the values of its Accept-Encoding field: that of
-// the greatest weight, and of two the one it names first. A client that sends no such field gets Identity
-// (RFC 9110, "Accept-Encoding").
-func Choose(accept []string) string {
+// Choose returns which of the offered codings a client wants, given the values of its Accept-Encoding field: that of
+// the greatest weight, of two the one that it names first, and for a star the first that is offered. It returns
+// Identity if there is none, and for a client that sends no such field (RFC 9110, "Accept-Encoding").
+func Choose(accept []string, offered ...string) string {
 	best, bestWeight := Identity, 0.0
-	var gzipNamed, deflateNamed bool
-	wild := 0.0
+	named, wild := 0, 0.0 // a bit for each of offered
 	for _, field := range accept {
 		for item := range strings.SplitSeq(field, ",") {
 			name, params, _ := strings.Cut(item, ";")
+			name = strings.ToLower(strings.TrimSpace(name))
 			w := weight(params)
-			switch name = strings.ToLower(strings.TrimSpace(name)); name {
-			case "*":
+			if name == "*" {
 				wild = w
-			case Gzip, Deflate:
-				gzipNamed = gzipNamed || name == Gzip
-				deflateNamed = deflateNamed || name == Deflate
+			}
+			if i := slices.Index(offered, name); i >= 0 {
+				named |= 1 << i
 				if w > bestWeight {
 					best, bestWeight = name, w
 				}
 			}
 		}
 	}
-	switch { // the star stands for those that are not named
-	case wild > bestWeight && !gzipNamed:
-		return Gzip
-	case wild > bestWeight && !deflateNamed:
-		return Deflate
+	for i, name := range offered {
+		if wild > bestWeight && named&(1<<i) == 0 { // the star stands for those that are not named
+			return name
+		}
 	}
 	return best
 }

@@ -36,15 +36,28 @@ func TestChoose(t *testing.T) {
 		"gzip;x=1;q=0, deflate;x=1":   Deflate,
 		" gzip ,":                     Gzip,
 	} {
-		if got := Choose([]string{accept}); got != want {
+		if got := Choose([]string{accept}, Gzip, Deflate); got != want {
 			t.Errorf("%q: got %q, want %q", accept, got, want)
 		}
 	}
-	if got := Choose(nil); got != Identity {
+	if got := Choose(nil, Gzip, Deflate); got != Identity {
 		t.Errorf("without the field: got %q, want none", got)
 	}
-	if got := Choose([]string{"br", "deflate"}); got != Deflate {
+	if got := Choose([]string{"br", "deflate"}, Gzip, Deflate); got != Deflate {
 		t.Errorf("in two lines: got %q, want deflate", got)
+	}
+}
+
+func TestChooseOfferedOnly(t *testing.T) {
+	for accept, want := range map[string]string{
+		"deflate, gzip;q=0.1": Gzip,
+		"deflate":             Identity,
+		"deflate;q=0, *":      Gzip,
+		"gzip;q=0, *":         Identity,
+	} {
+		if got := Choose([]string{accept}, Gzip); got != want {
+			t.Errorf("%q: got %q, want %q", accept, got, want)
+		}
 	}
 }
 

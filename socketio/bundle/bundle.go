@@ -171,7 +171,7 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", f.contentType)
 	var packed []byte
-	c := coding.Choose(r.Header["Accept-Encoding"])
+	c := coding.Choose(r.Header["Accept-Encoding"], coding.Gzip, coding.Deflate)
 	switch c {
 	case coding.Gzip:
 		packed = f.gzip()

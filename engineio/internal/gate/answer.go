@@ -23,7 +23,7 @@ const largeAnswer = 32 << 10
 // that is silent.
 func (g *Gate) Respond(w http.ResponseWriter, r *http.Request, contentType string, body []byte) {
 	if len(body) >= g.cfg.CompressionThreshold && !g.cfg.DisableCompression {
-		if c := coding.Choose(r.Header["Accept-Encoding"]); c != coding.Identity {
+		if c := coding.Choose(r.Header["Accept-Encoding"], coding.Gzip, coding.Deflate); c != coding.Identity {
 			if smaller, ok := g.compressor.Append(make([]byte, 0, len(body)/4), c, body); ok {
 				w.Header().Set("Content-Encoding", c)
 				body = smaller
