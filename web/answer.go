@@ -6,24 +6,30 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"jobcast/internal/coding"
 )
 
+// minCompressed is the size in bytes below which compressing an answer saves no packet.
+const minCompressed = 1 << 10
+
 // respond answers with JSON.
-func respond(c echo.Context, status int, v any) error {
-	return respondAs(c, status, "application/json", v)
+func (s *server) respond(c echo.Context, status int, v any) error {
+	return s.respondAs(c, status, "application/json", v)
 }
 
-func respondAs(c echo.Context, status int, contentType string, v any) error {
+func (s *server) respondAs(c echo.Context, status int, contentType string, v any) error {
 	var body bytes.Buffer
 	if err := encode(&body, v); err != nil {
 		return err
 	}
-	return respondBytes(c, status, contentType, body.Bytes())
+	return s.respondBytes(c, status, contentType, body.Bytes())
 }
 
 // encode writes v as one line of JSON. Nothing here is put into HTML, so < and & stay as they are.
@@ -40,8 +46,33 @@ func encodeText(v any) ([]byte, error) {
 	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), err
 }
 
-// respondBytes answers with a body that nobody may keep, unless the handler said otherwise.
-func respondBytes(c echo.Context, status int, contentType string, body []byte) error {
+// respondBytes answers with a body that nobody may keep, unless the handler said otherwise. It is compressed for a
+// client that accepts it.
+func (s *server) respondBytes(c echo.Context, status int, contentType string, body []byte) error {
+	vary(c, "Accept-Encoding")
+	if len(body) >= minCompressed {
+		accepted := coding.Choose(c.Request().Header["Accept-Encoding"], coding.Gzip, coding.Deflate)
+		if smaller, ok := s.compressor.Append(nil, accepted, body); ok {
+			body = smaller
+			h := c.Response().Header()
+			h.Set("Content-Encoding", accepted)
+			if tag := h.Get("ETag"); tag != "" { // the same content, but no more the same bytes
+				h.Set("ETag", "W/"+tag)
+			}
+		}
+	}
+	return writeBody(c, status, contentType, body)
+}
+
+// vary says that the answer depends on that field of the request.
+func vary(c echo.Context, field string) {
+	if h := c.Response().Header(); !slices.Contains(h.Values("Vary"), field) {
+		h.Add("Vary", field)
+	}
+}
+
+// writeBody sends an answer as it is.
+func writeBody(c echo.Context, status int, contentType string, body []byte) error {
 	h := c.Response().Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
@@ -59,6 +90,7 @@ func respondBytes(c echo.Context, status int, contentType string, body []byte) e
 
 // setTag has a client keep the answer, and ask each time whether it is the newest still.
 func setTag(c echo.Context, tag string) {
+	vary(c, "Accept-Encoding") // 304 says it too
 	h := c.Response().Header()
 	h.Set("ETag", tag)
 	h.Set("Cache-Control", "no-cache")

@@ -74,7 +74,7 @@ func (s *server) send(c echo.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	return respond(c, http.StatusOK, sent{true, m.ID})
+	return s.respond(c, http.StatusOK, sent{true, m.ID})
 }
 
 // nextMsg answers GET /get_msg/?name=.
@@ -83,7 +83,7 @@ func (s *server) nextMsg(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond(c, http.StatusOK, struct {
+	return s.respond(c, http.StatusOK, struct {
 		Status bool   `json:"status"`
 		Msg    string `json:"msg"`
 	}{ok, m.Text})
@@ -95,7 +95,7 @@ func (s *server) nextMessage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond(c, http.StatusOK, struct {
+	return s.respond(c, http.StatusOK, struct {
 		Status bool   `json:"status"`
 		Data   string `json:"data"`
 	}{ok, m.Text})
@@ -147,5 +147,5 @@ func (s *server) getIndex(c echo.Context) error {
 	for _, m := range past {
 		page.Data = append(page.Data, m.Text)
 	}
-	return respond(c, http.StatusOK, page)
+	return s.respond(c, http.StatusOK, page)
 }

@@ -91,7 +91,7 @@ func (s *server) getCompare(c echo.Context) error {
 	if events, more := run.After(after, comparedEvents); len(events) > 0 {
 		page = comparedPage{Events: events, Last: events[len(events)-1].N, More: more}
 	}
-	return respond(c, http.StatusOK, page)
+	return s.respond(c, http.StatusOK, page)
 }
 
 // streamCompare sends a run's events as Server-Sent Events until it ends.

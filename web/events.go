@@ -45,7 +45,7 @@ func (s *server) getEvents(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond(c, http.StatusOK, page)
+	return s.respond(c, http.StatusOK, page)
 }
 
 // pollEvents returns the events after a sequence. It waits only if there is none and one may yet come.

@@ -17,7 +17,7 @@ func (s *server) healthz(c echo.Context) error {
 			return jobs.ProblemOf(err)
 		}
 	}
-	return respond(c, http.StatusOK, struct {
+	return s.respond(c, http.StatusOK, struct {
 		Status  string `json:"status"`
 		Version string `json:"version,omitempty"`
 	}{"ok", s.Version})
@@ -31,7 +31,7 @@ func (s *server) readyz(c echo.Context) error {
 			return jobs.NewProblem(jobs.CodeUnavailable, "the server cannot do its work right now")
 		}
 	}
-	return respond(c, http.StatusOK, struct {
+	return s.respond(c, http.StatusOK, struct {
 		Status string `json:"status"`
 	}{"ready"})
 }

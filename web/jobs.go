@@ -44,7 +44,7 @@ func (s *server) startJob(c echo.Context) error {
 		status = http.StatusOK
 	}
 	h.Set("Location", "/api/jobs/"+string(job.ID))
-	return respond(c, status, struct {
+	return s.respond(c, status, struct {
 		Job     jobs.Job `json:"job"`
 		Created bool     `json:"created"`
 	}{job, created})
@@ -90,7 +90,7 @@ func (s *server) listJobs(c echo.Context) error {
 	if page.Jobs == nil {
 		page.Jobs = []jobs.Job{}
 	}
-	return respond(c, http.StatusOK, page)
+	return s.respond(c, http.StatusOK, page)
 }
 
 // getJob answers GET /api/jobs/ID. A client that says what it has, by `after` or by If-None-Match, gets
@@ -128,7 +128,7 @@ func (s *server) getJob(c echo.Context) error {
 	if known {
 		return c.NoContent(http.StatusNotModified)
 	}
-	return respond(c, http.StatusOK, job)
+	return s.respond(c, http.StatusOK, job)
 }
 
 func jobTag(job jobs.Job) string { return `"` + strconv.FormatUint(job.Seq, 10) + `"` }
@@ -159,14 +159,14 @@ func (s *server) cancelJob(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond(c, http.StatusOK, struct {
+	return s.respond(c, http.StatusOK, struct {
 		Outcome jobs.Outcome `json:"outcome"`
 		Job     jobs.Job     `json:"job"`
 	}{outcome, job})
 }
 
 func (s *server) getKinds(c echo.Context) error {
-	return respond(c, http.StatusOK, struct {
+	return s.respond(c, http.StatusOK, struct {
 		Kinds []jobs.KindInfo `json:"kinds"`
 	}{s.Jobs.Kinds()})
 }

@@ -46,14 +46,14 @@ func (s *server) getLogs(c echo.Context) error {
 		return err
 	}
 	if format != "text" {
-		return respond(c, http.StatusOK, page)
+		return s.respond(c, http.StatusOK, page)
 	}
 	var text strings.Builder
 	for _, line := range page.Lines {
 		writeLine(&text, line)
 	}
 	c.Response().Header().Set(lastLineHeader, strconv.FormatInt(page.LastLine, 10))
-	return respondBytes(c, http.StatusOK, "text/plain; charset=utf-8", []byte(text.String()))
+	return s.respondBytes(c, http.StatusOK, "text/plain; charset=utf-8", []byte(text.String()))
 }
 
 // writeLine writes a line as text: what it says, and after it its fields, each as " name=value". A value, or a

@@ -157,5 +157,5 @@ func (p *page) serve(c echo.Context, status int) error {
 			return c.NoContent(http.StatusNotModified)
 		}
 	}
-	return respondBytes(c, status, p.contentType, body)
+	return writeBody(c, status, p.contentType, body)
 }

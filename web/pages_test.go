@@ -99,14 +99,6 @@ func unpack(t *testing.T, packed string) string {
 	return string(text)
 }
 
-func TestAnswersOfTheAPIAreNotPacked(t *testing.T) {
-	w := newWorld(t)
-	resp := w.get("/api/jobs", "Accept-Encoding", "gzip")
-	if got := resp.header.Get("Content-Encoding"); got != "" || resp.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("got Content-Encoding %q and Cache-Control %q", got, resp.header.Get("Cache-Control"))
-	}
-}
-
 func TestOwnNotFoundPage(t *testing.T) {
 	w := newWorld(t, func(cfg *Config) {
 		cfg.Public = fstest.MapFS{"index.html": {Data: []byte("index")}, "404.html": {Data: []byte("lost")}}

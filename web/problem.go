@@ -82,7 +82,7 @@ func (s *server) fail(err error, c echo.Context) {
 	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Del("ETag")
-	if err := respondAs(c, p.Status, "application/problem+json", p); err != nil {
+	if err := s.respondAs(c, p.Status, "application/problem+json", p); err != nil {
 		s.Logger.Debug("answer broke off", "path", c.Path(), "err", err)
 	}
 }

@@ -40,7 +40,7 @@ func (s *server) getResult(c echo.Context) error {
 	if holds(c, jobTag(job)) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	return respondBytes(c, http.StatusOK, "application/json", append(job.Result, '\n'))
+	return s.respondBytes(c, http.StatusOK, "application/json", append(job.Result, '\n'))
 }
 
 // getArtifact sends a file that a job made, whole or in ranges, and never as a page of this origin.
@@ -76,7 +76,8 @@ func (s *server) getArtifact(c echo.Context) error {
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
-	setTag(c, `"`+strconv.FormatInt(info.ModTime().UnixNano(), 36)+"-"+strconv.FormatInt(info.Size(), 36)+`"`)
+	h.Set("Cache-Control", "no-cache")
+	h.Set("ETag", `"`+strconv.FormatInt(info.ModTime().UnixNano(), 36)+"-"+strconv.FormatInt(info.Size(), 36)+`"`)
 	defer limitWrite(c, time.Minute+time.Duration(info.Size()/slowestDownload)*time.Second)()
 	http.ServeContent(c.Response(), c.Request(), "", info.ModTime(), f)
 	return nil

@@ -14,7 +14,7 @@ import (
 
 // wantsStream reports whether a client asks for Server-Sent Events in place of an answer that ends.
 func wantsStream(c echo.Context) bool {
-	c.Response().Header().Set("Vary", "Accept")
+	vary(c, "Accept")
 	for mediaType := range elements(c.Request().Header, "Accept") {
 		mediaType, _, _ = strings.Cut(mediaType, ";")
 		if strings.EqualFold(strings.TrimSpace(mediaType), "text/event-stream") {

@@ -57,7 +57,7 @@ func (s *server) upload(c echo.Context) error {
 	if err != nil {
 		return uploadProblem(err)
 	}
-	return respond(c, http.StatusCreated, struct {
+	return s.respond(c, http.StatusCreated, struct {
 		Upload string `json:"upload"`
 		Bytes  int64  `json:"bytes"`
 	}{upload, n})

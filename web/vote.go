@@ -58,7 +58,7 @@ func (s *server) getVote(c echo.Context) error {
 	if holds(c, tag) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	return respondBytes(c, http.StatusOK, "application/json", body.Bytes())
+	return s.respondBytes(c, http.StatusOK, "application/json", body.Bytes())
 }
 
 // streamVote sends how all stand and then each vote as Server-Sent Events, until the client goes. A browser
@@ -105,7 +105,7 @@ func (s *server) postVote(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return respond(c, http.StatusOK, struct {
+	return s.respond(c, http.StatusOK, struct {
 		OK        bool           `json:"ok"`
 		Rev       uint64         `json:"rev"`
 		Candidate vote.Candidate `json:"candidate"`

@@ -25,6 +25,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"jobcast/internal/coding"
 	"jobcast/internal/systems/chat"
 	"jobcast/internal/systems/compare"
 	"jobcast/internal/systems/vote"
@@ -98,6 +99,8 @@ type server struct {
 	pages   *pages
 	foreign http.CrossOriginProtection
 	raws    *websocket.Server
+
+	compressor coding.Compressor // of answers
 }
 
 // A Handler answers everything that comes over HTTP.

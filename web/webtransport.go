@@ -23,5 +23,5 @@ func (s *server) getWebTransport(c echo.Context) error {
 	for _, h := range hashes {
 		options.ServerCertificateHashes = append(options.ServerCertificateHashes, hash{"sha-256", h})
 	}
-	return respond(c, http.StatusOK, options)
+	return s.respond(c, http.StatusOK, options)
 }
