@@ -165,3 +165,6 @@ type LogChunk struct {
 	Dropped int64     `json:"dropped,omitempty"` // lines left out before this chunk
 	Lines   []LogLine `json:"lines"`
 }
+
+// LastLine is the number of the chunk's last line; that of the line before it if the chunk has none.
+func (c LogChunk) LastLine() int64 { return c.Line + int64(len(c.Lines)) - 1 }

@@ -69,7 +69,7 @@ func (p *past) add(e entry) {
 		}
 	}
 	if len(e.text.Lines) > 0 {
-		if len(p.text.Lines) == 0 || lastLine(p.text)+1 != e.text.Line {
+		if len(p.text.Lines) == 0 || p.text.LastLine()+1 != e.text.Line {
 			p.text = jobs.LogChunk{Line: e.text.Line}
 		}
 		p.text.JobID, p.text.Attempt = e.text.JobID, e.text.Attempt

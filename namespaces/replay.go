@@ -117,13 +117,10 @@ func tail(want events.LogsWanted) int {
 	return defaultTail
 }
 
-// lastLine is the number of a chunk's last line.
-func lastLine(c jobs.LogChunk) int64 { return c.Line + int64(len(c.Lines)) - 1 }
-
 // cutText takes out of a chunk the lines that the page holds, and says how many older ones it left out. A page
 // that holds more than there is holds another text's: it begins anew.
 func cutText(c jobs.LogChunk, want events.LogsWanted) *jobs.LogChunk {
-	if want.After > lastLine(c) {
+	if want.After > c.LastLine() {
 		want.After = 0
 	}
 	skip := max(0, len(c.Lines)-tail(want))
@@ -154,10 +151,10 @@ func remembered(req events.SubscribeRequest, now entry, p past, text *past) (eve
 	}
 	ack := replay(req, now.job, known, p.oldest)
 	if text != nil {
-		if req.Logs.After > lastLine(text.text) {
+		if req.Logs.After > text.text.LastLine() {
 			return ack, false // as above
 		}
-		if int64(len(text.text.Lines)) < min(int64(tail(*req.Logs)), lastLine(text.text)) {
+		if int64(len(text.text.Lines)) < min(int64(tail(*req.Logs)), text.text.LastLine()) {
 			return ack, false
 		}
 		ack.Log = cutText(text.text, *req.Logs)

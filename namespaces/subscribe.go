@@ -102,7 +102,7 @@ func (n *jobsNamespace) join(s *socketio.Socket, req events.SubscribeRequest, ac
 	if ack.Log == nil {
 		return held.join(s, func(now entry, _ past) bool { return first(now) }), err
 	}
-	last := lastLine(*ack.Log)
+	last := ack.Log.LastLine()
 	text := *ack.Log
 	text.Lines = slices.Clone(text.Lines)
 	log := n.feeds.hold(logTopic(id), s, entry{last: last}, past{text: text}, n.logSource(id))
@@ -159,7 +159,7 @@ func (n *jobsNamespace) logSource(id jobs.ID) source {
 	return func(ctx context.Context, after int64) iter.Seq2[entry, error] {
 		return func(yield func(entry, error) bool) {
 			for chunk, err := range n.engine.FollowLogs(ctx, id, after) {
-				e := entry{last: lastLine(chunk), text: chunk, emit: func(to socketio.Emitter) error {
+				e := entry{last: chunk.LastLine(), text: chunk, emit: func(to socketio.Emitter) error {
 					return events.JobLog.Emit(to, chunk)
 				}}
 				if !yield(e, err) {

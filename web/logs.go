@@ -92,7 +92,7 @@ func (s *server) pollLogs(ctx context.Context, id jobs.ID, q jobs.LogQuery, wait
 		if err != nil {
 			return logPage{}, err
 		}
-		if q.After >= newest.Line+int64(len(newest.Lines)) {
+		if q.After > newest.LastLine() {
 			q.After = 0 // another job's number, or another store's
 		}
 	}
@@ -116,7 +116,7 @@ func (s *server) pollLogs(ctx context.Context, id jobs.ID, q jobs.LogQuery, wait
 	}
 	page := logPage{LogChunk: chunk, LastLine: q.After}
 	if len(chunk.Lines) > 0 {
-		page.LastLine = chunk.Line + int64(len(chunk.Lines)) - 1
+		page.LastLine = chunk.LastLine()
 	} else {
 		page.JobID, page.Lines = id, []jobs.LogLine{}
 	}

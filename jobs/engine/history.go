@@ -108,7 +108,7 @@ func (e *Engine) Logs(ctx context.Context, id jobs.ID, q jobs.LogQuery) (jobs.Lo
 		if err != nil && !errors.Is(err, jobs.ErrNotFound) {
 			return jobs.LogChunk{}, jobs.ProblemOf(err)
 		}
-		after, limit = max(0, lastLine(last)-int64(q.Tail)), q.Tail
+		after, limit = max(0, last.LastLine()-int64(q.Tail)), q.Tail
 	}
 	whole := jobs.LogChunk{JobID: id, Attempt: job.Attempt, Line: after + 1, Lines: []jobs.LogLine{}}
 	for len(whole.Lines) < limit {
@@ -126,7 +126,7 @@ func (e *Engine) Logs(ctx context.Context, id jobs.ID, q jobs.LogQuery) (jobs.Lo
 			}
 			whole.Attempt = c.Attempt
 			whole.Lines = append(whole.Lines, c.Lines...)
-			after = lastLine(c)
+			after = c.LastLine()
 		}
 	}
 	whole.Lines = whole.Lines[:min(limit, len(whole.Lines))]
@@ -170,7 +170,7 @@ func (e *Engine) followLogs(ctx context.Context, id jobs.ID, after int64, yield 
 			return nil
 		}
 		c.Dropped = c.Line - after - 1
-		after = lastLine(c)
+		after = c.LastLine()
 		if !yield(c) {
 			return errEnough
 		}

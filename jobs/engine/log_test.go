@@ -39,7 +39,7 @@ func TestLogIsStoredInTime(t *testing.T) {
 			if err != nil || c.Line != seen+1 {
 				t.Fatalf("got line %d, %v, want %d", c.Line, err, seen+1)
 			}
-			seen = lastLine(c)
+			seen = c.LastLine()
 			got = append(got, fmt.Sprintf("%d at %v", seen, time.Since(began)))
 		}
 		if got[0] != "2 at 200ms" {
@@ -59,8 +59,8 @@ func TestLogIsStoredInTime(t *testing.T) {
 			{jobs.LogQuery{Tail: 1000}, 1, 152}, {jobs.LogQuery{After: 152}, 153, 152}, {jobs.LogQuery{After: 999}, 1000, 999},
 		} {
 			chunk, err := e.Logs(t.Context(), job.ID, c.q)
-			if err != nil || chunk.Line != c.first || lastLine(chunk) != c.last || chunk.Dropped != 0 || chunk.Lines == nil {
-				t.Errorf("%+v: got lines %d to %d, dropped %d, %v, want %d to %d", c.q, chunk.Line, lastLine(chunk), chunk.Dropped, err, c.first, c.last)
+			if err != nil || chunk.Line != c.first || chunk.LastLine() != c.last || chunk.Dropped != 0 || chunk.Lines == nil {
+				t.Errorf("%+v: got lines %d to %d, dropped %d, %v, want %d to %d", c.q, chunk.Line, chunk.LastLine(), chunk.Dropped, err, c.first, c.last)
 			}
 		}
 		next := int64(141)
@@ -68,7 +68,7 @@ func TestLogIsStoredInTime(t *testing.T) {
 			if c.Line != next {
 				t.Errorf("after the end: got lines from %d, want %d", c.Line, next)
 			}
-			if next = lastLine(c) + 1; next >= 153 {
+			if next = c.LastLine() + 1; next >= 153 {
 				break
 			}
 		}

@@ -21,12 +21,9 @@ func (a *attempt) openLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.logPos, a.lines = pos, lastLine(chunk)
+	a.logPos, a.lines = pos, chunk.LastLine()
 	return nil
 }
-
-// lastLine is the number of a chunk's last line.
-func lastLine(c jobs.LogChunk) int64 { return c.Line + int64(len(c.Lines)) - 1 }
 
 // storeDue stores what is due by now; but not more than one chunk of lines, so that a worker that
 // floods its log holds up neither the lease nor a cancel.
@@ -176,7 +173,7 @@ func (a *attempt) storeLines() error {
 			if err != nil {
 				return err
 			}
-			a.logPos, a.lines, a.logBytes = pos, lastLine(chunk), a.logBytes+int64(size)
+			a.logPos, a.lines, a.logBytes = pos, chunk.LastLine(), a.logBytes+int64(size)
 			return nil
 		}
 	})
@@ -196,7 +193,7 @@ func (a *attempt) rebaseLog(ctx context.Context, chunk *jobs.LogChunk) (jobs.Pos
 	}
 	a.logPos, a.lines = pos, 0
 	if err == nil {
-		a.lines = lastLine(last)
+		a.lines = last.LastLine()
 	}
 	chunk.Line = a.lines + 1
 	return 0, nil

@@ -73,7 +73,7 @@ func logReadFromTheMiddleOfAChunk(t *testing.T, s jobs.Store) {
 			} else if ch.Line != last+1 {
 				t.Errorf("after %d: got a chunk at line %d, want %d", c.after, ch.Line, last+1)
 			}
-			last = ch.Line + int64(len(ch.Lines)) - 1
+			last = ch.LastLine()
 		}
 		if first != c.first || last != c.last {
 			t.Errorf("after %d limit %d: got lines %d to %d, want %d to %d", c.after, c.limit, first, last, c.first, c.last)
@@ -91,7 +91,7 @@ func followLogHasNoHoles(t *testing.T, s jobs.Store) {
 			time.Sleep(time.Duration(f) * 4 * time.Millisecond)
 			last := after
 			for ch, err := range s.FollowLog(ctx, "a", after) {
-				end := ch.Line + int64(len(ch.Lines)) - 1
+				end := ch.LastLine()
 				if err != nil || ch.Line > last+1 || end <= last {
 					t.Errorf("after line %d: got lines %d to %d, %v", last, ch.Line, end, err)
 					return

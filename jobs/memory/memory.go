@@ -187,7 +187,7 @@ func (s *Store) AppendLog(ctx context.Context, chunk jobs.LogChunk, after jobs.P
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.put(&s.job(chunk.JobID).chunks, chunk.Line+int64(len(chunk.Lines))-1, data, after)
+	return s.put(&s.job(chunk.JobID).chunks, chunk.LastLine(), data, after)
 }
 
 // LastLog implements Store.
