@@ -42,7 +42,7 @@ var floors = map[string][]string{
 	"internal/limit":             {"golang.org/x/time/rate"},
 	"internal/systems/journal":   {},
 	"internal/systems/vote":      {"internal/systems/journal", "internal/limit", "golang.org/x/time/rate"},
-	"internal/websocket":         {"internal/websocket/opening", "internal/websocket/wsframe", "github.com/gobwas/ws"},
+	"internal/websocket":         {"engineio/cors", "internal/websocket/opening", "internal/websocket/wsframe", "github.com/gobwas/ws"},
 	"web":                        {"internal/coding", "internal/systems/chat", "internal/systems/compare", "jobs", "jobs/engine", "jobs/files", "internal/limit", "internal/systems/vote", "internal/websocket", "github.com/labstack/echo/v4"},
 
 	"socketio/internal/attach":  {"socketio/internal/parser"},

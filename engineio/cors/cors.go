@@ -90,7 +90,7 @@ func (p *Policy) Allow(h http.Header, r *http.Request, origin string) bool {
 		h.Set("Access-Control-Allow-Origin", "*")
 	} else {
 		h.Add("Vary", "Origin")
-		if !p.admits(r, origin) {
+		if !p.Admits(r, origin) {
 			return false
 		}
 		h.Set("Access-Control-Allow-Origin", origin)
@@ -104,8 +104,10 @@ func (p *Policy) Allow(h http.Header, r *http.Request, origin string) bool {
 	return true
 }
 
-func (p *Policy) admits(r *http.Request, origin string) bool {
-	return p.origins[strings.ToLower(origin)] || sameHost(origin, r.Host) ||
+// Admits is Allow without the fields: it reports whether a page of that origin may do what r asks for. It is what a
+// server of WebSockets asks, whose handshakes browsers do not hold to the protocol (RFC 6455, "Origin Considerations").
+func (p *Policy) Admits(r *http.Request, origin string) bool {
+	return origin == "" || p.any || p.origins[strings.ToLower(origin)] || sameHost(origin, r.Host) ||
 		p.own.AllowOrigin != nil && p.own.AllowOrigin(r, origin)
 }
 

@@ -13,14 +13,13 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/gobwas/ws"
 
+	"jobcast/engineio/cors"
 	"jobcast/internal/websocket/opening"
 )
 
@@ -57,7 +56,7 @@ const (
 // A Server has the sockets that are open: net/http does not know them any more. Its methods may be called
 // from any goroutine.
 type Server struct {
-	origins   []string
+	origins   *cors.Policy
 	onForeign func(*http.Request)
 
 	mu     sync.Mutex // protects the fields below
@@ -76,25 +75,15 @@ type Config struct {
 
 // New returns a server without sockets.
 func New(cfg Config) *Server {
-	return &Server{origins: cfg.Origins, onForeign: cfg.OnForeign, open: make(map[*Socket]struct{})}
+	return &Server{origins: cors.New(cors.Config{Origins: cfg.Origins}), onForeign: cfg.OnForeign, open: make(map[*Socket]struct{})}
 }
 
 // CheckOrigin returns ErrOrigin for a request of a page that may not connect. A browser sets no limits to
 // the WebSockets of other sites' pages (RFC 6455, "Origin Considerations"); who is no browser sends no
 // Origin. Serve checks it too.
 func (s *Server) CheckOrigin(r *http.Request) error {
-	origin := r.Header.Get("Origin")
-	if origin == "" || slices.ContainsFunc(s.origins, func(allowed string) bool {
-		return allowed == "*" || strings.EqualFold(allowed, origin)
-	}) {
+	if s.origins.Admits(r, r.Header.Get("Origin")) {
 		return nil
-	}
-	if u, err := url.Parse(origin); err == nil && u.Host != "" {
-		// The scheme is not compared: behind a proxy that ends TLS it differs.
-		port := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
-		if strings.EqualFold(strings.TrimSuffix(u.Host, port), strings.TrimSuffix(r.Host, port)) {
-			return nil
-		}
 	}
 	if s.onForeign != nil {
 		s.onForeign(r)
