@@ -83,6 +83,7 @@ func config(s cli.Settings, stderr io.Writer) app.Config {
 		WebTransport:   s.WebTransport,
 
 		Data:           string(s.Data),
+		Node:           string(s.Node),
 		Sync:           sync,
 		Roots:          texts(s.Roots),
 		MaxUploadBytes: int64(s.MaxUpload),

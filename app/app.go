@@ -52,6 +52,7 @@ type Server struct {
 	secure   bool
 	quic     *quicServer
 	store    *natsio.Store
+	node     string // the server's name
 	files    *files.Dir
 	jobs     *engine.Engine
 	vote     *vote.Vote

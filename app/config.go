@@ -37,6 +37,9 @@ type Config struct {
 	// Data is the directory that holds everything the server must not forget, made if missing. One server at a time
 	// can use it. Empty means "data".
 	Data string
+	// Node is the server's name in the records of its jobs, as jobs.CheckNode wants it. No two servers may have the
+	// same. Empty means the one that is kept in Data, where it is made at the first start.
+	Node string
 	// Sync is how often writes are forced to disk, at least 10 ms. Zero means every second, and less than zero after
 	// each write.
 	Sync time.Duration

@@ -52,6 +52,10 @@ func (s *Server) list() []part {
 			return s.dataFailure(err)
 		}, close: func(context.Context) error { return s.store.Close() }, budget: drainTime},
 		// After the store, which holds the lock of the data directory.
+		{name: "name", start: func(context.Context) (err error) {
+			s.node, err = s.nameNode()
+			return err
+		}},
 		{name: "files", start: func(context.Context) (err error) {
 			s.files, err = files.Open(filepath.Join(s.cfg.Data, "files"))
 			return s.dataFailure(err)
@@ -94,6 +98,7 @@ func (s *Server) openJobs(ctx context.Context) (err error) {
 		Store:       s.store,
 		Files:       s.files,
 		Workers:     s.cfg.Workers,
+		Node:        s.node,
 		Concurrency: s.cfg.Concurrency,
 		StartRate:   float64(s.cfg.StartRate),
 		StartBurst:  s.cfg.StartBurst,

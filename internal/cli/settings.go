@@ -31,6 +31,7 @@ type Settings struct {
 	WebTransport bool `toml:"webtransport" group:"Server" help:"Serve WebTransport too (HTTP/3), on the UDP port of the same number. Without --tls-cert the certificate is one for development."`
 
 	Data        Dir      `toml:"data" group:"Jobs" default:"./data" help:"Directory that holds everything the server must not forget. Made if missing."`
+	Node        NodeName `toml:"node" group:"Jobs" placeholder:"NAME" help:"Name of this server in the story of its jobs; no other may have it. Without it one is made at the first start and kept in the data directory."`
 	Sync        DiskSync `toml:"sync" group:"Jobs" default:"1s" help:"How often writes are forced to disk: an interval such as 1s, or always."`
 	Roots       []Dir    `toml:"root" group:"Jobs" placeholder:"DIR" help:"Directory that jobs may read. Repeatable; the working directory if there is none."`
 	MaxUpload   ByteSize `toml:"max-upload" group:"Jobs" default:"4GiB" help:"Largest upload, such as 500MB or 4GiB."`

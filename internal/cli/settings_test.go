@@ -67,6 +67,7 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		tls-key = "/file/k"
 		webtransport = true
 		data = "/file"
+		node = "file-1"
 		sync = "2s"
 		root = ["/file,a", "/file b"]
 		max-upload = 1000
@@ -84,6 +85,7 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		"JOBCAST_TLS_KEY":       "/env/k",
 		"JOBCAST_WEBTRANSPORT":  "false",
 		"JOBCAST_DATA":          "/env",
+		"JOBCAST_NODE":          "env_1",
 		"JOBCAST_SYNC":          "3s",
 		"JOBCAST_ROOT":          "/env,/env2",
 		"JOBCAST_MAX_UPLOAD":    "2KB",
@@ -102,6 +104,7 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		"tls-key":       {"--tls-key", "/flag/k", "--tls-cert", "/flag/c"},
 		"webtransport":  {"--webtransport"},
 		"data":          {"--data", "/flag"},
+		"node":          {"--node=flag.1"},
 		"sync":          {"--sync=always"},
 		"root":          {"--root", "/flag", "--root=/flag2"},
 		"max-upload":    {"--max-upload", "1.5 GiB"},
@@ -128,6 +131,7 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		{"tls-key", File("/file/k"), File("/env/k"), File("/flag/k"), "JOBCAST_TLS_KEY", func(s Settings) any { return s.TLSKey }},
 		{"webtransport", true, false, true, "JOBCAST_WEBTRANSPORT", func(s Settings) any { return s.WebTransport }},
 		{"data", Dir("/file"), Dir("/env"), Dir("/flag"), "JOBCAST_DATA", func(s Settings) any { return s.Data }},
+		{"node", NodeName("file-1"), NodeName("env_1"), NodeName("flag.1"), "JOBCAST_NODE", func(s Settings) any { return s.Node }},
 		{"sync", DiskSync(2 * time.Second), DiskSync(3 * time.Second), DiskSync(0), "JOBCAST_SYNC", func(s Settings) any { return s.Sync }},
 		{"root", []Dir{"/file,a", "/file b"}, []Dir{"/env", "/env2"}, []Dir{"/flag", "/flag2"}, "JOBCAST_ROOT",
 			func(s Settings) any { return s.Roots }},
@@ -209,6 +213,8 @@ func TestWrongSettingsGetOneSentence(t *testing.T) {
 		{"key without a certificate", nil, "JOBCAST_TLS_KEY=k.pem", `JOBCAST_TLS_KEY is no use without --tls-cert`},
 		{"webtransport in file", file("webtransport = 'yes'"), "", `FILE: webtransport has a value of the wrong type, yes`},
 		{"data", []string{"--data="}, "", `--data must name a directory`},
+		{"node", []string{"--node=web 1"}, "", `--node must be a name of 1 to 64 letters, digits, hyphens, underscores and dots, such as web-1, not "web 1"`},
+		{"long node", nil, "JOBCAST_NODE=" + strings.Repeat("n", 65), `JOBCAST_NODE must be a name of 1 to 64 letters, digits, hyphens, underscores and dots, such as web-1, not "` + strings.Repeat("n", 65) + `"`},
 		{"sync", nil, "JOBCAST_SYNC=often", `JOBCAST_SYNC must be always, or an interval from 10ms to 1h such as 1s, not "often"`},
 		{"sync too often", []string{"--sync=1us"}, "", `--sync must be always, or an interval from 10ms to 1h such as 1s, not "1us"`},
 		{"size", []string{"--max-upload=big"}, "", `--max-upload must be a size such as 500MB or 4GiB, not "big"`},
@@ -223,9 +229,9 @@ func TestWrongSettingsGetOneSentence(t *testing.T) {
 		{"no file", []string{"--config", "/nowhere/x"}, "",
 			`cannot read the configuration file /nowhere/x: no such file or directory; name another with --config`},
 		{"unknown key", file("listen = '127.0.0.1:1'\nworkers = 4"), "",
-			`FILE: unknown key "workers"; the keys are listen, origin, host, trusted-proxy, tls-cert, tls-key, webtransport, data, sync, root, max-upload, concurrency, start-rate, start-burst, max-queued, log-level`},
+			`FILE: unknown key "workers"; the keys are listen, origin, host, trusted-proxy, tls-cert, tls-key, webtransport, data, node, sync, root, max-upload, concurrency, start-rate, start-burst, max-queued, log-level`},
 		{"a flag that is no setting", file("version = true"), "",
-			`FILE: unknown key "version"; the keys are listen, origin, host, trusted-proxy, tls-cert, tls-key, webtransport, data, sync, root, max-upload, concurrency, start-rate, start-burst, max-queued, log-level`},
+			`FILE: unknown key "version"; the keys are listen, origin, host, trusted-proxy, tls-cert, tls-key, webtransport, data, node, sync, root, max-upload, concurrency, start-rate, start-burst, max-queued, log-level`},
 		{"no TOML", file("listen = "), "", `FILE:1:9: this is not TOML: expected value, not end of input`},
 		{"value in file", file("concurrency = 0"), "", `FILE: concurrency must be a number from 1 to 1024, not "0"`},
 		{"type in file", file("listen = true"), "", `FILE: listen has a value of the wrong type, true`},
@@ -255,7 +261,7 @@ func TestWrongSettingsGetOneSentence(t *testing.T) {
 }
 
 func TestPrintedConfigIsAConfig(t *testing.T) {
-	args := []string{"--listen=[::1]:0", "--origin=*", "--origin=https://a.example", "--trusted-proxy=10.1.2.3/8", "--trusted-proxy=::1", "--data=some dir", "--sync=always",
+	args := []string{"--listen=[::1]:0", "--origin=*", "--origin=https://a.example", "--trusted-proxy=10.1.2.3/8", "--trusted-proxy=::1", "--data=some dir", "--node=n1", "--sync=always",
 		"--webtransport", "--tls-cert=c.pem", "--tls-key=k.pem", `--root=a\,b`, `--root=c"d'`, "--max-upload=1234567", "--concurrency=7", "--start-rate=0", "--start-burst=9", "--max-queued=10", "--log-level=warn"}
 	var first, second bytes.Buffer
 	if _, err := Parse(append(args, "--print-config"), "0.0.0", &first); !errors.Is(err, ErrDone) {

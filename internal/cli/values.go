@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"jobcast/engineio/cors"
+	"jobcast/jobs"
 )
 
 // An Address is a host, which may be empty, and a port's number.
@@ -44,6 +45,18 @@ func (o *Origin) UnmarshalText(text []byte) error {
 	}
 	*o = Origin(origin)
 	return nil
+}
+
+// A NodeName is the name of a server. Empty means the one that it has.
+type NodeName string
+
+// UnmarshalText reads a name.
+func (n *NodeName) UnmarshalText(text []byte) error {
+	*n = NodeName(text)
+	if *n == "" {
+		return nil
+	}
+	return jobs.CheckNode(string(text))
 }
 
 // A Host is a name in lower case, without a dot at its end, or *.
