@@ -114,10 +114,8 @@ func (s *Server) newSockets() {
 		Engine: engineio.Config{
 			CORS:         cors.Config{Origins: s.cfg.Origins},
 			WebTransport: s.quic.accept(),
-			OnAdopt:      compare.Moved,
+			Hooks:        engineio.Hooks{Adopted: compare.Moved, Refused: s.foreign.refused},
 			Logger:       s.log,
-
-			OnConnectionError: s.foreign.refused,
 		},
 		Bundle:      bundle.Config{Files: bundle.Stock()},
 		EncodeError: namespaces.EncodeError,

@@ -75,15 +75,11 @@ func (s *Session) deliver(m Message) {
 	s.handler.Receive(m)
 }
 
+// callClosed tells the handler, and then the hook, that the session was closed.
 func (s *Session) callClosed() {
+	defer s.wasClosed()
 	defer s.recoverHandler("closed")
 	s.handler.Closed(s.reason) // no longer written
-}
-
-// call calls one of the server's functions that are told of sessions.
-func (s *Session) call(name string, f func(*Session)) {
-	defer s.recoverHandler(name)
-	f(s)
 }
 
 func (s *Session) recoverHandler(call string) {
@@ -99,6 +95,8 @@ func (s *Session) accept() bool {
 	if s.handler == nil {
 		s.handler = noHandler{}
 		s.Close(ForcedClose)
+	} else {
+		s.opened()
 	}
 	s.mu.Lock()
 	if s.state.Load() == stateOpen {

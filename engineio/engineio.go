@@ -32,12 +32,10 @@
 package engineio
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net"
 	"net/http"
-	"syscall"
 	"time"
 
 	"jobcast/engineio/cors"
@@ -134,11 +132,6 @@ type Config struct {
 	// DisablePoller reads every WebSocket on a goroutine of its own, also where a few goroutines can read all
 	// those that are plain TCP (on Linux). An idle client then costs about 4 KB more.
 	DisablePoller bool
-	// OnAdopt, if set, is told when such a WebSocket's descriptor is no longer that of the net.Conn which
-	// net/http knew, and has closed, but another of the same socket: for who measures connections, or sets
-	// their options. ctx is that of the request that opened the WebSocket, and may have ended. The
-	// connection is for its Control only.
-	OnAdopt func(ctx context.Context, c syscall.RawConn)
 	// AllowRequest, if set, may refuse a handshake with an error. The client gets 403 with code 4, and learns
 	// nothing of the error; if that is a *RequestError, it gets what that says.
 	AllowRequest func(*http.Request) error
@@ -164,21 +157,11 @@ type Config struct {
 	// PerMessageDeflate compresses messages over WebSocket. Zero means that they are not compressed.
 	PerMessageDeflate PerMessageDeflate
 
-	// OnConnectionError, if set, is told of every request that is refused with one of the protocol's
-	// codes, before the answer leaves, and of a WebSocket or WebTransport that has been accepted and is closed
-	// for want of a session.
-	OnConnectionError func(ConnectionError)
 	// Accept is called for every new session, before its OPEN packet can reach the client, and gives
 	// the session's handler. It must be set, and must not block.
 	Accept func(*Session) Handler
-	// OnUpgrade, if set, is told of every session that goes on over another transport, which is that of its
-	// Transport by then. It is called on the goroutine that reads the new one, between the last message of the
-	// old transport and the first of the new, and must not block.
-	OnUpgrade func(*Session)
-	// OnDrain, if set, is told each time that the last of what was queued for a session has been handed to its
-	// transport: for who sends much, and only as fast as it is taken. It is called on the goroutine that has
-	// written, beside those of Handler but once at a time for a session, and must not block. It may send.
-	OnDrain func(*Session)
+	// Hooks are told what happens. Zero means that nobody is.
+	Hooks Hooks
 	// Logger is where the server logs; at Debug, every request that is refused, and why. Nil means
 	// slog.Default().
 	Logger *slog.Logger

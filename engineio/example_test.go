@@ -27,9 +27,9 @@ func ExampleConfig() {
 			return nil
 		},
 		GenerateID: func(*http.Request) (string, error) { return "only-for-this-example", nil },
-		OnConnectionError: func(e engineio.ConnectionError) {
+		Hooks: engineio.Hooks{Refused: func(e engineio.ConnectionError) {
 			fmt.Println("refused:", e)
-		},
+		}},
 		Accept: func(*engineio.Session) engineio.Handler { return ignore{} },
 	})
 	handshake := func(header ...string) *http.Response {

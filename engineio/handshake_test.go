@@ -75,7 +75,7 @@ func TestWebSocketHeaders(t *testing.T) {
 		{"extensions that are no list", good + "Sec-WebSocket-Extensions: permessage-deflate; =\n", "Sec-WebSocket-Extensions"},
 	}
 	var reports []ConnectionError
-	cfg := Config{OnConnectionError: func(e ConnectionError) { reports = append(reports, e) }, PerMessageDeflate: deflateOn}
+	cfg := Config{Hooks: Hooks{Refused: func(e ConnectionError) { reports = append(reports, e) }}, PerMessageDeflate: deflateOn}
 	inBubble(t, cfg, func(e *env) {
 		for _, tt := range tests {
 			sid := e.open()
@@ -129,7 +129,7 @@ func TestSubprotocol(t *testing.T) {
 // other refusal, and no session stays.
 func TestConnectionThatCannotBeTaken(t *testing.T) {
 	var reports []ConnectionError
-	cfg, sessions := accepting(Config{OnConnectionError: func(e ConnectionError) { reports = append(reports, e) }})
+	cfg, sessions := accepting(Config{Hooks: Hooks{Refused: func(e ConnectionError) { reports = append(reports, e) }}})
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	s := NewServer(cfg)
 	r := httptest.NewRequest("GET", base+webSocketQuery, nil)

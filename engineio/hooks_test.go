@@ -8,7 +8,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/gobwas/ws"
 )
 
 // A story is what happened, in order.
@@ -37,11 +40,11 @@ func (t teller) Closed(reason Reason) { t.add("closed: " + string(reason)) }
 
 // The hook comes once, when the new transport is in use, behind all that came over the old one and before all that
 // comes over the new one.
-func TestOnUpgrade(t *testing.T) {
+func TestHookUpgraded(t *testing.T) {
 	var told *story
 	cfg := Config{
-		Accept:    func(*Session) Handler { return teller{told} },
-		OnUpgrade: func(s *Session) { told.add("upgraded to " + s.Transport()) },
+		Accept: func(*Session) Handler { return teller{told} },
+		Hooks:  Hooks{Upgraded: func(s *Session, from string) { told.add("upgraded from " + from + " to " + s.Transport()) }},
 	}
 	run := func(e *env) {
 		told = new(story)
@@ -51,7 +54,7 @@ func TestOnUpgrade(t *testing.T) {
 		defer c.close()
 		c.send("4two")
 		waitFor(e.t, func() bool { return len(told.all()) >= 3 })
-		if got, want := strings.Join(told.all(), ", "), "one, upgraded to websocket, two"; got != want {
+		if got, want := strings.Join(told.all(), ", "), "one, upgraded from polling to websocket, two"; got != want {
 			e.t.Errorf("got %s, want %s", got, want)
 		}
 		told = new(story)
@@ -76,7 +79,7 @@ func TestOnUpgrade(t *testing.T) {
 		c.want("3probe")
 		c.send(false, "5", "4one")
 		waitFor(e.t, func() bool { return len(told.all()) >= 2 })
-		if got, want := strings.Join(told.all(), ", "), "upgraded to webtransport, one"; got != want {
+		if got, want := strings.Join(told.all(), ", "), "upgraded from polling to webtransport, one"; got != want {
 			e.t.Errorf("got %s, want %s", got, want)
 		}
 	})
@@ -84,7 +87,7 @@ func TestOnUpgrade(t *testing.T) {
 
 // Who sends a piece each time that the one before was taken sends all of them, however slow the client is, and
 // never has more than one waiting.
-func TestOnDrain(t *testing.T) {
+func TestHookDrained(t *testing.T) {
 	const pieces = 20
 	piece := bytes.Repeat([]byte("x"), 200<<10)
 	var mu sync.Mutex
@@ -118,7 +121,7 @@ func TestOnDrain(t *testing.T) {
 			e.t.Errorf("%s: got %d pieces of %d, %d bytes waited, want %d and none", how, got, sent, waiting, pieces)
 		}
 	}
-	cfg, sessions := accepting(Config{OnDrain: next})
+	cfg, sessions := accepting(Config{Hooks: Hooks{Drained: next}})
 	run := func(e *env) {
 		for len(sessions) > 0 {
 			<-sessions
@@ -149,9 +152,9 @@ func TestOnDrain(t *testing.T) {
 }
 
 // What the function sends may be gone before it returns. It is not called again until then, and then it is.
-func TestOnDrainOneAtATime(t *testing.T) {
+func TestHookDrainedOneAtATime(t *testing.T) {
 	var running, together, calls atomic.Int32
-	cfg := Config{OnDrain: func(s *Session) {
+	cfg := Config{Hooks: Hooks{Drained: func(s *Session) {
 		if running.Add(1) > 1 {
 			together.Add(1)
 		}
@@ -160,7 +163,7 @@ func TestOnDrainOneAtATime(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		running.Add(-1)
-	}}
+	}}}
 	inBubble(t, cfg, func(e *env) {
 		running.Store(0)
 		together.Store(0)
@@ -178,8 +181,15 @@ func TestOnDrainOneAtATime(t *testing.T) {
 
 func TestHooksOfSessionsPanic(t *testing.T) {
 	log := new(logged)
-	hook := func(*Session) { panic("hook") }
-	inBubble(t, Config{Logger: slog.New(slog.NewTextHandler(log, nil)), OnUpgrade: hook, OnDrain: hook}, func(e *env) {
+	hooks := Hooks{
+		Opened:   func(*Session) { panic("hook") },
+		Upgraded: func(*Session, string) { panic("hook") },
+		Received: func(*Session, int) { panic("hook") },
+		Sent:     func(*Session, int) { panic("hook") },
+		Drained:  func(*Session) { panic("hook") },
+		Closed:   func(*Session, Reason, time.Duration) { panic("hook") },
+	}
+	inBubble(t, Config{Logger: slog.New(slog.NewTextHandler(log, nil)), Hooks: hooks}, func(e *env) {
 		sid := e.open()
 		e.wantPost(sid, "4hello", 200, "ok")
 		e.wantPoll(sid, 200, "4hello")
@@ -188,9 +198,59 @@ func TestHooksOfSessionsPanic(t *testing.T) {
 		c.send("4still here")
 		c.wantText("4still here")
 	})
-	for _, call := range []string{"upgrade", "drain"} {
-		if !strings.Contains(log.String(), "call="+call) {
-			t.Errorf("the log does not say that %s panicked", call)
+	for _, call := range []string{"Opened", "Upgraded", "Received", "Sent", "Drained", "Closed"} {
+		if !strings.Contains(log.String(), "call=Hooks."+call) {
+			t.Errorf("the log does not say that Hooks.%s panicked", call)
 		}
 	}
+}
+
+// Every session that has a handler is opened and closed once, and the bytes are those that its client has sent and
+// received.
+func TestHooksTellTheWholeOfASession(t *testing.T) {
+	var mu sync.Mutex
+	var in, out int
+	told := new(story)
+	count := func(n *int) func(*Session, int) {
+		return func(_ *Session, bytes int) {
+			mu.Lock()
+			defer mu.Unlock()
+			*n += bytes
+		}
+	}
+	cfg := Config{PingInterval: time.Hour, Hooks: Hooks{
+		Opened:   func(s *Session) { told.add("opened over " + s.Transport()) },
+		Received: count(&in),
+		Sent:     count(&out),
+		Closed: func(_ *Session, reason Reason, lasted time.Duration) {
+			told.add("closed after " + lasted.String() + ": " + string(reason))
+		},
+	}}
+	eachRevision(t, cfg, func(t *testing.T, eio string) {
+		inBubbleWith(t, eio, cfg, func(e *env) {
+			*told = story{}
+			in, out = 0, 0
+			c, _ := e.openWebSocket()
+			synctest.Wait()
+			mu.Lock()
+			out = 0 // the OPEN packet
+			mu.Unlock()
+			time.Sleep(time.Second)
+			c.send("4hello")
+			c.wantText("4hello")
+			synctest.Wait()
+			frame := len(clientFrame(true, ws.OpText, "4hello"))
+			mu.Lock()
+			if in != frame || out != frame-len(ws.Header{}.Mask) {
+				e.t.Errorf("got %d bytes in and %d out, want %d and %d", in, out, frame, frame-len(ws.Header{}.Mask))
+			}
+			mu.Unlock()
+			c.send("1")
+			c.waitClosed()
+			waitFor(e.t, func() bool { return len(told.all()) == 2 })
+			if got, want := strings.Join(told.all(), ", "), "opened over websocket, closed after 1s: transport close"; got != want {
+				e.t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	})
 }

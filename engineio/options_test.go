@@ -437,9 +437,9 @@ func TestConnectionErrors(t *testing.T) {
 	var got []ConnectionError
 	noTicket, noID := errors.New("no ticket in /etc/tickets"), errors.New("no id")
 	cfg := Config{
-		DisableUpgrades:   true,
-		MaxSessions:       1,
-		OnConnectionError: func(e ConnectionError) { got = append(got, e) },
+		DisableUpgrades: true,
+		MaxSessions:     1,
+		Hooks:           Hooks{Refused: func(e ConnectionError) { got = append(got, e) }},
 		AllowRequest: func(r *http.Request) error {
 			switch r.Header.Get("X-Refuse") {
 			case "":
@@ -570,10 +570,10 @@ func TestHooksPanic(t *testing.T) {
 	log := new(logged)
 	hook := func(http.Header, *http.Request) { panic("hook") }
 	cfg := Config{
-		Logger:            slog.New(slog.NewTextHandler(log, nil)),
-		InitialHeaders:    hook,
-		Headers:           hook,
-		OnConnectionError: func(ConnectionError) { panic("hook") },
+		Logger:         slog.New(slog.NewTextHandler(log, nil)),
+		InitialHeaders: hook,
+		Headers:        hook,
+		Hooks:          Hooks{Refused: func(ConnectionError) { panic("hook") }},
 	}
 	inBubble(t, cfg, func(e *env) {
 		sid := e.open()
@@ -587,7 +587,7 @@ func TestHooksPanic(t *testing.T) {
 			e.t.Errorf("got %d %s, want 400 and code 1", resp.StatusCode, body)
 		}
 	})
-	for _, call := range []string{"InitialHeaders", "Headers", "OnConnectionError"} {
+	for _, call := range []string{"InitialHeaders", "Headers", "Hooks.Refused"} {
 		if !strings.Contains(log.String(), "call="+call) {
 			t.Errorf("the log does not say that %s panicked", call)
 		}

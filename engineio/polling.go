@@ -61,6 +61,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 			s.server.gate.Refuse(w, r, gate.TransportMismatch)
 			return
 		default:
+			s.sent(len(*body))
 			s.server.gate.Respond(w, r, p.contentType, *body)
 			putBuffer(body)
 			if p.took {
@@ -188,6 +189,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		s.server.gate.Refuse(w, r, gate.BadRequest)
 		return
 	}
+	s.received(len(*buf))
 	ok := s.deliverPayload(*buf, contentType)
 	s.donePost()
 	if !ok {

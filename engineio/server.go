@@ -82,7 +82,7 @@ func NewServer(cfg Config) *Server {
 			Headers:              cfg.Headers,
 			DisableCompression:   cfg.DisableHTTPCompression,
 			CompressionThreshold: cfg.HTTPCompressionThreshold,
-			OnConnectionError:    cfg.OnConnectionError,
+			Refused:              cfg.Hooks.Refused,
 			Logger:               cfg.Logger,
 			Patience:             cfg.PingInterval + cfg.PingTimeout,
 		}),
@@ -176,6 +176,7 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, query ur
 		}
 		s.gate.SetInitialHeaders(w.Header(), r, session.id)
 		body, contentType := rev.appendPayload(nil, []*Frame{session.hello(s.upgrades)})
+		session.sent(len(body))
 		s.gate.Respond(w, r, contentType, body)
 		return
 	}

@@ -21,7 +21,7 @@ type Session struct {
 	handler   Handler // set before the first delivery
 
 	state    atomic.Int32           // a sessionState; written under mu
-	draining atomic.Int32           // how often the outbox was empty and Config.OnDrain has not been told, or is being told
+	draining atomic.Int32           // how often the outbox was empty and Hooks.Drained has not been told, or is being told
 	deflates atomic.Pointer[wsConn] // ws, if it is one whose messages may be compressed; written under mu
 
 	// mu guards the fields below. It is held for moments: never during I/O or a call of the handler.

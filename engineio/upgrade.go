@@ -5,6 +5,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"jobcast/engineio/internal/gate"
 	"jobcast/engineio/parser"
 	"jobcast/internal/websocket/wsframe"
 )
@@ -103,8 +104,6 @@ func (s *Session) upgrade(c *wsConn) bool {
 	if handover != nil {
 		<-handover
 	}
-	if s.server.cfg.OnUpgrade != nil {
-		s.call("upgrade", s.server.cfg.OnUpgrade)
-	}
+	s.upgraded(gate.Polling)
 	return true
 }

@@ -1,6 +1,11 @@
 package engineio
 
-import "jobcast/engineio/internal/netconn"
+import (
+	"context"
+	"syscall"
+
+	"jobcast/engineio/internal/netconn"
+)
 
 // adopt returns the connection that the server's poller reads instead of c's. ok is false if c is of a kind
 // that a goroutine reads. It leaves c's connection to be closed.
@@ -15,9 +20,14 @@ func (s *Server) adopt(c *wsConn) (adopted netconn.Conn, ok bool) {
 		return c.conn, false
 	}
 	if adopted, ok = s.poller.Adopt(c.conn); ok && request != nil {
-		s.cfg.OnAdopt(request, adopted.Raw())
+		s.callAdopted(request, adopted.Raw())
 	}
 	return adopted, ok
+}
+
+func (s *Server) callAdopted(request context.Context, c syscall.RawConn) {
+	defer s.gate.RecoverHook("Hooks.Adopted")
+	s.cfg.Hooks.Adopted(request, c)
 }
 
 func (s *Server) startPoller() {

@@ -33,7 +33,7 @@ type wsConn struct {
 	deflate   bool // messages may be compressed
 	base64    bool // the client takes no binary
 
-	request context.Context // for Config.OnAdopt, if it is set, until that was called
+	request context.Context // for Hooks.Adopted, if it is set, until that was called
 }
 
 // handshakeTimeout bounds the writing of the small answers on a new connection.
@@ -80,7 +80,7 @@ func (s *Server) upgradeConn(w http.ResponseWriter, r *http.Request, query url.V
 		deflate: extensions != "",
 		base64:  wantsBase64(query),
 	}
-	if s.cfg.OnAdopt != nil {
+	if s.cfg.Hooks.Adopted != nil {
 		c.request = r.Context()
 	}
 	return c, append([]byte(nil), ahead...), true
@@ -139,6 +139,9 @@ func (c *wsConn) detach(s *Session) {
 
 // receive acts on bytes that have come in.
 func (c *wsConn) receive(s *Session, p []byte) {
+	if c.transport {
+		s.received(len(p))
+	}
 	delivering := c.transport && s.claim(c)
 	for !c.ignoring {
 		m, rest, ok, err := c.next(p)

@@ -371,12 +371,12 @@ func (b blocker) Receive(m Message) {
 // Who measures a connection is told what has become of it when the poller takes it over.
 func TestAdoptedConnectionIsTold(t *testing.T) {
 	got := make(chan syscall.RawConn, 1)
-	cfg := Config{OnAdopt: func(ctx context.Context, c syscall.RawConn) {
+	cfg := Config{Hooks: Hooks{Adopted: func(ctx context.Context, c syscall.RawConn) {
 		if ctx.Value(http.LocalAddrContextKey) == nil {
 			t.Error("the context is not that of the request")
 		}
 		got <- c
-	}}
+	}}}
 	onLoopback(t, cfg, func(e *env) {
 		if e.server.cfg.DisablePoller || runtime.GOOS != "linux" {
 			return

@@ -202,7 +202,7 @@ func TestWebTransportIsRefused(t *testing.T) {
 			return nil
 		}
 		return errors.New("not today")
-	}, OnConnectionError: func(e ConnectionError) { errs = append(errs, e.Error()) }})
+	}, Hooks: Hooks{Refused: func(e ConnectionError) { errs = append(errs, e.Error()) }}})
 	inBubbleWith(t, "4", cfg, func(e *env) {
 		for _, test := range []struct {
 			query, origin string

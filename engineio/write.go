@@ -46,6 +46,7 @@ func (s *Session) flush(b *batch) {
 		s.detach()
 		return
 	}
+	s.sent(n)
 	s.mu.Lock()
 	s.out.Advance(n)
 	stalled, empty := n < len(p), s.out.Empty()
@@ -107,6 +108,7 @@ func (s *Session) writeWaiting() {
 		s.detach()
 		return
 	}
+	s.sent(n)
 	s.mu.Lock()
 	s.out.Advance(n)
 	empty := s.out.Empty()
@@ -114,20 +116,6 @@ func (s *Session) writeWaiting() {
 	s.scheduleLocked()
 	s.mu.Unlock()
 	s.written(empty)
-}
-
-// drained tells Config.OnDrain of a session that is still open. What it sends may have been written by another
-// goroutine before it returns: that one leaves the next call to this one.
-func (s *Session) drained() {
-	f := s.server.cfg.OnDrain
-	if f == nil || s.draining.Add(1) > 1 {
-		return
-	}
-	for n := int32(1); n > 0; n = s.draining.Add(-n) {
-		if s.state.Load() == stateOpen {
-			s.call("drain", f)
-		}
-	}
 }
 
 // writeBlocking writes until nothing waits, on a connection that cannot be written without blocking.
@@ -152,6 +140,7 @@ func (s *Session) writeBlocking() {
 			s.detach()
 			return
 		}
+		s.sent(n)
 		s.mu.Lock()
 		s.out.Advance(n)
 		s.mu.Unlock()

@@ -65,7 +65,7 @@ type call struct {
 	socket   *Socket
 	name     []byte
 	args     Args
-	observed *observed // nil without Hooks.Event
+	observed *observed // nil without Hooks.EventBegan
 	id       uint64
 	answered atomic.Bool
 	wantsAck bool

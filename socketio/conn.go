@@ -189,9 +189,7 @@ func (c *conn) connect(p *parser.Packet) error {
 	name := p.Namespace
 	ns, parents := c.srv.lookup(name)
 	if ns == nil && len(parents) == 0 {
-		if refused := c.srv.cfg.Hooks.Refused; refused != nil {
-			refused(nil, name, ErrInvalidNamespace)
-		}
+		c.srv.refusedUnknown(name)
 		c.send(c.refusal(name, ErrInvalidNamespace))
 		return nil
 	}

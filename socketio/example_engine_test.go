@@ -47,9 +47,9 @@ func ExampleConfig_allowRequest() {
 			}
 			return nil
 		},
-		OnConnectionError: func(e engineio.ConnectionError) {
+		Hooks: engineio.Hooks{Refused: func(e engineio.ConnectionError) {
 			fmt.Println("refused:", e.Code, e.Message, "over", e.Context.Transport)
-		},
+		}},
 	}})
 	defer end(server)
 

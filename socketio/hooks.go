@@ -3,15 +3,17 @@ package socketio
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"time"
 )
 
 // Hooks are functions that a Server calls when something happens, so that logs, metrics and traces know of which
-// namespace, socket and event. Each may be nil, and costs nothing then. They run where it happens, and must
-// neither block nor panic; a panic is caught and logged.
+// namespace, socket and event. Each may be nil, and costs nothing then. They run where it happens, for many sockets
+// at once, and must neither block nor panic; a panic is caught and logged. Those of the sessions below are
+// engineio.Hooks, in Config.Engine.
 type Hooks struct {
-	// Namespace is called when a namespace was made, by Server.Of or by its first client (new_namespace in Node).
-	Namespace func(n *Namespace)
+	// NamespaceMade is called when a namespace was made, by Server.Of or by its first client (new_namespace in Node).
+	NamespaceMade func(n *Namespace)
 	// Connected is called when a socket has been admitted to its namespace, before OnConnect. took is the time
 	// since its CONNECT came, with that of the middleware.
 	Connected func(s *Socket, took time.Duration)
@@ -20,10 +22,10 @@ type Hooks struct {
 	Refused func(s *Socket, namespace string, err error)
 	// Disconnected is called at the very end of a socket that was connected, after OnDisconnect.
 	Disconnected func(s *Socket, reason Reason)
-	// Event is called when an event begins to be handled, before its middleware. The context that it returns is
+	// EventBegan is called when an event begins to be handled, before its middleware. The context that it returns is
 	// the one that middleware and handler get. It must be made of ctx. end, if it is not nil, is called when the
 	// handler has returned, with its error: ErrUnhandled if there is none.
-	Event func(ctx context.Context, s *Socket, event string) (_ context.Context, end func(err error))
+	EventBegan func(ctx context.Context, s *Socket, event string) (_ context.Context, end func(err error))
 	// EventFailed is called when an event was refused, by its middleware or its handler, or could not be handled.
 	// Where it is set, the server itself logs such errors at Debug only.
 	EventFailed func(ctx context.Context, s *Socket, event string, err error)
@@ -31,10 +33,10 @@ type Hooks struct {
 	Emitted func(n *Namespace, event string, sockets int)
 }
 
-// ErrUnhandled is what Hooks.Event hears of an event that nothing handles.
+// ErrUnhandled is what Hooks.EventBegan hears of an event that nothing handles.
 var ErrUnhandled = errors.New("socketio: nothing handles the event")
 
-// observed is what Hooks.Event has made of an event.
+// observed is what Hooks.EventBegan has made of an event.
 type observed struct {
 	ctx context.Context
 	end func(err error)
@@ -50,7 +52,7 @@ func (c *call) context() context.Context {
 
 // observe tells the hook that the call begins.
 func (c *call) observe() {
-	begin := c.socket.conn.srv.cfg.Hooks.Event
+	begin := c.socket.conn.srv.cfg.Hooks.EventBegan
 	if begin == nil {
 		return
 	}
@@ -74,7 +76,8 @@ func (c *call) ended(err error) {
 
 // announce tells the hook of a namespace that was made, without the server's lock.
 func (s *Server) announce(n *Namespace) {
-	if f := s.cfg.Hooks.Namespace; f != nil {
+	if f := s.cfg.Hooks.NamespaceMade; f != nil {
+		defer s.recoverHook("NamespaceMade")
 		f(n)
 	}
 }
@@ -82,6 +85,22 @@ func (s *Server) announce(n *Namespace) {
 // emitted tells the hook what was sent.
 func (n *Namespace) emitted(event string, sockets int32) {
 	if f := n.srv.cfg.Hooks.Emitted; f != nil {
+		defer n.srv.recoverHook("Emitted")
 		f(n, event, int(sockets))
+	}
+}
+
+// refusedUnknown tells the hook of a client that asked for a namespace that does not exist.
+func (s *Server) refusedUnknown(namespace string) {
+	if f := s.cfg.Hooks.Refused; f != nil {
+		defer s.recoverHook("Refused")
+		f(nil, namespace, ErrInvalidNamespace)
+	}
+}
+
+// recoverHook is deferred around the hooks that are not called for a socket.
+func (s *Server) recoverHook(name string) {
+	if v := recover(); v != nil {
+		s.log.Error("hook panicked", "call", "Hooks."+name, "err", v, "stack", string(debug.Stack()))
 	}
 }

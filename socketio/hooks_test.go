@@ -132,13 +132,13 @@ func TestHooks(t *testing.T) {
 	var log strings.Builder
 	cfg := Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}
 	cfg.Hooks = Hooks{
-		Namespace: func(n *Namespace) { got.add("namespace %s", n.Name()) },
-		Connected: func(s *Socket, took time.Duration) { got.add("connected %s after %s", s.Namespace().Name(), took) },
+		NamespaceMade: func(n *Namespace) { got.add("namespace %s", n.Name()) },
+		Connected:     func(s *Socket, took time.Duration) { got.add("connected %s after %s", s.Namespace().Name(), took) },
 		Refused: func(s *Socket, namespace string, err error) {
 			got.add("refused %s: %v, by a namespace %v", namespace, err, s != nil)
 		},
 		Disconnected: func(s *Socket, reason Reason) { got.add("disconnected %s: %s", s.Namespace().Name(), reason) },
-		Event: func(ctx context.Context, s *Socket, event string) (context.Context, func(error)) {
+		EventBegan: func(ctx context.Context, s *Socket, event string) (context.Context, func(error)) {
 			begin := time.Now()
 			return context.WithValue(ctx, traceKey{}, event), func(err error) {
 				got.add("event %s %s took %s: %v", s.Namespace().Name(), event, time.Since(begin), err)

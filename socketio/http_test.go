@@ -297,7 +297,7 @@ func (l listener) Addr() net.Addr { return &net.TCPAddr{} }
 func TestUpgradeIsToldOfASocketsSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		upgraded := make(chan string, 10)
-		w := newWorldWith(t, engineio.Config{OnUpgrade: func(s *engineio.Session) { upgraded <- s.ID() + " " + s.Transport() }})
+		w := newWorldWith(t, engineio.Config{Hooks: engineio.Hooks{Upgraded: func(s *engineio.Session, _ string) { upgraded <- s.ID() + " " + s.Transport() }}})
 		joined := make(chan *socketio.Socket, 1)
 		w.server.Of("/").OnConnect(func(_ context.Context, s *socketio.Socket) { joined <- s })
 		sid := w.open()

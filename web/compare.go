@@ -1,9 +1,7 @@
 package web
 
 import (
-	"bufio"
 	"context"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -37,23 +35,8 @@ func (s *server) measured(next http.Handler) http.Handler {
 			}
 		}
 		compare.Attribute(r.Context(), line)
-		if line != nil {
-			w = measuredWriter{w}
-		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// measuredWriter lets a connection that is taken over be one of net/http still: the sockets would close a
-// plain one and go on with a descriptor of their own, of which nobody could read the counters.
-type measuredWriter struct{ http.ResponseWriter }
-
-func (w measuredWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// Hijack implements http.Hijacker.
-func (w measuredWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
-	return struct{ net.Conn }{conn}, rw, err
 }
 
 // compared returns the run in the query, and the number that the client holds.

@@ -477,10 +477,10 @@ func TestAcceptOfAnotherServersRequest(t *testing.T) {
 	// The engine has one answer for all.
 	var reported error
 	engine := engineio.NewServer(engineio.Config{
-		WebTransport:      s.Accept,
-		Accept:            func(*engineio.Session) engineio.Handler { return nil },
-		OnConnectionError: func(e engineio.ConnectionError) { reported = e },
-		Logger:            slog.New(slog.DiscardHandler),
+		WebTransport: s.Accept,
+		Accept:       func(*engineio.Session) engineio.Handler { return nil },
+		Hooks:        engineio.Hooks{Refused: func(e engineio.ConnectionError) { reported = e }},
+		Logger:       slog.New(slog.DiscardHandler),
 	})
 	w = httptest.NewRecorder()
 	engine.ServeHTTP(w, httptest.NewRequest("CONNECT", "https://localhost/engine.io/", nil))

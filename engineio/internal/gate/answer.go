@@ -77,7 +77,7 @@ func (g *Gate) SetInitialHeaders(h http.Header, r *http.Request, sid string) {
 		h.Add("Set-Cookie", cookie.String())
 	}
 	if g.cfg.InitialHeaders != nil {
-		defer g.recoverHook("InitialHeaders")
+		defer g.RecoverHook("InitialHeaders")
 		g.cfg.InitialHeaders(h, r)
 	}
 }
@@ -85,7 +85,7 @@ func (g *Gate) SetInitialHeaders(h http.Header, r *http.Request, sid string) {
 // SetHeaders has the last word on the fields of an answer. Refuse, Respond and RespondTooLarge call it.
 func (g *Gate) SetHeaders(h http.Header, r *http.Request) {
 	if g.cfg.Headers != nil {
-		defer g.recoverHook("Headers")
+		defer g.RecoverHook("Headers")
 		g.cfg.Headers(h, r)
 	}
 }

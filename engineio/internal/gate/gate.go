@@ -39,7 +39,7 @@ type Config struct {
 	Headers              func(http.Header, *http.Request)
 	DisableCompression   bool
 	CompressionThreshold int
-	OnConnectionError    func(ConnectionError)
+	Refused              func(ConnectionError) // Hooks.Refused
 	Logger               *slog.Logger
 	// Patience is how long a client may take to read a large answer, or to send a body.
 	Patience time.Duration
@@ -115,8 +115,8 @@ func (g *Gate) AdmitHandshake(w http.ResponseWriter, r *http.Request, transport 
 	return ok
 }
 
-// recoverHook is deferred around a call of one of the Config's functions.
-func (g *Gate) recoverHook(name string) {
+// RecoverHook is deferred around a call of one of the Config's functions.
+func (g *Gate) RecoverHook(name string) {
 	if v := recover(); v != nil {
 		g.cfg.Logger.Error("hook panicked", "call", name, "err", v, "stack", string(debug.Stack()))
 	}
@@ -128,7 +128,7 @@ func (g *Gate) Allow(r *http.Request) (e Refusal, ok bool) {
 		return e, true
 	}
 	e = Internal // should it panic
-	defer g.recoverHook("AllowRequest")
+	defer g.RecoverHook("AllowRequest")
 	if err := g.cfg.AllowRequest(r); err != nil {
 		return forbidden(err), false
 	}

@@ -54,7 +54,7 @@ func TestOrderOfRefusals(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	var got ConnectionError
-	g := newGate(Config{OnConnectionError: func(e ConnectionError) { got = e }})
+	g := newGate(Config{Refused: func(e ConnectionError) { got = e }})
 	r := httptest.NewRequest("CONNECT", "http://engine.test/", nil)
 	r.Header.Set("Origin", "https://a.test")
 	g.Report(r, UpgradeNotAllowed)

@@ -58,10 +58,15 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
+// Time is that of the Handshake.
+func (k KeptHandshake) Time() time.Time {
+	return time.Unix(0, int64(binary.BigEndian.Uint64([]byte(k[:8]))))
+}
+
 // Handshake makes the Handshake that was kept.
 func (k KeptHandshake) Handshake() *Handshake {
 	b := []byte(k)
-	h := &Handshake{Header: make(http.Header), Time: time.Unix(0, int64(binary.BigEndian.Uint64(b)))}
+	h := &Handshake{Header: make(http.Header), Time: k.Time()}
 	b = b[8:]
 	h.RemoteAddr, b = cutString(b)
 	h.Host, b = cutString(b)

@@ -28,7 +28,7 @@ func (g *Gate) NewID(r *http.Request) (id string, e Refusal, ok bool) {
 
 func (g *Gate) callGenerateID(r *http.Request) (id string, err error) {
 	err = errNoID // should it panic
-	defer g.recoverHook("GenerateID")
+	defer g.RecoverHook("GenerateID")
 	return g.cfg.GenerateID(r)
 }
 

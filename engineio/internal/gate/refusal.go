@@ -140,13 +140,13 @@ func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, e Refusal) {
 	g.write(w, r, e.status, contentJSON, body)
 }
 
-// Report logs a refusal and tells OnConnectionError of it, without an answer. Refuse does so.
+// Report logs a refusal and tells Hooks.Refused of it, without an answer. Refuse does so.
 func (g *Gate) Report(r *http.Request, e Refusal) {
 	if e.name == noIDName {
 		g.cfg.Logger.Error("no id for a new session", "err", e.err)
 	}
 	debug := g.cfg.Logger.Enabled(r.Context(), slog.LevelDebug)
-	if !debug && g.cfg.OnConnectionError == nil {
+	if !debug && g.cfg.Refused == nil {
 		return
 	}
 	report := ConnectionError{Code: e.code, Message: e.message, Context: contextOf(r), Request: r}
@@ -154,9 +154,9 @@ func (g *Gate) Report(r *http.Request, e Refusal) {
 	if debug {
 		g.log(report.Context, r, slog.Int("code", e.code), slog.String("why", e.message))
 	}
-	if g.cfg.OnConnectionError != nil {
-		defer g.recoverHook("OnConnectionError")
-		g.cfg.OnConnectionError(report)
+	if g.cfg.Refused != nil {
+		defer g.RecoverHook("Hooks.Refused")
+		g.cfg.Refused(report)
 	}
 }
 
