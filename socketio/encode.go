@@ -201,37 +201,6 @@ func (o *outgoing) pack() []*engineio.Frame {
 	return o.packed
 }
 
-// send gives the session a packet.
-func (c *conn) send(o *outgoing) error {
-	if c.packed || o.noText || o.volatile {
-		return c.sendPacket(c.form(o))
-	}
-	return c.sess.Send(o.frames...) // as most: a broadcast comes here for every socket
-}
-
-// form returns a packet in the form that the session takes.
-func (c *conn) form(o *outgoing) formed {
-	if c.packed {
-		return formed{o.pack(), o.volatile}
-	}
-	if o.noText {
-		return formed{}
-	}
-	return formed{o.frames, o.volatile}
-}
-
-func (c *conn) sendPacket(p formed) error {
-	if p.frames == nil {
-		c.srv.log.Debug("packet is not for JSON", "sid", c.sid(), "err", errPlaceholder)
-		return errPlaceholder
-	}
-	if p.volatile {
-		c.sess.SendVolatile(p.frames...)
-		return nil
-	}
-	return c.sess.Send(p.frames...)
-}
-
 // payload writes what v points to as the arguments of a packet.
 func (e *encoder) payload(v any) error {
 	switch v := v.(type) {

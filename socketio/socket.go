@@ -247,14 +247,6 @@ func (s *Socket) namespace() *Namespace { return s.ns }
 
 func (s *Socket) target() Target { return Target{ns: s.ns, only: s} }
 
-func (s *Socket) send(o *outgoing) error {
-	if state := s.state.Load(); state != connected && state != admitted {
-		return ErrDisconnected
-	}
-	o.sent++
-	return s.deliver(o)
-}
-
 // A flaggedSocket is a socket to which is sent in another way.
 type flaggedSocket struct {
 	*Socket

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"jobcast/engineio"
 	"jobcast/socketio/internal/parser"
 )
 
@@ -24,12 +23,6 @@ const (
 type held struct {
 	packets []formed
 	bytes   int
-}
-
-// A formed is an outgoing in the form that one session takes, without frames if there is none.
-type formed struct {
-	frames   []*engineio.Frame
-	volatile bool
 }
 
 // greet runs OnConnect and tells the client that it is connected.
@@ -88,17 +81,6 @@ func (s *Socket) tellConnected() {
 		s.conn.sendPacket(p)
 	}
 	s.held = nil
-}
-
-// deliver sends a packet to a socket that is connected, or will be.
-func (s *Socket) deliver(o *outgoing) error {
-	if o.heard != nil {
-		s.showOutgoing(o.heard)
-	}
-	if s.state.Load() == admitted {
-		return s.hold(s.conn.form(o))
-	}
-	return s.conn.send(o)
 }
 
 // hold keeps a packet for after the CONNECT, if that is still to be sent.
