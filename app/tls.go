@@ -23,7 +23,9 @@ func (s *Server) loadCertificate() (*tls.Config, error) {
 		return nil, fmt.Errorf("cannot use the certificate %s with the key %s: %w; name others with %s and %s",
 			s.cfg.TLSCert, s.cfg.TLSKey, reason(err), s.cfg.Called("TLSCert"), s.cfg.Called("TLSKey"))
 	}
-	return &tls.Config{Certificates: []tls.Certificate{cert}}, nil
+	// net/http speaks HTTP/2 with who asks for it. A browser has six connections to a server over HTTP/1.1, and each
+	// stream of events would keep one. It opens WebSockets on connections of their own, over HTTP/1.1.
+	return &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}}, nil
 }
 
 // plain is the connection below TLS, if c speaks that.

@@ -373,7 +373,10 @@ export interface CompareFiguresAck {
    * where the system does not tell.
    */
   cpu: number;
-  /** Counted is false where the system does not count the bytes of a connection; they are zero then. */
+  /**
+   * Counted is false where the bytes are not known, which are zero then: the system does not count those of a
+   * connection, or the run's requests came over HTTP/2, where all of a page share one.
+   */
   counted: boolean;
   lines: Record<string, CompareTraffic>;
 }

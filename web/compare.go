@@ -27,14 +27,19 @@ type comparedPage struct {
 // they come in. It stands before the sockets too.
 func (s *server) measured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var run *compare.Run
 		var line *compare.Line
 		if strings.Contains(r.URL.RawQuery, "run=") {
 			query, _ := url.ParseQuery(r.URL.RawQuery) // what there is of it will do
-			if run := s.Runs.Get(query.Get("run")); run != nil {
+			if run = s.Runs.Get(query.Get("run")); run != nil {
 				line = run.Line(query.Get("line"))
 			}
 		}
-		compare.Attribute(r.Context(), line)
+		if r.ProtoMajor == 1 {
+			compare.Attribute(r.Context(), line)
+		} else if line != nil {
+			run.Share(line)
+		}
 		next.ServeHTTP(w, r)
 	})
 }

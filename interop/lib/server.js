@@ -46,12 +46,13 @@ export class Server {
     this.process.stdout.on("data", seen);
     this.process.stderr.on("data", seen);
     const deadline = Date.now() + 120_000;
-    while (!this.output.includes("listening on http://")) {
+    while (!/listening on https?:/.test(this.output)) {
       if (this.process.exitCode !== null || Date.now() > deadline) {
         throw new Error(`the server did not start:\n${this.output}`);
       }
       await sleep(20);
     }
+    this.url = this.output.match(/listening on (https?:\/\/[^,]+),/)?.[1] ?? this.url;
   }
 
   /** kill -9, as a machine that loses power does it to the process. */

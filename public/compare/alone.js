@@ -44,7 +44,7 @@ export async function* measureAlone(run, { clients, everyMs, base, turnMs = TURN
         key,
         events: got,
         cpuPerEvent: got ? (end.cpu - begin.cpu - rest * (end.at - begin.at)) / got : null,
-        bytesPerEvent: got ? (is.in + is.out - was.in - was.out) / got : null,
+        bytesPerEvent: got && end.counted ? (is.in + is.out - was.in - was.out) / got : null,
         requestsPerEvent: got ? (is.requests - was.requests) / got : null,
       };
     } finally {

@@ -122,7 +122,7 @@ let drawn = { seconds: [], median: [], worst: [] };
 
 function take(mine, figures) {
   const t = figures.at / 1000;
-  for (const [key, track] of tracks) track.count(t, figures.lines[key], figures.last);
+  for (const [key, track] of tracks) track.count(t, { ...figures.lines[key], counted: figures.counted }, figures.last);
   const second = Math.round(t / 1000);
   const delays = [...tracks.values()].map((track) => track.second());
   const floor = (ms) => (ms === null ? null : Math.max(LEAST_MS, ms));
@@ -135,7 +135,7 @@ function take(mine, figures) {
   drawn.worst.push(delays.map((d) => floor(d.worst)));
   if (drawn.seconds.length > KEPT_SECONDS) Object.values(drawn).forEach((list) => list.shift());
   delayChart.add(second, drawn[shown].at(-1));
-  bytesChart.add(second, [...tracks.values()].map((track) => (figures.counted ? track.bytesNow : null)));
+  bytesChart.add(second, [...tracks.values()].map((track) => track.bytesNow));
   show($('uncounted'), !figures.counted);
   if (spent && figures.cpu) {
     const share = (figures.cpu - spent.cpu) / (figures.at - spent.at);

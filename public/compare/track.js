@@ -52,7 +52,7 @@ export class Track {
   /** Bytes a minute between the last two readings, or null. */
   get bytesNow() {
     const [a, b] = this.traffic.slice(-2);
-    if (!b || b.t <= a.t) return null;
+    if (!b?.counted || b.t <= a.t) return null;
     return ((b.in + b.out - a.in - a.out) / (b.t - a.t)) * 60_000;
   }
 
@@ -66,6 +66,7 @@ export class Track {
     const aMinute = 60_000 / (last.t - first.t);
     const bytes = last.in + last.out - first.in - first.out;
     out.requests = (last.requests - first.requests) * aMinute;
+    if (!last.counted) return out;
     out.bytes = bytes * aMinute;
     if (last.last > first.last) out.perEvent = bytes / (last.last - first.last);
     return out;

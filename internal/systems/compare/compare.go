@@ -14,6 +14,7 @@ import (
 	"iter"
 	mathrand "math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -139,6 +140,7 @@ type Run struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 	lines  lines
+	shared atomic.Bool // requests came in over connections that others share
 
 	changed chan struct{} // has room for one: the settings are others now
 

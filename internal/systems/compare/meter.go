@@ -28,16 +28,21 @@ type Figures struct {
 	// CPU is the processor time that the whole process has used since its start, in microseconds; zero
 	// where the system does not tell.
 	CPU int64 `json:"cpu"`
-	// Counted is false where the system does not count the bytes of a connection; they are zero then.
+	// Counted is false where the bytes are not known, which are zero then: the system does not count those of a
+	// connection, or the run's requests came over HTTP/2, where all of a page share one.
 	Counted bool               `json:"counted"`
 	Lines   map[string]Traffic `json:"lines"`
 }
 
 // Figures reads the counters.
 func (r *Run) Figures() Figures {
-	f := Figures{At: time.Now().UnixMicro(), Last: r.Last(), CPU: cpuTime().Microseconds(), Counted: canCount, Lines: map[string]Traffic{}}
+	f := Figures{At: time.Now().UnixMicro(), Last: r.Last(), CPU: cpuTime().Microseconds(), Counted: canCount && !r.shared.Load(), Lines: map[string]Traffic{}}
 	for _, name := range Names {
-		f.Lines[name] = r.Line(name).traffic()
+		line := r.Line(name).traffic()
+		if !f.Counted {
+			line.In, line.Out = 0, 0
+		}
+		f.Lines[name] = line
 	}
 	return f
 }
@@ -120,6 +125,13 @@ func Moved(ctx context.Context, raw syscall.RawConn) {
 		defer c.mu.Unlock()
 		c.raw = raw
 	}
+}
+
+// Share counts a request that came in over a connection which requests of others use at the same time, so that its
+// bytes are not known. The run's figures say so from then on.
+func (r *Run) Share(l *Line) {
+	r.shared.Store(true)
+	l.add(Traffic{Requests: 1}, nil, false)
 }
 
 // Attribute counts a request that came in over the connection that ctx is of. From here on the
