@@ -61,7 +61,7 @@ func writeWhole(name, text string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // gone already, if all went well
+	defer func() { _ = os.Remove(f.Name()) }() // gone already, if all went well
 	_, err = f.WriteString(text)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err

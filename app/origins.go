@@ -57,8 +57,8 @@ func (f *foreignOrigins) warn(r *http.Request) {
 		f.log.Warn("a page of another origin may not connect; if it is one of yours, the flag admits it",
 			"origin", origin, "flag", f.flag+" "+allowed, "path", r.URL.Path, "address", address)
 	} else {
-		f.log.Warn("a page without an origin, such as a file, may not connect; only "+f.flag+" * would admit it, and every other page with it",
-			"origin", origin, "path", r.URL.Path, "address", address)
+		f.log.Warn("a page without an origin, such as a file, may not connect; only the flag would admit it, and every other page with it",
+			"flag", f.flag+" *", "origin", origin, "path", r.URL.Path, "address", address)
 	}
 	if last {
 		f.log.Warn("pages of further origins are refused without a word here", "origins", maxOrigins)

@@ -80,7 +80,7 @@ func TestAFailedStartDrainsWhatHasStarted(t *testing.T) {
 		broken.start = func(context.Context) error { return failed }
 		ctx, interrupt := context.WithCancel(t.Context())
 		interrupt() // what has started ends well all the same
-		if err := startParts(ctx, silent, []part{d.part("store", time.Second), d.part("jobs", time.Second), broken, d.part("sockets", 0)}); err != failed {
+		if err := startParts(ctx, silent, []part{d.part("store", time.Second), d.part("jobs", time.Second), broken, d.part("sockets", 0)}); !errors.Is(err, failed) {
 			t.Errorf("got %v, want the start's error", err)
 		}
 		slices.Sort(d.lines[2:4]) // they drain together
@@ -94,7 +94,7 @@ func TestADrainEndsWithItsBudget(t *testing.T) {
 		var log bytes.Buffer
 		parts := []part{d.part("store", time.Second), d.part("requests", time.Hour)}
 		begin := time.Now()
-		if err := endParts(t.Context(), slog.New(slog.NewTextHandler(&log, nil)), parts); err != errDrain {
+		if err := endParts(t.Context(), slog.New(slog.NewTextHandler(&log, nil)), parts); !errors.Is(err, errDrain) {
 			t.Errorf("got %v, want %v", err, errDrain)
 		}
 		d.check(t, "drained store", "gave up requests", "close requests", "close store")
@@ -126,7 +126,7 @@ func TestWhatHangsCostsNoOtherPartItsTime(t *testing.T) {
 			}}
 		}
 		parts := []part{left("store"), jobs, {name: "feeds", close: hang}, {name: "sockets", drain: hang, budget: 5 * time.Second}}
-		if err := endParts(t.Context(), slog.New(slog.NewTextHandler(&log, nil)), parts); err != errDrain {
+		if err := endParts(t.Context(), slog.New(slog.NewTextHandler(&log, nil)), parts); !errors.Is(err, errDrain) {
 			t.Errorf("got %v, want %v", err, errDrain)
 		}
 		d.check(t, "drained jobs", "close jobs", "close store")
