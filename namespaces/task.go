@@ -28,7 +28,7 @@ var jobStarts = socketio.NewData[*rate.Limiter]("jobStarts")
 // Task is /testnamespace, the tutorial's background task: every request_for_response is answered
 // at once, and again when the work is done.
 // request_for_job does the same work as a job: the page may be closed, and opened again.
-var Task = Namespace{Path: events.TestNamespace.Path, Open: openTask}
+var Task = Namespace{Path: events.TaskNamespace.Path, Open: openTask}
 
 func openTask(ns *socketio.Namespace, services Services) Close {
 	t := &tasks{of: map[*socketio.Socket]int{}}

@@ -5,9 +5,9 @@ import (
 	"jobcast/socketio"
 )
 
-// TestNamespace is the tutorial's background task, which says at once that it has started, and five
+// TaskNamespace is the tutorial's background task, which says at once that it has started, and five
 // seconds later that it is done.
-var TestNamespace = Namespace{
+var TaskNamespace = Namespace{
 	Path:   "/testnamespace",
 	Client: []Message{RequestForResponse, RequestForJob},
 	Server: []Message{Response},
