@@ -72,6 +72,17 @@ func TestComparedPollsAnswerAtOnceOrWithTheNextEvent(t *testing.T) {
 	})
 }
 
+// Compression would give polls an advantage that the other transports do not have.
+func TestComparedPollsAreNotCompressed(t *testing.T) {
+	inRun(t, func(t *testing.T, w *world, run *compare.Run) {
+		time.Sleep(5 * time.Second)
+		resp := w.get("/api/compare?after=0&line=short&run="+run.ID(), "Accept-Encoding", "gzip, deflate, br")
+		if body := resp.text(); resp.header.Get("Content-Encoding") != "" || len(body) < 2*minCompressed {
+			t.Errorf("got %d bytes, Content-Encoding %q, want many as they are", len(body), resp.header.Get("Content-Encoding"))
+		}
+	})
+}
+
 func TestComparedStreamGoesOnAfterTheLastEventOfTheClient(t *testing.T) {
 	inRun(t, func(t *testing.T, w *world, run *compare.Run) {
 		time.AfterFunc(2*time.Second+time.Millisecond, run.Close)
