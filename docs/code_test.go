@@ -79,14 +79,18 @@ func testRecipe(t *testing.T, server string) {
 	type greeting struct {
 		Name string `json:"name"`
 	}
-	greet, greeted := socketio.NewCall[greeting, string]("greet"), socketio.NewEvent[greeting]("greeted")
+	type greetAck struct {
+		OK   bool   `json:"ok"`
+		Text string `json:"text"`
+	}
+	greet, greeted := socketio.NewCall[greeting, greetAck]("greet"), socketio.NewEvent[greeting]("greeted")
 	heard := make(chan greeting, 1)
 	listener := connect(ctx, t, server, "/greet", func(s *client.Socket) {
 		client.On(s, greeted, func(_ context.Context, g greeting) { heard <- g })
 	})
 	speaker := connect(ctx, t, server, "/greet", nil)
-	if answer, err := client.Call(ctx, speaker, greet, greeting{"Ada"}); err != nil || answer != "hello Ada" {
-		t.Fatalf("greet: got %q, %v", answer, err)
+	if answer, err := client.Call(ctx, speaker, greet, greeting{"Ada"}); err != nil || answer != (greetAck{true, "hello Ada"}) {
+		t.Fatalf("greet: got %+v, %v", answer, err)
 	}
 	select {
 	case g := <-heard:

@@ -41,7 +41,7 @@ const ask = (event, payload) => new Promise((ok, bad) => socket.timeout(120_000)
 test("acknowledgements and events fit the contract", async () => {
   fits("JobsChanged", await ask("jobs:watch", {}).then(({ jobs, counts }) => ({ jobs, counts })));
   const { kinds } = await ask("jobs:kinds", {});
-  assert.deepEqual(kinds.map(({ name }) => name).filter((name) => !name.startsWith("test.")), ["checksum", "csv.profile", "task"]);
+  for (const name of ["checksum", "csv.profile", "task"]) assert.ok(kinds.some((kind) => kind.name === name), name);
   for (const kind of kinds) {
     fits("Kind", kind);
     ajv.compile({ ...kind.args, $id: `urn:test:${kind.name}` }); // it is a schema

@@ -48,7 +48,7 @@ export class Server {
     const deadline = Date.now() + 120_000;
     while (!/listening on https?:/.test(this.output)) {
       if (this.process.exitCode !== null || Date.now() > deadline) {
-        throw new Error(`the server did not start:\n${this.output}`);
+        throw new Error(`the server did not start (make interop builds bin/jobcast-test):\n${this.output}`);
       }
       await sleep(20);
     }

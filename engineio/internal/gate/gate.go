@@ -156,7 +156,7 @@ func (g *Gate) checkTransport(r *http.Request, transport string) (Refusal, bool)
 		return Refusal{}, true
 	case slices.Contains(AllTransports, transport):
 		e := UnknownTransport
-		e.message = fmt.Sprintf("Transport unknown: %s is not among those of this server, %s", transport,
+		e.message += fmt.Sprintf(": %s is not among those of this server, %s", transport,
 			strings.Join(g.cfg.Transports, " and "))
 		return e, false
 	}
