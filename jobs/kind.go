@@ -90,7 +90,7 @@ func (k Kind[A, R]) Worker(check func(ctx context.Context, args A) error, run fu
 				return err
 			}
 			if wrong, ok := errors.AsType[*schema.Wrong](args.Check(raw)); ok {
-				return BadRequest(wrong.Pointer, wrong.Detail)
+				return badFields([]ProblemField{{Pointer: wrong.Pointer, Detail: wrong.Detail}})
 			}
 			if check == nil {
 				return nil

@@ -42,7 +42,7 @@ func newCSVProfile(rs roots) jobs.Worker {
 		if args.Upload != "" {
 			return checkUpload(args.Upload)
 		}
-		p, err := findCSV(rs, args.Path)
+		p, err := findFile(rs, args.Path)
 		if err != nil {
 			return refusal(err)
 		}
@@ -81,19 +81,6 @@ func checkUpload(name string) error {
 	return nil
 }
 
-// findCSV is roots.find for a single file.
-func findCSV(rs roots, path string) (place, error) {
-	p, err := rs.find(path)
-	if err != nil {
-		return place{}, err
-	}
-	if !p.info.Mode().IsRegular() {
-		p.Close()
-		return place{}, pathError(fmt.Sprintf("%s is not a regular file. Give the path of one.", quote(path)))
-	}
-	return p, nil
-}
-
 // openCSV opens what the arguments stand for, and says how many bytes it has.
 func openCSV(rs roots, r *jobs.Run, args CSVArgs) (io.ReadCloser, int64, error) {
 	if args.Upload != "" {
@@ -103,7 +90,7 @@ func openCSV(rs roots, r *jobs.Run, args CSVArgs) (io.ReadCloser, int64, error) 
 		}
 		return up, up.Size, nil
 	}
-	p, err := findCSV(rs, args.Path)
+	p, err := findFile(rs, args.Path)
 	if err != nil {
 		return nil, 0, failure(err)
 	}

@@ -69,7 +69,7 @@ func TestWhatCannotBeReadIsRefusedAtStart(t *testing.T) {
 			p.Close()
 		}
 	}
-	if _, err := findCSV(rs, "file"); refused(err) == "" {
+	if _, err := findFile(rs, "file"); refused(err) == "" {
 		t.Error("csv.profile of a file that cannot be read: got no error")
 	}
 	p, err := findSummable(rs, "open")

@@ -222,3 +222,16 @@ func cause(err error) error {
 	}
 	return err
 }
+
+// findFile is roots.find for a single regular file.
+func findFile(rs roots, path string) (place, error) {
+	p, err := rs.find(path)
+	if err != nil {
+		return place{}, err
+	}
+	if !p.info.Mode().IsRegular() {
+		p.Close()
+		return place{}, pathError(fmt.Sprintf("%s is not a regular file. Give the path of one.", quote(path)))
+	}
+	return p, nil
+}

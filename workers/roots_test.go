@@ -40,7 +40,7 @@ func TestJobsReadNothingOfThePrivateDirectory(t *testing.T) {
 			"data", "data/", "./data", "data/top", "data/files/uploads/SECRET-a.csv", dir + "/data/top", "src/up", "src/up/top", "src/deep",
 			"around", "around/uploads/SECRET-a.csv", "chain/top", "data/nothing",
 		} {
-			for kind, find := range map[string]func(roots, string) (place, error){"checksum": findSummable, "csv.profile": findCSV} {
+			for kind, find := range map[string]func(roots, string) (place, error){"checksum": findSummable, "csv.profile": findFile} {
 				p, err := find(rs, path)
 				if err == nil {
 					p.Close()

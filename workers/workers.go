@@ -59,7 +59,7 @@ type meter struct {
 	changed time.Time // when message was last set
 }
 
-// add counts n units as done. message is asked for the text to show whenever a new one is due.
+// add counts n units as done. message is asked for the text to show whenever a new one is due, and at the end.
 func (m *meter) add(n int64, message func() string) { m.extend(n, 0, message) }
 
 // extend counts n units as done, of which more were not in the total. Both are counted at once: a total that
@@ -69,7 +69,7 @@ func (m *meter) extend(n, more int64, message func() string) {
 	defer m.mu.Unlock()
 	m.done += n
 	m.total += more
-	if now := time.Now(); now.Sub(m.changed) >= messageInterval {
+	if now := time.Now(); now.Sub(m.changed) >= messageInterval || m.done == m.total {
 		m.changed, m.message = now, message()
 	}
 	m.report()

@@ -36,7 +36,7 @@ func TestAKindSaysWhatItIs(t *testing.T) {
 			t.Errorf("got %+v", read)
 		}
 		_, _, err := e.Start(t.Context(), jobs.StartRequest{Kind: "read", Args: json.RawMessage(`{}`)})
-		if p := jobs.ProblemOf(err); p == nil || p.Code != jobs.CodeBadRequest || p.Errors[0].Pointer != "/args/path" {
+		if p := jobs.ProblemOf(err); p == nil || p.Code != jobs.CodeBadRequest || p.Errors[0].Pointer != "/args/path" || !strings.HasPrefix(p.Detail, "args/path ") {
 			t.Errorf("a required argument is missing: got %v", err)
 		}
 	})
