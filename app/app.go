@@ -115,12 +115,15 @@ func (s *Server) String() string {
 	return fmt.Sprintf("listening on %s, data in %s (synced %s)\n%s", s.URL(), s.cfg.Data, s.store.SyncMode(), s.said)
 }
 
-// Wait waits until ctx is done, and returns nil, or until the server cannot go on, and returns why.
+// Wait waits until ctx is done or Close is called, and returns nil, or until the server cannot go on, and returns why.
 func (s *Server) Wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-s.served:
+	}
+	if errors.Is(s.servedErr, http.ErrServerClosed) {
+		return nil // by Close
 	}
 	return fmt.Errorf("the server stopped accepting, so look at the system's limits and start it again: %w", s.servedErr)
 }

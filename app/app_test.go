@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"jobcast/app"
 	"jobcast/jobs"
@@ -100,6 +101,34 @@ func TestErrorsNameTheFieldOfConfig(t *testing.T) {
 	want := "cannot read the root /nowhere: no such file or directory; name a directory that exists with Config.Roots"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+func TestWrongConfigurationsAreRefused(t *testing.T) {
+	for want, cfg := range map[string]app.Config{
+		"Config.TLSCert is no use without Config.TLSKey":    {TLSKey: "key.pem"},
+		"Config.Concurrency must not be negative, as -1 is": {Concurrency: -1},
+		"Config.Sync must be 10ms at least, not 1ms":        {Sync: time.Millisecond},
+	} {
+		cfg.Listen, cfg.Data = "127.0.0.1:0", t.TempDir()
+		if _, err := app.Start(t.Context(), cfg); err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}
+
+func TestWaitEndsWithClose(t *testing.T) {
+	s, err := app.Start(t.Context(), app.Config{Listen: "127.0.0.1:0", Data: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Wait(t.Context()) }()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("Wait: got %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/netip"
@@ -79,6 +80,23 @@ func (c Config) complete() (Config, error) {
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Called == nil {
 		c.Called = func(field string) string { return "Config." + field }
+	}
+	switch {
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return c, fmt.Errorf("%s is no use without %s", c.Called("TLSCert"), c.Called("TLSKey"))
+	case c.Sync > 0 && c.Sync < 10*time.Millisecond:
+		return c, fmt.Errorf("%s must be 10ms at least, not %v", c.Called("Sync"), c.Sync)
+	}
+	for _, count := range []struct {
+		field string
+		n     int64
+	}{
+		{"MaxUploadBytes", c.MaxUploadBytes}, {"Concurrency", int64(c.Concurrency)}, {"StartRate", int64(c.StartRate)},
+		{"StartBurst", int64(c.StartBurst)}, {"MaxQueued", int64(c.MaxQueued)},
+	} {
+		if count.n < 0 {
+			return c, fmt.Errorf("%s must not be negative, as %d is", c.Called(count.field), count.n)
+		}
 	}
 	data, err := filepath.Abs(cmp.Or(c.Data, "data"))
 	if err != nil {

@@ -30,12 +30,12 @@ func (s *Server) nameNode() (string, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		name := newNode()
-		if err := writeWhole(file, name+"\n"); err != nil {
-			return "", s.dataFailure(err)
+		if err := writeWhole(file, name+"\n"); err != nil { // a full disk is no reason not to start
+			s.log.Warn("the server's name cannot be kept, so it gets another at the next start", "file", file, "node", name, "err", err)
 		}
 		return name, nil
 	case err != nil:
-		return "", s.dataFailure(err)
+		return "", fmt.Errorf("cannot read the server's name in %s: %w; make it readable, or remove it, and a new name is made", file, reason(err))
 	}
 	name := strings.TrimSpace(string(text))
 	if jobs.CheckNode(name) != nil {

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"time"
 )
@@ -40,9 +42,17 @@ var (
 	errHangs = errors.New("it does not end, and is left behind")
 )
 
-// startParts starts the parts in order. If one fails, it ends those that have started.
+// startParts starts the parts in order. If one fails, or panics, it ends those that have started.
 func startParts(ctx context.Context, log *slog.Logger, parts []part) error {
+	started := 0
+	defer func() {
+		if p := recover(); p != nil {
+			_ = endParts(context.WithoutCancel(ctx), log, parts[:started])
+			panic(p)
+		}
+	}()
 	for i, p := range parts {
+		started = i
 		if p.start == nil {
 			continue
 		}
@@ -90,8 +100,15 @@ func endParts(ctx context.Context, log *slog.Logger, parts []part) (err error) {
 func within(ctx context.Context, limit time.Duration, f func(context.Context) error) <-chan error {
 	returned, result := make(chan error, 1), make(chan error, 1)
 	ctx, cancel := context.WithTimeout(ctx, limit)
-	go func() { returned <- f(ctx) }() // ends with f
-	go func() {                        // ends with its result
+	go func() { // ends with f
+		defer func() {
+			if p := recover(); p != nil {
+				returned <- fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			}
+		}()
+		returned <- f(ctx)
+	}()
+	go func() { // ends with its result
 		defer cancel()
 		hangs := time.NewTimer(limit + patience)
 		defer hangs.Stop()

@@ -138,3 +138,32 @@ func TestWhatHangsCostsNoOtherPartItsTime(t *testing.T) {
 		close(release)
 	})
 }
+
+func TestAPartThatPanicsEndsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		var log bytes.Buffer
+		logger := slog.New(slog.NewTextHandler(&log, nil))
+		panics := func(context.Context) error { panic("a page is wrong") }
+		func() {
+			defer func() {
+				if p := recover(); p != "a page is wrong" {
+					t.Errorf("start: recovered %v", p)
+				}
+			}()
+			_ = startParts(t.Context(), logger, []part{d.part("store", 0), {name: "site", start: panics}, d.part("requests", 0)})
+		}()
+		d.check(t, "start store", "drained store", "close store")
+		d.lines = nil
+		parts := []part{d.part("store", 0), {name: "namespace", close: panics}, {name: "sockets", drain: panics}}
+		if err := endParts(t.Context(), logger, parts); !errors.Is(err, errDrain) {
+			t.Errorf("end: got %v", err)
+		}
+		d.check(t, "drained store", "close store")
+		for _, name := range []string{"namespace", "sockets"} {
+			if !strings.Contains(log.String(), "part="+name) {
+				t.Errorf("the log says nothing of %s: %s", name, &log)
+			}
+		}
+	})
+}
