@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,9 +52,26 @@ func exchange(t *testing.T, client *http.Client, method, url, contentType, body 
 	return resp, string(text)
 }
 
+// connectionOf returns the client's address of the connection that a request takes.
+func connectionOf(t *testing.T, client *http.Client, url string) (address string) {
+	t.Helper()
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { address = c.Conn.LocalAddr().String() }})
+	req, err := http.NewRequestWithContext(ctx, "GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return address
+}
+
 // TestHTTP2 uses everything that a page uses over one connection of HTTP/2, while streams of events are open on it.
 func TestHTTP2(t *testing.T) {
 	p, client, _ := overTLS(t)
+	before := connectionOf(t, client, p.url+"/healthz")
 	const streams = 8 // more than a browser has connections over HTTP/1.1
 	_, body := exchange(t, client, "POST", p.url+"/api/jobs", "application/json", `{"kind":"task","args":{"param":"value"}}`)
 	var started struct {
@@ -106,6 +124,14 @@ func TestHTTP2(t *testing.T) {
 	}
 	if resp, answer := exchange(t, client, "GET", p.url+"/ws/vote", "", ""); resp.StatusCode/100 != 4 {
 		t.Errorf("a raw WebSocket: got %d %s", resp.StatusCode, answer)
+	}
+	// A request that is too large ends alone: others go on over the same connection.
+	large := strings.Repeat("x", 3_000_000)
+	if resp, _ := exchange(t, client, "POST", at, "text/plain", large); resp.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("3 MB to a session: got %d", resp.StatusCode)
+	}
+	if got := connectionOf(t, client, p.url+"/healthz"); got != before {
+		t.Errorf("after it the connection is %s, want %s", got, before)
 	}
 	for i, stream := range open {
 		for ended := false; !ended; {

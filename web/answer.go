@@ -88,6 +88,23 @@ func writeBody(c echo.Context, status int, contentType string, body []byte) erro
 	return err
 }
 
+// lastBytes bounds how long a client of HTTP/2 may leave the end of an answer unread. net/http sends the last 4 KiB after
+// the handlers have returned, and would wait for ever, with the connection.
+func lastBytes(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r)
+		if r.ProtoMajor == 2 {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
+		}
+	})
+}
+
+// notModified answers that the client has the newest. Its tag is a weak one, since what the client has may be compressed.
+func notModified(c echo.Context, tag string) error {
+	c.Response().Header().Set("ETag", "W/"+tag)
+	return c.NoContent(http.StatusNotModified)
+}
+
 // setTag has a client keep the answer, and ask each time whether it is the newest still.
 func setTag(c echo.Context, tag string) {
 	vary(c, "Accept-Encoding") // 304 says it too

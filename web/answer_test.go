@@ -2,10 +2,13 @@ package web
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestLongAnswersAreCompressed(t *testing.T) {
@@ -71,6 +74,32 @@ func TestShortAndLiveAnswersAndFilesAreNotCompressed(t *testing.T) {
 			resp := w.get(tt.path, append(tt.header, "Accept-Encoding", "gzip, deflate")...)
 			if got := resp.header.Get("Content-Encoding"); resp.status != tt.status || got != "" || resp.text() == "" {
 				t.Errorf("%s %v: got %d, %d bytes as %q, want it as it is", tt.path, tt.header, resp.status, len(resp.text()), got)
+			}
+		}
+	})
+}
+
+// deadlines is a ResponseWriter that notes the deadlines for writing, and what was there when the handler returned.
+type deadlines struct {
+	httptest.ResponseRecorder
+	set []time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error {
+	d.set = append(d.set, t)
+	return nil
+}
+
+func TestTheEndOfAnAnswerOverHTTP2HasADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for major, want := range map[int]int{1: 0, 2: 1} {
+			w := &deadlines{}
+			returned := false
+			lastBytes(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+				returned = len(w.set) == 0
+			})).ServeHTTP(w, &http.Request{ProtoMajor: major})
+			if !returned || len(w.set) != want || want == 1 && !w.set[0].Equal(time.Now().Add(writeTimeout)) {
+				t.Errorf("HTTP/%d: got the deadlines %v, want %d after the handler", major, w.set, want)
 			}
 		}
 	})

@@ -126,7 +126,7 @@ func (s *server) getJob(c echo.Context) error {
 	}
 	setTag(c, jobTag(job))
 	if known {
-		return c.NoContent(http.StatusNotModified)
+		return notModified(c, jobTag(job))
 	}
 	return s.respond(c, http.StatusOK, job)
 }

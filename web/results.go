@@ -38,7 +38,7 @@ func (s *server) getResult(c echo.Context) error {
 	}
 	setTag(c, jobTag(job)) // a completed job has had its last event
 	if holds(c, jobTag(job)) {
-		return c.NoContent(http.StatusNotModified)
+		return notModified(c, jobTag(job))
 	}
 	return s.respondBytes(c, http.StatusOK, "application/json", append(job.Result, '\n'))
 }

@@ -44,7 +44,9 @@ func (s *server) upload(c echo.Context) error {
 	}
 	if req.ContentLength > most {
 		// Refused before a byte of it is read; a client that expects 100-continue sends none.
-		c.Response().Header().Set("Connection", "close")
+		if req.ProtoMajor == 1 { // HTTP/2 ends the request alone
+			c.Response().Header().Set("Connection", "close")
+		}
 		return jobs.NewProblem(jobs.CodeTooLarge, "an upload may have at most "+strconv.FormatInt(s.MaxUploadBytes, 10)+" bytes")
 	}
 	body := patient(c, req.Body)

@@ -56,7 +56,7 @@ func (s *server) getVote(c echo.Context) error {
 	tag := fmt.Sprintf(`"%d-%x"`, now.Rev, sum.Sum64())
 	setTag(c, tag)
 	if holds(c, tag) {
-		return c.NoContent(http.StatusNotModified)
+		return notModified(c, tag)
 	}
 	return s.respondBytes(c, http.StatusOK, "application/json", body.Bytes())
 }

@@ -189,5 +189,5 @@ func New(cfg Config) *Handler {
 		}
 		return pages.byPath["/"].serve(c, http.StatusOK) // it reads the id out of its own address
 	})
-	return &Handler{s.clientsOwn(s.measured(e)), s.raws}
+	return &Handler{s.clientsOwn(s.measured(lastBytes(e))), s.raws}
 }

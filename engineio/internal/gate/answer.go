@@ -46,13 +46,15 @@ func (g *Gate) RespondOK(w http.ResponseWriter, r *http.Request) {
 	g.write(w, r, http.StatusOK, contentHTML, okAnswer)
 }
 
-// RespondTooLarge answers a POST that is over the limit, and has the connection closed: net/http would wait
-// for the rest of the body before it answers, to use the connection again.
+// RespondTooLarge answers a POST that is over the limit, and has a connection of HTTP/1.1 closed: net/http would wait
+// for the rest of the body before it answers, to use the connection again. HTTP/2 ends the request alone.
 func (g *Gate) RespondTooLarge(w http.ResponseWriter, r *http.Request) {
 	if g.cfg.Logger.Enabled(r.Context(), slog.LevelDebug) {
 		g.log(contextOf(r), r, slog.Int("status", http.StatusRequestEntityTooLarge), slog.String("why", "the body is over the limit"))
 	}
-	w.Header().Set("Connection", "close")
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
 	g.write(w, r, http.StatusRequestEntityTooLarge, "", nil)
 }
 
