@@ -401,9 +401,14 @@ func TestSendDoesNotAllocate(t *testing.T) {
 			}
 		}
 		send()
-		// The flusher's goroutine comes and goes; two allocations at most for it.
-		if n := testing.AllocsPerRun(200, send); n > 2 {
-			t.Errorf("got %v allocations for one frame, want 2 at most", n)
+		// The flusher's goroutine comes and goes; two allocations at most for it. What the rest of the process
+		// allocates meanwhile counts too, so the least of some runs is taken.
+		least := testing.AllocsPerRun(200, send)
+		for range 9 {
+			least = min(least, testing.AllocsPerRun(200, send))
+		}
+		if least > 2 {
+			t.Errorf("got %v allocations for one frame, want 2 at most", least)
 		}
 	})
 }

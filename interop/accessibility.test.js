@@ -34,16 +34,20 @@ after(async () => {
 });
 
 const by = (page, id) => page.getByTestId(id);
+const whole = async (page) => {
+  await live(page);
+  await until("the job", () => page.locator("h1:visible").count());
+};
 const live = (page) => until("live", async () => (await by(page, "badge").getAttribute("data-state")) === "live");
 
 /** Each page, and what makes it one that is in use. */
 const PAGES = {
   "/": async (page) => until("jobs", async () => (await by(page, "job-title").count()) >= 3),
   "/?new": async (page) => until("the form", async () => by(page, "start").isVisible()),
-  "/jobs/checksum": live,
-  "/jobs/csv": live,
-  "/jobs/failed": live,
-  "/jobs/task": live,
+  "/jobs/checksum": whole,
+  "/jobs/csv": whole,
+  "/jobs/failed": whole,
+  "/jobs/task": whole,
   "/vote/": async (page) => {
     await live(page);
     await by(page, "vote-1").click();

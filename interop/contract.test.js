@@ -66,6 +66,9 @@ test("acknowledgements and events fit the contract", async () => {
   await until("the third job runs", async () => (await server.job(ids[2])).state === "running");
   fits("CancelAck", await ask("job:cancel", { id: ids[2], reason: "enough" }));
   for (const id of ids) await server.waitFor(id, TERMINAL);
+  // Before another subscription, whose acknowledgement would bring what is under way.
+  const told = ["job:started", "job:progress", "job:completed", "job:failed", "job:cancelled", "job:log", "jobs:changed"];
+  await until(`${told} come`, () => told.every((name) => came.some(([one]) => one === name)));
   fits("CancelAck", await ask("job:cancel", { id: ids[2] }));
   fits("ErrorAck", await ask("job:get", { id: "nope" }));
   fits("ErrorAck", await ask("job:start", { kind: "nope" }));
@@ -74,16 +77,10 @@ test("acknowledgements and events fit the contract", async () => {
     for (const event of (await ask("job:history", { id })).events) fits("Event", event);
     fits("LogChunk", (await ask("job:logs", { id, tail: 100 })).log);
   }
-  await until("the list is told", () => came.some(([name]) => name === "jobs:changed"));
-  const seen = new Set();
   for (const [name, payload] of came) {
-    seen.add(name);
     if (name === "jobs:changed") fits("JobsChanged", payload);
     else if (name === "job:log") fits("LogChunk", payload);
     else fits("Event", payload);
-  }
-  for (const name of ["job:started", "job:progress", "job:completed", "job:failed", "job:cancelled", "job:log", "jobs:changed"]) {
-    assert.ok(seen.has(name), `${name} came: ${[...seen]}`);
   }
 });
 
