@@ -24,6 +24,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -48,21 +49,21 @@ type Server struct {
 	parts []part
 
 	// What the parts share, set by the starts in order and not written after.
-	listener net.Listener
-	secure   bool
-	quic     *quicServer
-	store    *natsio.Store
-	node     string // the server's name
-	files    *files.Dir
-	jobs     *engine.Engine
-	vote     *vote.Vote
-	chat     *chat.Chat
-	runs     *compare.Runs
-	foreign  *foreignOrigins
-	sockets  *socketio.Server
-	site     *web.Handler
-	http     *http.Server
-	said     string // what is told of WebTransport
+	certificate *tls.Config // nil for plain HTTP
+	listener    net.Listener
+	quic        *quicServer
+	store       *natsio.Store
+	node        string // the server's name
+	files       *files.Dir
+	jobs        *engine.Engine
+	vote        *vote.Vote
+	chat        *chat.Chat
+	runs        *compare.Runs
+	foreign     *foreignOrigins
+	sockets     *socketio.Server
+	site        *web.Handler
+	http        *http.Server
+	said        string // what is told of WebTransport
 
 	endRequests context.CancelCauseFunc
 	served      chan struct{} // closed when the server accepts no more
@@ -103,7 +104,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 
 // URL is where the server is, such as http://127.0.0.1:8080, as a browser on this machine may be given it.
 func (s *Server) URL() string {
-	if s.secure {
+	if s.certificate != nil {
 		return "https://" + address(s.listener)
 	}
 	return "http://" + address(s.listener)

@@ -46,20 +46,17 @@ var (
 func startParts(ctx context.Context, log *slog.Logger, parts []part) error {
 	started := 0
 	defer func() {
-		if p := recover(); p != nil {
-			_ = endParts(context.WithoutCancel(ctx), log, parts[:started])
-			panic(p)
+		if started < len(parts) {
+			_ = endParts(context.WithoutCancel(ctx), log, parts[:started]) // the first error is the one to tell
 		}
 	}()
-	for i, p := range parts {
-		started = i
-		if p.start == nil {
-			continue
+	for _, p := range parts {
+		if p.start != nil {
+			if err := p.start(ctx); err != nil {
+				return err
+			}
 		}
-		if err := p.start(ctx); err != nil {
-			_ = endParts(context.WithoutCancel(ctx), log, parts[:i]) // the first error is the one to tell
-			return err
-		}
+		started++
 	}
 	return nil
 }

@@ -45,11 +45,12 @@ type quicServer struct {
 }
 
 // listenQUIC listens, if that is asked for.
-func (s *Server) listenQUIC(ctx context.Context, certificate *tls.Config) (*quicServer, error) {
+func (s *Server) listenQUIC(ctx context.Context) (*quicServer, error) {
 	if !s.cfg.WebTransport {
 		return nil, nil
 	}
 	q := &quicServer{}
+	certificate := s.certificate
 	if certificate == nil {
 		host, _, _ := net.SplitHostPort(address(s.listener)) // it has a port
 		var err error

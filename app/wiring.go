@@ -27,12 +27,10 @@ import (
 
 // list is what a server consists of. A part uses those above it, so they start before it and close after it.
 func (s *Server) list() []part {
-	var certificate *tls.Config
 	parts := []part{
 		{name: "roots", start: func(context.Context) error { return s.checkRoots() }},
 		{name: "certificate", start: func(context.Context) (err error) {
-			certificate, err = s.loadCertificate()
-			s.secure = certificate != nil
+			s.certificate, err = s.loadCertificate()
 			return err
 		}},
 		{name: "listener", start: func(ctx context.Context) (err error) {
@@ -43,7 +41,7 @@ func (s *Server) list() []part {
 			return nil
 		}},
 		{name: "UDP", start: func(ctx context.Context) (err error) {
-			s.quic, err = s.listenQUIC(ctx, certificate)
+			s.quic, err = s.listenQUIC(ctx)
 			return err
 		}, close: func(context.Context) error { return s.quic.free() }},
 		{name: "data", start: func(context.Context) error { return cmp.Or(s.checkData(), s.checkApart()) }},
@@ -89,7 +87,7 @@ func (s *Server) list() []part {
 		// The time is for the handlers of what the sockets have sent, and for the clients: the engine gives one that
 		// does not answer its goodbye five seconds.
 		part{name: "sockets", drain: func(ctx context.Context) error { return s.sockets.Close(ctx) }, budget: 7 * time.Second},
-		part{name: "requests", start: func(context.Context) error { s.serve(certificate); return nil }, drain: s.shutdown, budget: 4 * time.Second},
+		part{name: "requests", start: func(context.Context) error { s.serve(); return nil }, drain: s.shutdown, budget: 4 * time.Second},
 	)
 }
 
@@ -149,7 +147,7 @@ func (s *Server) newSite() {
 }
 
 // serve starts to serve HTTP, with TLS if there is a certificate.
-func (s *Server) serve(certificate *tls.Config) {
+func (s *Server) serve() {
 	conns := newConnections(maxDescriptors(), s.log)
 	requests, end := context.WithCancelCause(context.Background())
 	s.endRequests = end
@@ -168,8 +166,8 @@ func (s *Server) serve(certificate *tls.Config) {
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	listener := conns.listener(s.listener)
-	if certificate != nil {
-		listener = tls.NewListener(listener, certificate)
+	if s.certificate != nil {
+		listener = tls.NewListener(listener, s.certificate)
 	}
 	s.warnOpen()
 	go func() { // shutdown waits for it

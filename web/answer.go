@@ -99,6 +99,15 @@ func lastBytes(next http.Handler) http.Handler {
 	})
 }
 
+// respondTagged answers with JSON of that tag, or says that the client has it.
+func (s *server) respondTagged(c echo.Context, tag string, body []byte) error {
+	setTag(c, tag)
+	if holds(c, tag) {
+		return notModified(c, tag)
+	}
+	return s.respondBytes(c, http.StatusOK, "application/json", body)
+}
+
 // notModified answers that the client has the newest. Its tag is a weak one, since what the client has may be compressed.
 func notModified(c echo.Context, tag string) error {
 	c.Response().Header().Set("ETag", "W/"+tag)

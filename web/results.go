@@ -36,11 +36,8 @@ func (s *server) getResult(c echo.Context) error {
 	if len(job.Result) == 0 {
 		job.Result = []byte("null")
 	}
-	setTag(c, jobTag(job)) // a completed job has had its last event
-	if holds(c, jobTag(job)) {
-		return notModified(c, jobTag(job))
-	}
-	return s.respondBytes(c, http.StatusOK, "application/json", append(job.Result, '\n'))
+	// A completed job has had its last event.
+	return s.respondTagged(c, jobTag(job), append(job.Result, '\n'))
 }
 
 // getArtifact sends a file that a job made, whole or in ranges, and never as a page of this origin.

@@ -54,11 +54,7 @@ func (s *server) getVote(c echo.Context) error {
 	sum := fnv.New64a()
 	sum.Write(body.Bytes())
 	tag := fmt.Sprintf(`"%d-%x"`, now.Rev, sum.Sum64())
-	setTag(c, tag)
-	if holds(c, tag) {
-		return notModified(c, tag)
-	}
-	return s.respondBytes(c, http.StatusOK, "application/json", body.Bytes())
+	return s.respondTagged(c, tag, body.Bytes())
 }
 
 // streamVote sends how all stand and then each vote as Server-Sent Events, until the client goes. A browser

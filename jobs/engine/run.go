@@ -56,32 +56,18 @@ var _ jobs.Reporter = (*run)(nil)
 
 // Progress implements jobs.Reporter.
 func (r *run) Progress(rep jobs.Report) {
-	r.mu.Lock()
-	if r.over {
-		r.mu.Unlock()
-		return
-	}
-	r.progress.add(rep)
-	early := r.early(r.progress.due())
-	r.mu.Unlock()
-	if early {
-		r.poke()
-	}
+	r.take(func() time.Time {
+		r.progress.add(rep)
+		return r.progress.due()
+	})
 }
 
 // Step implements jobs.Reporter.
 func (r *run) Step(s jobs.Step) {
-	r.mu.Lock()
-	if r.over {
-		r.mu.Unlock()
-		return
-	}
-	r.progress.step(s)
-	early := r.early(r.progress.due())
-	r.mu.Unlock()
-	if early {
-		r.poke()
-	}
+	r.take(func() time.Time {
+		r.progress.step(s)
+		return r.progress.due()
+	})
 }
 
 // Warn implements jobs.Reporter.
@@ -95,24 +81,25 @@ func (r *run) Warn(n int64) {
 
 // Log implements jobs.Reporter.
 func (r *run) Log(line jobs.LogLine, bytes int) {
-	r.mu.Lock()
-	if r.over {
-		r.mu.Unlock()
-		return
-	}
-	r.log.Add(time.Now(), line, bytes)
-	early := r.early(r.log.Due())
-	r.mu.Unlock()
-	if early {
-		r.poke()
-	}
+	r.take(func() time.Time {
+		r.log.Add(time.Now(), line, bytes)
+		return r.log.Due()
+	})
 }
 
 // Upload implements jobs.Reporter.
 func (r *run) Upload(name string) (*jobs.Upload, error) { return r.files.OpenUpload(name) }
 
-// early reports whether something is due before the attempt's goroutine looks by itself. mu is held.
-func (r *run) early(due time.Time) bool { return due.Before(r.armed) }
+// take has add keep a report, with mu held, and wakes the attempt's goroutine where what add returns, when that is to be
+// stored, comes before the goroutine looks by itself.
+func (r *run) take(add func() (due time.Time)) {
+	r.mu.Lock()
+	early := !r.over && add().Before(r.armed)
+	r.mu.Unlock()
+	if early {
+		r.poke()
+	}
+}
 
 // poke wakes the attempt's goroutine.
 func (r *run) poke() {
