@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { launch, open } from "./lib/browser.js";
+import { by, launch, live, open } from "./lib/browser.js";
 import { Server, TERMINAL, until } from "./lib/server.js";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -33,12 +33,10 @@ after(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const by = (page, id) => page.getByTestId(id);
 const whole = async (page) => {
   await live(page);
   await until("the job", () => page.locator("h1:visible").count());
 };
-const live = (page) => until("live", async () => (await by(page, "badge").getAttribute("data-state")) === "live");
 
 /** Each page, and what makes it one that is in use. */
 const PAGES = {

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { launch, open } from "./lib/browser.js";
+import { by, launch, open } from "./lib/browser.js";
 import { Server, TERMINAL, until } from "./lib/server.js";
 
 let server, browser, root;
@@ -24,7 +24,6 @@ after(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const by = (page, id) => page.getByTestId(id);
 const choose = (page, kind) => by(page, "kind").locator(`[value="${kind}"]`).check({ force: true });
 const opened = (page) => new URL(page.url()).pathname.split("/").pop();
 const titles = (page) => by(page, "job-title").allTextContents();

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { launch, open } from "./lib/browser.js";
+import { by, launch, live, open } from "./lib/browser.js";
 import { Server, sleep, TERMINAL, until } from "./lib/server.js";
 
 const TELEPHONE = { viewport: { width: 390, height: 800 } };
@@ -28,8 +28,6 @@ after(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const by = (page, id) => page.getByTestId(id);
-const live = (page) => until("live", async () => (await by(page, "badge").getAttribute("data-state")) === "live");
 const offline = (page) => until("offline", async () => (await by(page, "badge").getAttribute("data-state")) === "offline");
 const choose = (page, kind) => by(page, "kind").locator(`[value="${kind}"]`).check({ force: true });
 const jobs = async (query = "") => (await server.api(`/api/jobs${query}`)).body.jobs;

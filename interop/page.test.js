@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { launch, open } from "./lib/browser.js";
+import { by, launch, open } from "./lib/browser.js";
 import { contiguous, Server, sleep, TERMINAL, until } from "./lib/server.js";
 
 const GO_SOURCE = join(execFileSync("go", ["env", "GOROOT"], { encoding: "utf8" }).trim(), "src");
@@ -28,7 +28,6 @@ after(async () => {
   rmSync(big, { recursive: true, force: true });
 });
 
-const by = (page, id) => page.getByTestId(id);
 const state = (page) => by(page, "job-state").first().getAttribute("data-state");
 const seqs = (page) => page.evaluate(() => window.jobcastSeqs);
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { io } from "./lib/client.js";
-import { launch, open } from "./lib/browser.js";
+import { by, launch, live, open } from "./lib/browser.js";
 import { Server, sleep, until } from "./lib/server.js";
 
 let server, browser;
@@ -16,8 +16,6 @@ after(async () => {
   await server?.stop();
 });
 
-const by = (page, id) => page.getByTestId(id);
-const live = (page) => until("the page is live", async () => (await by(page, "badge").getAttribute("data-state")) === "live");
 const secrets = (page) => page.locator(".chat-line.secret [data-part=text]").allTextContents();
 
 /** Opens the chat in a browser's context, as somebody. */

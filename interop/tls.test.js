@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { launch, open } from "./lib/browser.js";
+import { by, launch, live, open } from "./lib/browser.js";
 import { Server, until } from "./lib/server.js";
 
 let server, browser, dir;
@@ -23,8 +23,6 @@ after(async () => {
 });
 
 const visit = (path) => open(browser, server.url + path, { ignoreHTTPSErrors: true });
-const by = (page, id) => page.getByTestId(id);
-const live = (page) => until("live", async () => (await by(page, "badge").getAttribute("data-state")) === "live");
 
 test("a page, its files and its polls come over HTTP/2, and its socket is a WebSocket", async () => {
   const page = await visit("/");

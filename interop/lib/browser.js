@@ -2,6 +2,7 @@
 // a page costs it a third of the processor time.
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
+import { until } from "./server.js";
 
 const PLACES = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
@@ -27,3 +28,6 @@ export async function open(browser, url, options = {}) {
   await page.goto(url);
   return page;
 }
+
+export const by = (page, id) => page.getByTestId(id);
+export const live = (page) => until("the page is live", async () => (await by(page, "badge").getAttribute("data-state")) === "live");

@@ -1,9 +1,10 @@
 // A server and a browser for a file that tests the page of a system.
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
-import { launch, open } from "./browser.js";
+import { by, launch, live, open } from "./browser.js";
 import { Server, until } from "./server.js";
 
+export { by, live };
 export let server, browser;
 before(async () => {
   server = await Server.start();
@@ -14,9 +15,7 @@ after(async () => {
   await server?.stop();
 });
 
-export const by = (page, id) => page.getByTestId(id);
 export const visit = (path, transport) => open(browser, `${server.url}${path}?transport=${transport}`);
-export const live = (page) => until("the page is live", async () => (await by(page, "badge").getAttribute("data-state")) === "live");
 
 export async function close(...pages) {
   for (const page of pages) {
