@@ -42,6 +42,16 @@ const (
 	Cancelled State = "cancelled"
 )
 
+// Priority says which jobs of a queue come first: strictly, but now and then the oldest of the queue has its turn.
+type Priority string
+
+// The priorities. The empty one is PriorityDefault.
+const (
+	PriorityHigh    Priority = "high"
+	PriorityDefault Priority = "default"
+	PriorityLow     Priority = "low"
+)
+
 // Terminal reports whether a job in this state has had its last event.
 func (s State) Terminal() bool { return s == Completed || s == Failed || s == Cancelled }
 
@@ -50,10 +60,13 @@ type EventType string
 
 // The types of event that a job's log holds.
 const (
+	EventScheduled  EventType = "job.scheduled" // it waits for its time
 	EventQueued     EventType = "job.queued"
 	EventStarted    EventType = "job.started"
 	EventProgress   EventType = "job.progress"
 	EventStep       EventType = "job.step"
+	EventStalled    EventType = "job.stalled"  // nothing was heard of its worker for long
+	EventRetrying   EventType = "job.retrying" // an attempt has failed, and the next has its time
 	EventCancelling EventType = "job.cancelling"
 	EventCompleted  EventType = "job.completed"
 	EventFailed     EventType = "job.failed"
@@ -80,11 +93,17 @@ type Job struct {
 	Kind            string          `json:"kind"`
 	Title           string          `json:"title,omitempty"` // what the job works on; none in jobs of older versions
 	Queue           string          `json:"queue"`
-	Priority        string          `json:"priority,omitempty"`
+	Priority        Priority        `json:"priority,omitempty"` // empty means default
 	State           State           `json:"state"`
 	Seq             uint64          `json:"seq"`
-	Attempt         int             `json:"attempt"`
-	MaxAttempts     int             `json:"maxAttempts"`
+	Attempt         int             `json:"attempt"`        // runs that have begun; those that were handed back do not count
+	Lost            int             `json:"lost,omitempty"` // attempts whose worker was lost; they use up no attempt of MaxAttempts
+	MaxAttempts     int             `json:"maxAttempts"`    // runs that may end with an error
+	ConcurrencyKey  string          `json:"concurrencyKey,omitempty"`
+	TimeoutMs       int64           `json:"timeoutMs,omitempty"` // how long one run may take
+	RetryOf         ID              `json:"retryOf,omitempty"`   // the finished job that this one repeats
+	ParentID        ID              `json:"parentId,omitempty"`
+	RootID          ID              `json:"rootId,omitempty"` // the parent's parent, and so on
 	Tags            []string        `json:"tags,omitempty"`
 	Args            json.RawMessage `json:"args,omitempty"` // only where one job is asked for
 	Progress        *Progress       `json:"progress,omitempty"`
@@ -93,7 +112,12 @@ type Job struct {
 	Error           *Error          `json:"error,omitempty"`
 	Artifacts       []Artifact      `json:"artifacts,omitempty"`
 	CancelRequested bool            `json:"cancelRequested,omitempty"`
+	Stalled         bool            `json:"stalled,omitempty"`     // it runs, and nothing was heard of it since HeartbeatAt
+	Waiting         bool            `json:"waiting,omitempty"`     // it runs, and holds no slot: it waits for a child or an answer
+	HeartbeatAt     *time.Time      `json:"heartbeatAt,omitempty"` // of a stalled job: its last sign of life
 	Worker          string          `json:"worker,omitempty"`
+	RunAt           *time.Time      `json:"runAt,omitempty"`     // of a scheduled job: when it is queued
+	ExpiresAt       *time.Time      `json:"expiresAt,omitempty"` // of a finished job: when it is removed
 	CreatedAt       time.Time       `json:"createdAt"`
 	StartedAt       *time.Time      `json:"startedAt,omitempty"`
 	FinishedAt      *time.Time      `json:"finishedAt,omitempty"`

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"time"
 
 	"jobcast/jobs/internal/schema"
 )
@@ -21,8 +22,19 @@ var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_.:-]{0,63}$`)
 // encoded as JSON. Arguments with unknown fields are refused, and so are those that do not keep what the
 // tags of A's fields say: see package schema.
 type Kind[A, R any] struct {
-	name  string
-	about About[A]
+	name   string
+	about  About[A]
+	unless Defaults
+}
+
+// Defaults say how jobs of a kind are run where the request for one does not say it. The zero value says nothing:
+// then an error is final, and a run takes as long as it takes.
+type Defaults struct {
+	Queue       string        // its name matches ^[a-z][a-z0-9_.:-]{0,63}$; empty means "default"
+	MaxAttempts int           // runs that may end with an error, at most 100; 0 means 1, or 3 where Backoff is set
+	Backoff     *Backoff      // how long to wait between them; nil means that of Backoff's zero value
+	Timeout     time.Duration // of one run; 0 means none
+	Retention   time.Duration // how long a finished job is kept; 0 means as long as the server keeps all
 }
 
 // About says what a kind is to people. The zero value says nothing.
@@ -47,6 +59,19 @@ func NewKind[A, R any](name string) Kind[A, R] {
 // Described returns the kind with what it is to people.
 func (k Kind[A, R]) Described(about About[A]) Kind[A, R] {
 	k.about = about
+	return k
+}
+
+// Unless returns the kind with how its jobs are run where the request does not say it. It panics where d is out of
+// bounds: that is a mistake of the program.
+func (k Kind[A, R]) Unless(d Defaults) Kind[A, R] {
+	if d.Queue != "" && !namePattern.MatchString(d.Queue) {
+		panic(fmt.Sprintf("jobs: kind %s: %q cannot name a queue", k.name, d.Queue))
+	}
+	if d.MaxAttempts < 0 || d.MaxAttempts > maxAttemptsLimit || d.Timeout < 0 || d.Retention < 0 {
+		panic(fmt.Sprintf("jobs: kind %s: defaults out of bounds", k.name))
+	}
+	k.unless = d
 	return k
 }
 
@@ -82,8 +107,9 @@ func (k Kind[A, R]) Worker(check func(ctx context.Context, args A) error, run fu
 		panic(fmt.Sprintf("jobs: the arguments of kind %s: %v", k.name, err))
 	}
 	return Worker{
-		info:  KindInfo{Name: k.name, Title: k.Title(), Sentence: k.about.Sentence, Args: args.JSON()},
-		title: k.title,
+		info:   KindInfo{Name: k.name, Title: k.Title(), Sentence: k.about.Sentence, Args: args.JSON()},
+		title:  k.title,
+		unless: k.unless,
 		check: func(ctx context.Context, raw json.RawMessage) error {
 			var decoded A
 			if err := decodeArgs(raw, &decoded); err != nil {
@@ -120,10 +146,11 @@ func (k Kind[A, R]) Worker(check func(ctx context.Context, args A) error, run fu
 
 // Worker is a kind with its code. Kind.Worker makes it; who runs workers calls its methods.
 type Worker struct {
-	info  KindInfo
-	title func(args json.RawMessage) string
-	check func(ctx context.Context, args json.RawMessage) error
-	run   func(ctx context.Context, r *Run, args json.RawMessage) (json.RawMessage, error)
+	info   KindInfo
+	title  func(args json.RawMessage) string
+	unless Defaults
+	check  func(ctx context.Context, args json.RawMessage) error
+	run    func(ctx context.Context, r *Run, args json.RawMessage) (json.RawMessage, error)
 }
 
 // Kind is the name of the worker's kind.
@@ -131,6 +158,9 @@ func (w Worker) Kind() string { return w.info.Name }
 
 // Info describes the worker's kind.
 func (w Worker) Info() KindInfo { return w.info }
+
+// Unless says how jobs of the kind are run where the request does not say it.
+func (w Worker) Unless() Defaults { return w.unless }
 
 // Title names a job with these arguments, which Check has accepted.
 func (w Worker) Title(args json.RawMessage) string { return w.title(args) }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,6 +22,9 @@ const (
 	maxTagLength     = 64
 	maxAttemptsLimit = 100
 	maxTitleLength   = 200
+
+	maxConcurrencyKey = 128                       // bytes
+	maxAheadMs        = 10 * 365 * 24 * 3_600_000 // of delays, timeouts and retention: ten years
 )
 
 // StartRequest asks for a new job. Its fields and limits are those of the contract's StartRequest; a
@@ -31,19 +35,21 @@ type StartRequest struct {
 	Title          string          `json:"title,omitempty"` // 1 to 200 characters; empty means the one that the kind makes
 	ID             ID              `json:"id,omitempty"`
 	IdempotencyKey string          `json:"idempotencyKey,omitempty"`
-	MaxAttempts    int             `json:"maxAttempts,omitempty"`
+	Queue          string          `json:"queue,omitempty"`    // empty means the kind's, which is "default" unless it says another
+	Priority       Priority        `json:"priority,omitempty"` // empty means default
+	RunAt          *time.Time      `json:"runAt,omitempty"`    // not before; nil or past: at once
+	DelayMs        int64           `json:"delayMs,omitempty"`  // the same, from now; not together with RunAt
+	TimeoutMs      int64           `json:"timeoutMs,omitempty"`
+	MaxAttempts    int             `json:"maxAttempts,omitempty"` // 1 to 100; 0 means the kind's, which is 1 unless it says another
+	Backoff        *Backoff        `json:"backoff,omitempty"`
+	ConcurrencyKey string          `json:"concurrencyKey,omitempty"` // at most one job of a key runs at a time
+	ParentID       ID              `json:"parentId,omitempty"`
+	RetentionMs    *int64          `json:"retentionMs,omitempty"` // how long it is kept when it has finished; 0: not at all
 	Tags           []string        `json:"tags,omitempty"`
 	Subscribe      *bool           `json:"subscribe,omitempty"` // Socket.IO only; default true
 	Logs           bool            `json:"logs,omitempty"`      // Socket.IO only
 
 	From string `json:"-"` // the client's address, for the limits of those who start jobs; "" has none
-}
-
-// notServed are the fields of the contract that this server does not act on. To ignore one of them
-// would be to promise what is not kept.
-var notServed = map[string]bool{
-	"priority": true, "runAt": true, "delayMs": true, "timeoutMs": true, "backoff": true,
-	"concurrencyKey": true, "parentId": true, "retentionMs": true,
 }
 
 // UnmarshalJSON decodes a request from a client. Its error is a *Problem with code bad_request that
@@ -54,10 +60,11 @@ func (r *StartRequest) UnmarshalJSON(data []byte) error {
 		return BadRequest("", "the request must be a JSON object")
 	}
 	*r = StartRequest{}
-	queue := "default"
 	into := map[string]any{
 		"kind": &r.Kind, "args": &r.Args, "id": &r.ID, "idempotencyKey": &r.IdempotencyKey, "maxAttempts": &r.MaxAttempts,
-		"title": &r.Title, "tags": &r.Tags, "subscribe": &r.Subscribe, "logs": &r.Logs, "queue": &queue,
+		"title": &r.Title, "tags": &r.Tags, "subscribe": &r.Subscribe, "logs": &r.Logs, "queue": &r.Queue,
+		"priority": &r.Priority, "runAt": &r.RunAt, "delayMs": &r.DelayMs, "timeoutMs": &r.TimeoutMs, "backoff": &r.Backoff,
+		"concurrencyKey": &r.ConcurrencyKey, "parentId": &r.ParentID, "retentionMs": &r.RetentionMs,
 	}
 	var wrong []ProblemField
 	refuse := func(name, detail string) {
@@ -66,8 +73,6 @@ func (r *StartRequest) UnmarshalJSON(data []byte) error {
 	for name, value := range fields {
 		target, known := into[name]
 		switch {
-		case notServed[name]:
-			refuse(name, "is not served by this server")
 		case !known:
 			refuse(name, "is not a field of this request")
 		case name == "args":
@@ -81,11 +86,10 @@ func (r *StartRequest) UnmarshalJSON(data []byte) error {
 				refuse(name, fmt.Sprintf("must be 1 to %d", maxAttemptsLimit))
 			} else if name == "title" && r.Title == "" {
 				refuse(name, wrongTitle)
+			} else if name == "timeoutMs" && r.TimeoutMs == 0 {
+				refuse(name, wrongTimeout)
 			}
 		}
-	}
-	if queue != "default" {
-		refuse("queue", `other queues than "default" are not served by this server`)
 	}
 	return badFields(wrong)
 }
@@ -145,6 +149,36 @@ func (r *StartRequest) Check() error {
 	if r.MaxAttempts < 0 || r.MaxAttempts > maxAttemptsLimit {
 		refuse("/maxAttempts", fmt.Sprintf("must be 1 to %d", maxAttemptsLimit))
 	}
+	if r.Queue != "" && !namePattern.MatchString(r.Queue) {
+		refuse("/queue", "must match "+namePattern.String())
+	}
+	if !slices.Contains([]Priority{"", PriorityHigh, PriorityDefault, PriorityLow}, r.Priority) {
+		refuse("/priority", "must be one of high, default, low")
+	}
+	if r.DelayMs < 0 || r.DelayMs > maxAheadMs {
+		refuse("/delayMs", fmt.Sprintf("must be 0 to %d", maxAheadMs))
+	}
+	if r.RunAt != nil && r.DelayMs != 0 {
+		refuse("/delayMs", "cannot be given together with runAt")
+	}
+	if r.RunAt != nil && r.RunAt.Year() > 9999 {
+		refuse("/runAt", "is too far away")
+	}
+	if r.TimeoutMs < 0 || r.TimeoutMs > maxAheadMs {
+		refuse("/timeoutMs", wrongTimeout)
+	}
+	if r.Backoff != nil {
+		r.Backoff.check(refuse)
+	}
+	if len(r.ConcurrencyKey) > maxConcurrencyKey {
+		refuse("/concurrencyKey", fmt.Sprintf("must have at most %d bytes", maxConcurrencyKey))
+	}
+	if r.ParentID != "" && !r.ParentID.Valid() {
+		refuse("/parentId", "must be 1 to 64 of 0-9 A-Z a-z _ -")
+	}
+	if r.RetentionMs != nil && (*r.RetentionMs < 0 || *r.RetentionMs > maxAheadMs) {
+		refuse("/retentionMs", fmt.Sprintf("must be 0 to %d", maxAheadMs))
+	}
 	if utf8.RuneCountInString(r.Title) > maxTitleLength || r.Title != CleanTitle(r.Title) {
 		refuse("/title", wrongTitle)
 	}
@@ -159,6 +193,8 @@ func (r *StartRequest) Check() error {
 	}
 	return badFields(wrong)
 }
+
+var wrongTimeout = fmt.Sprintf("must be 1 to %d", maxAheadMs)
 
 var wrongTitle = fmt.Sprintf("must have 1 to %d characters on one line, without a blank at either end", maxTitleLength)
 

@@ -23,6 +23,14 @@ type Record struct {
 	Event Event  `json:"event"`
 	Job   Job    `json:"job"`
 	Owner string `json:"owner,omitempty"` // whose job it is, for limits; not an address, and told to nobody
+	Rules *Rules `json:"rules,omitempty"` // how it is to be run; nil in jobs of older versions
+}
+
+// Rules say how a job is to be run. They are fixed when the job is made: what the request says goes before what its
+// kind says, and that before what the server says.
+type Rules struct {
+	Backoff     *Backoff `json:"backoff,omitempty"`     // how long to wait before an attempt is repeated; nil: not at all
+	RetentionMs *int64   `json:"retentionMs,omitempty"` // how long the job is kept when it has finished; nil: as the server keeps all
 }
 
 // Position is where a record lies in the store. Only the store can read it; zero is "before the first".
