@@ -27,7 +27,7 @@ type CancelRequest struct {
 func (r *CancelRequest) Check() error {
 	var wrong []ProblemField
 	if !r.ID.Valid() {
-		wrong = append(wrong, ProblemField{"/id", "must be 1 to 64 of 0-9 A-Z a-z _ -"})
+		wrong = append(wrong, ProblemField{"/id", wrongID})
 	}
 	if utf8.RuneCountInString(r.Reason) > maxReasonLength {
 		wrong = append(wrong, ProblemField{"/reason", fmt.Sprintf("must have at most %d characters", maxReasonLength)})

@@ -71,7 +71,18 @@ const (
 	EventCompleted  EventType = "job.completed"
 	EventFailed     EventType = "job.failed"
 	EventCancelled  EventType = "job.cancelled"
+
+	EventEvent    EventType = "job.event"    // a custom event of the worker's
+	EventMessage  EventType = "job.message"  // what somebody has sent to the worker
+	EventAsked    EventType = "job.asked"    // the worker asks something
+	EventAnswered EventType = "job.answered" // its question has its answer
+	EventValues   EventType = "job.values"   // live values have changed
+	EventChild    EventType = "job.child"    // something has become of the job's children
 )
+
+// EventRemoved is no line of a log, which is erased with its job: those who watch the job are told it once, with the
+// Seq and Prev of the last line.
+const EventRemoved EventType = "job.removed"
 
 // Event is one line of a job's log, as watchers see it. Seq is contiguous for one job from 1, across
 // attempts and restarts; Prev is the Seq that the receiver must already hold. The last event of a job
@@ -122,6 +133,17 @@ type Job struct {
 	StartedAt       *time.Time      `json:"startedAt,omitempty"`
 	FinishedAt      *time.Time      `json:"finishedAt,omitempty"`
 	Log             *LogInfo        `json:"log,omitempty"`
+
+	Values   map[string]json.RawMessage `json:"values,omitempty"`   // what the worker shows of its work now; at most 64, 16 KiB
+	Asks     []Ask                      `json:"asks,omitempty"`     // the questions that are open
+	Children *Children                  `json:"children,omitempty"` // nil: it has none
+	Steps    []StepTime                 `json:"steps,omitempty"`    // those of the attempt, in order; the newest 64
+	Schedule *Tick                      `json:"schedule,omitempty"` // what has made it
+
+	// Where it stands now, of this node's memory: never stored, and only where one job is asked for.
+	WaitsFor        WaitsFor   `json:"waitsFor,omitempty"`
+	QueuePosition   int        `json:"queuePosition,omitempty"`   // of a queued job: from 1, which is the next
+	ExpectedStartAt *time.Time `json:"expectedStartAt,omitempty"` // nil: nobody can tell
 }
 
 // Progress is how far a job is. Percent, Rate and ETA are computed by the engine. Percent is below 100 until
@@ -142,6 +164,16 @@ type Step struct {
 	Index int    `json:"index"` // from 1
 	Count int    `json:"count"`
 	Name  string `json:"name"` // at most 120 bytes
+}
+
+// MaxSteps bounds the steps of which a job keeps the times.
+const MaxSteps = 64
+
+// StepTime is when a step of a job was under way.
+type StepTime struct {
+	Step
+	StartedAt time.Time  `json:"startedAt"`
+	EndedAt   *time.Time `json:"endedAt,omitempty"` // nil: it is under way
 }
 
 // Error is why a job, or one attempt of it, failed.

@@ -1,8 +1,6 @@
 package jobs
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -10,8 +8,6 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"jobcast/jobs/internal/text"
 )
 
 // Limits of a StartRequest (the contract's StartRequest).
@@ -55,69 +51,23 @@ type StartRequest struct {
 // UnmarshalJSON decodes a request from a client. Its error is a *Problem with code bad_request that
 // points at every wrong field.
 func (r *StartRequest) UnmarshalJSON(data []byte) error {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(data, &fields); err != nil || fields == nil {
-		return BadRequest("", "the request must be a JSON object")
-	}
 	*r = StartRequest{}
-	into := map[string]any{
+	return fields{
 		"kind": &r.Kind, "args": &r.Args, "id": &r.ID, "idempotencyKey": &r.IdempotencyKey, "maxAttempts": &r.MaxAttempts,
 		"title": &r.Title, "tags": &r.Tags, "subscribe": &r.Subscribe, "logs": &r.Logs, "queue": &r.Queue,
 		"priority": &r.Priority, "runAt": &r.RunAt, "delayMs": &r.DelayMs, "timeoutMs": &r.TimeoutMs, "backoff": &r.Backoff,
 		"concurrencyKey": &r.ConcurrencyKey, "parentId": &r.ParentID, "retentionMs": &r.RetentionMs,
-	}
-	var wrong []ProblemField
-	refuse := func(name, detail string) {
-		wrong = append(wrong, ProblemField{Pointer: "/" + pointerToken(name), Detail: detail})
-	}
-	for name, value := range fields {
-		target, known := into[name]
+	}.decode(data, func(name string) (wrong string) {
 		switch {
-		case !known:
-			refuse(name, "is not a field of this request")
-		case name == "args":
-			r.Args = bytes.Clone(value)
-		case string(value) == "null":
-			refuse(name, "must not be null")
-		default:
-			if json.Unmarshal(value, target) != nil {
-				refuse(name, "has the wrong type")
-			} else if name == "maxAttempts" && r.MaxAttempts == 0 {
-				refuse(name, fmt.Sprintf("must be 1 to %d", maxAttemptsLimit))
-			} else if name == "title" && r.Title == "" {
-				refuse(name, wrongTitle)
-			} else if name == "timeoutMs" && r.TimeoutMs == 0 {
-				refuse(name, wrongTimeout)
-			}
+		case name == "maxAttempts" && r.MaxAttempts == 0:
+			return fmt.Sprintf("must be 1 to %d", maxAttemptsLimit)
+		case name == "title" && r.Title == "":
+			return wrongTitle
+		case name == "timeoutMs" && r.TimeoutMs == 0:
+			return wrongTimeout
 		}
-	}
-	return badFields(wrong)
-}
-
-// pointerToken escapes a field's name for a JSON pointer (RFC 6901) and keeps it short.
-func pointerToken(name string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(text.Bytes(name, 64))
-}
-
-// badFields is a Problem with the wrong fields, or nil if there are none. Of many it names the first, and says
-// how many more there are.
-func badFields(wrong []ProblemField) error {
-	if len(wrong) == 0 {
-		return nil
-	}
-	// The order of a map is no order: the same request gets the same answer.
-	slices.SortFunc(wrong, func(a, b ProblemField) int { return strings.Compare(a.Pointer, b.Pointer) })
-	p := BadRequest(wrong[0].Pointer, wrong[0].Detail)
-	p.Errors = wrong[:min(maxNamed, len(wrong))]
-	parts := make([]string, len(p.Errors), maxNamed+1)
-	for i, f := range p.Errors {
-		parts[i] = cmp.Or(strings.TrimPrefix(f.Pointer, "/"), "the request") + " " + f.Detail
-	}
-	if more := len(wrong) - maxNamed; more > 0 {
-		parts = append(parts, fmt.Sprintf("and %d more are wrong", more))
-	}
-	p.Detail = strings.Join(parts, "; ")
-	return p
+		return ""
+	})
 }
 
 // Check holds the request against the contract's limits. The error is a *Problem.
@@ -128,17 +78,17 @@ func (r *StartRequest) Check() error {
 	}
 	if r.Kind == "" {
 		refuse("/kind", "is missing")
+	} else if !namePattern.MatchString(r.Kind) {
+		refuse("/kind", wrongName)
 	}
-	if len(r.Args) > maxArgsBytes {
-		p := NewProblem(CodeTooLarge, fmt.Sprintf("args has %d bytes; at most %d are taken", len(r.Args), maxArgsBytes))
-		p.Errors = []ProblemField{{Pointer: "/args", Detail: p.Detail}}
+	if p := tooLargeArgs(r.Args); p != nil {
 		return p
 	}
 	if len(r.Args) > 0 && !json.Valid(r.Args) {
 		refuse("/args", "is not JSON")
 	}
 	if r.ID != "" && !r.ID.Valid() {
-		refuse("/id", "must be 1 to 64 of 0-9 A-Z a-z _ -")
+		refuse("/id", wrongID)
 	}
 	if utf8.RuneCountInString(r.IdempotencyKey) > maxKeyLength {
 		refuse("/idempotencyKey", fmt.Sprintf("must have at most %d characters", maxKeyLength))
@@ -150,7 +100,7 @@ func (r *StartRequest) Check() error {
 		refuse("/maxAttempts", fmt.Sprintf("must be 1 to %d", maxAttemptsLimit))
 	}
 	if r.Queue != "" && !namePattern.MatchString(r.Queue) {
-		refuse("/queue", "must match "+namePattern.String())
+		refuse("/queue", wrongName)
 	}
 	if !slices.Contains([]Priority{"", PriorityHigh, PriorityDefault, PriorityLow}, r.Priority) {
 		refuse("/priority", "must be one of high, default, low")
@@ -174,7 +124,7 @@ func (r *StartRequest) Check() error {
 		refuse("/concurrencyKey", fmt.Sprintf("must have at most %d bytes", maxConcurrencyKey))
 	}
 	if r.ParentID != "" && !r.ParentID.Valid() {
-		refuse("/parentId", "must be 1 to 64 of 0-9 A-Z a-z _ -")
+		refuse("/parentId", wrongID)
 	}
 	if r.RetentionMs != nil && (*r.RetentionMs < 0 || *r.RetentionMs > maxAheadMs) {
 		refuse("/retentionMs", fmt.Sprintf("must be 0 to %d", maxAheadMs))
@@ -192,6 +142,16 @@ func (r *StartRequest) Check() error {
 		}
 	}
 	return badFields(wrong)
+}
+
+// tooLargeArgs is the Problem of arguments that are too large, or nil.
+func tooLargeArgs(args json.RawMessage) *Problem {
+	if len(args) <= maxArgsBytes {
+		return nil
+	}
+	p := NewProblem(CodeTooLarge, fmt.Sprintf("args has %d bytes; at most %d are taken", len(args), maxArgsBytes))
+	p.Errors = []ProblemField{{Pointer: "/args", Detail: p.Detail}}
+	return p
 }
 
 var wrongTimeout = fmt.Sprintf("must be 1 to %d", maxAheadMs)

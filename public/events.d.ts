@@ -416,7 +416,23 @@ export interface JobStartRequest {
   title?: string;
   id?: JobID;
   idempotencyKey?: string;
+  /** empty means the kind's, which is "default" unless it says another */
+  queue?: string;
+  /** empty means default */
+  priority?: JobPriority;
+  /** not before; missing or past: at once */
+  runAt?: string;
+  /** the same, from now; not together with `runAt` */
+  delayMs?: number;
+  timeoutMs?: number;
+  /** 1 to 100; 0 means the kind's, which is 1 unless it says another */
   maxAttempts?: number;
+  backoff?: JobBackoff;
+  /** at most one job of a key runs at a time */
+  concurrencyKey?: string;
+  parentId?: JobID;
+  /** how long it is kept when it has finished; 0: not at all */
+  retentionMs?: number;
   tags?: string[];
   /** Socket.IO only; default true */
   subscribe?: boolean;
@@ -426,6 +442,24 @@ export interface JobStartRequest {
 
 /** JobID names one job: 1 to 64 of 0-9 A-Z a-z _ -. It is a ULID unless the client chose it. */
 export type JobID = string;
+
+/** JobPriority says which jobs of a queue come first: strictly, but now and then the oldest of the queue has its turn. */
+export type JobPriority =
+  | "high"
+  | "default"
+  | "low";
+
+/** JobBackoff says how long a job waits after an attempt that has failed. */
+export interface JobBackoff {
+  /** "fixed" or "exponential", which doubles the wait each time; empty means exponential */
+  type?: string;
+  /** the first wait; 0 means 1,000 */
+  delayMs?: number;
+  /** the longest wait; 0 means 600,000 */
+  maxMs?: number;
+  /** the share of the wait, 0 to 1, that is left to chance: the wait is then shorter by up to it */
+  jitter?: number;
+}
 
 /**
  * StartAck is the job that was made or found, and the subscription to it unless the request declined
@@ -446,11 +480,24 @@ export interface Job {
   /** what the job works on; none in jobs of older versions */
   title?: string;
   queue: string;
-  priority?: string;
+  /** empty means default */
+  priority?: JobPriority;
   state: JobState;
   seq: number;
+  /** runs that have begun; those that were handed back do not count */
   attempt: number;
+  /** attempts whose worker was lost; they use up no attempt of `maxAttempts` */
+  lost?: number;
+  /** runs that may end with an error */
   maxAttempts: number;
+  concurrencyKey?: string;
+  /** how long one run may take */
+  timeoutMs?: number;
+  /** the finished job that this one repeats */
+  retryOf?: JobID;
+  parentId?: JobID;
+  /** the parent's parent, and so on */
+  rootId?: JobID;
   tags?: string[];
   /** only where one job is asked for */
   args?: unknown;
@@ -461,11 +508,37 @@ export interface Job {
   error?: JobError;
   artifacts?: JobArtifact[];
   cancelRequested?: boolean;
+  /** it runs, and nothing was heard of it since `heartbeatAt` */
+  stalled?: boolean;
+  /** it runs, and holds no slot: it waits for a child or an answer */
+  waiting?: boolean;
+  /** of a stalled job: its last sign of life */
+  heartbeatAt?: string;
   worker?: string;
+  /** of a scheduled job: when it is queued */
+  runAt?: string;
+  /** of a finished job: when it is removed */
+  expiresAt?: string;
   createdAt: string;
   startedAt?: string;
   finishedAt?: string;
   log?: JobLogInfo;
+  /** what the worker shows of its work now; at most 64, 16 KiB */
+  values?: Record<string, unknown>;
+  /** the questions that are open */
+  asks?: JobAsk[];
+  /** missing: it has none */
+  children?: JobChildren;
+  /** those of the attempt, in order; the newest 64 */
+  steps?: JobStepTime[];
+  /** what has made it */
+  schedule?: JobTick;
+  /** Where it stands now, of this node's memory: never stored, and only where one job is asked for. */
+  waitsFor?: JobWaitsFor;
+  /** of a queued job: from 1, which is the next */
+  queuePosition?: number;
+  /** missing: nobody can tell */
+  expectedStartAt?: string;
 }
 
 /** JobState is where a job is in its life. */
@@ -531,6 +604,64 @@ export interface JobLogInfo {
   firstLine?: number;
 }
 
+/** JobAsk is an open question of a job. A job asks with job.asked, and holds no slot until it is answered. */
+export interface JobAsk {
+  /** its name, unique in the job, such as "overwrite"; it matches ^[a-z][a-z0-9_.:-]{0,63}$ */
+  ask: string;
+  /** what people are asked, 1 to 2,000 characters */
+  text: string;
+  /** the JSON Schema (2020-12) of an answer; without it and without choices, any JSON is one */
+  schema?: unknown;
+  /** an answer is one of them; at most 50, of 1 to 200 characters each */
+  choices?: string[];
+  /** the answer when the time has run out */
+  default?: unknown;
+  deadline?: string;
+  askedAt: string;
+}
+
+/** JobChildren are how many children a job has, by their states. */
+export interface JobChildren {
+  total: number;
+  scheduled: number;
+  queued: number;
+  running: number;
+  completed: number;
+  failed: number;
+  cancelled: number;
+}
+
+/** JobStepTime is when a step of a job was under way. */
+export interface JobStepTime {
+  /** from 1 */
+  index: number;
+  count: number;
+  /** at most 120 bytes */
+  name: string;
+  startedAt: string;
+  /** missing: it is under way */
+  endedAt?: string;
+}
+
+/** JobTick says of a job which tick of which schedule has made it. */
+export interface JobTick {
+  /** the schedule's */
+  id: JobID;
+  /** when it was due; of one that was run by hand, when that was */
+  tick: string;
+  /** no server ran when it was due; of several such ticks the newest made a job */
+  late?: boolean;
+}
+
+/** JobWaitsFor is what keeps a job from running. */
+export type JobWaitsFor =
+  | "worker"
+  | "queue"
+  | "key"
+  | "slot"
+  | "children"
+  | "answer";
+
 /**
  * SubscribeAck holds what the page has missed. What follows it on the wire starts at `lastSeq`+1, unless
  * `hasMore`: then nothing follows, and the page subscribes again with after = `lastSeq`.
@@ -568,14 +699,24 @@ export interface JobEvent {
 
 /** JobEventType is what an event says, such as "job.progress". Over Socket.IO its dot is a colon. */
 export type JobEventType =
+  | "job.scheduled"
   | "job.queued"
   | "job.started"
   | "job.progress"
   | "job.step"
+  | "job.stalled"
+  | "job.retrying"
   | "job.cancelling"
   | "job.completed"
   | "job.failed"
-  | "job.cancelled";
+  | "job.cancelled"
+  | "job.event"
+  | "job.message"
+  | "job.asked"
+  | "job.answered"
+  | "job.values"
+  | "job.child"
+  | "job.removed";
 
 /**
  * JobLogChunk is a run of log lines; `line` is the number of the first. Line numbers are contiguous for one

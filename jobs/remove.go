@@ -1,0 +1,22 @@
+package jobs
+
+// RemoveRequest erases a finished job and everything that it left. A job that has not finished is refused with code
+// conflict.
+type RemoveRequest struct {
+	ID ID `json:"id"`
+}
+
+// UnmarshalJSON decodes a request from a client. Its error is a *Problem with code bad_request that points at every
+// wrong field.
+func (r *RemoveRequest) UnmarshalJSON(data []byte) error {
+	*r = RemoveRequest{}
+	return fields{"id": &r.ID}.decode(data, nil)
+}
+
+// Check holds the request against the contract's limits. The error is a *Problem.
+func (r *RemoveRequest) Check() error {
+	if !r.ID.Valid() {
+		return BadRequest("/id", wrongID)
+	}
+	return nil
+}
