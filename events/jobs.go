@@ -39,7 +39,7 @@ var (
 	// JobHistory reads a part of a job's log, from any point.
 	JobHistory = socketio.NewCall[HistoryRequest, HistoryAck]("job:history")
 
-	// JobLogs reads a part of the text that a job wrote.
+	// JobLogs reads a part of the text that a job wrote, or searches it.
 	JobLogs = socketio.NewCall[LogsRequest, LogsAck]("job:logs")
 
 	// JobCancel asks a job to stop.
@@ -178,10 +178,11 @@ type LogsRequest struct {
 	jobs.LogQuery
 }
 
-// LogsAck is a part of a job's text.
+// LogsAck is a part of a job's text: Log, or Found where the request has a q.
 type LogsAck struct {
-	OK  bool          `json:"ok"`
-	Log jobs.LogChunk `json:"log"`
+	OK    bool           `json:"ok"`
+	Log   *jobs.LogChunk `json:"log,omitempty"`
+	Found *jobs.LogFound `json:"found,omitempty"`
 }
 
 // CancelAck says what a cancel did.

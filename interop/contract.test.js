@@ -76,6 +76,8 @@ test("acknowledgements and events fit the contract", async () => {
     fits("SubscribeAck", await ask("job:subscribe", { id, replay: "all", logs: true }));
     for (const event of (await ask("job:history", { id })).events) fits("Event", event);
     fits("LogChunk", (await ask("job:logs", { id, tail: 100 })).log);
+    fits("LogsRequest", { id, q: "e", limit: 3 });
+    fits("LogFound", (await ask("job:logs", { id, q: "e", limit: 3 })).found);
   }
   for (const [name, payload] of came) {
     if (name === "jobs:changed") fits("JobsChanged", payload);

@@ -4,8 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	cut "jobcast/jobs/internal/text"
 )
@@ -35,6 +39,44 @@ func newLine(now time.Time, level slog.Level, text string, attrs []slog.Attr) (L
 		size += min(len(encoded), maxFieldsBytes)
 	}
 	return line, size
+}
+
+// String is the line as text: what it says, and after it its fields in the order of their names, each as " name=value".
+// A value, or a name, that has a blank, a quote, a = or a line's end in it is quoted, as log/slog does.
+func (l LogLine) String() string {
+	if len(l.Fields) == 0 {
+		return l.Text
+	}
+	var w strings.Builder
+	w.WriteString(l.Text)
+	for _, name := range slices.Sorted(maps.Keys(l.Fields)) {
+		value, ok := l.Fields[name].(string)
+		if !ok {
+			encoded, err := encodeField(l.Fields[name])
+			if err != nil {
+				continue // what came out of JSON does not fail to go back
+			}
+			value = encoded
+		}
+		w.WriteString(" " + quoted(name) + "=" + quoted(value))
+	}
+	return w.String()
+}
+
+// encodeField is a value as JSON, with <, > and & as they are.
+func encodeField(value any) (string, error) {
+	var w strings.Builder
+	enc := json.NewEncoder(&w)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(value)
+	return strings.TrimSuffix(w.String(), "\n"), err
+}
+
+func quoted(s string) string {
+	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
 }
 
 func levelName(level slog.Level) string {

@@ -36,3 +36,19 @@ func TestLine(t *testing.T) {
 		t.Errorf("got a line of %d bytes that ends with %q", len(long.Text), long.Text[len(long.Text)-30:])
 	}
 }
+
+func TestALineAsTextHasAllThatItHas(t *testing.T) {
+	for _, tt := range []struct {
+		line LogLine
+		want string
+	}{
+		{LogLine{Text: "plain"}, "plain"},
+		{LogLine{Text: "a b=c", Fields: map[string]any{
+			"path": "/x/y", "bytes": 12.0, "title": "a b", "quote": `say "x"`, "none": "", "null": nil, "deep": map[string]any{"a": []any{1.0, "<"}}, "a b": true, "line": "1\n2",
+		}}, `a b=c "a b"=true bytes=12 deep="{\"a\":[1,\"<\"]}" line="1\n2" none="" null=null path=/x/y quote="say \"x\"" title="a b"`},
+	} {
+		if got := tt.line.String(); got != tt.want {
+			t.Errorf("got  %s\nwant %s", got, tt.want)
+		}
+	}
+}

@@ -37,11 +37,28 @@ type ListPage struct {
 	Counts map[State]int `json:"counts"` // of all jobs, by state; every state is there
 }
 
-// LogQuery selects log lines: those after line After, or the newest Tail.
+// LogQuery selects log lines: those after line After, or the newest Tail, or those after line After that have Q in
+// them.
 type LogQuery struct {
-	After int64 `json:"after,omitempty"`
-	Tail  int   `json:"tail,omitempty"`  // 1 to 1,000; wins over After
-	Limit int   `json:"limit,omitempty"` // 1 to 1,000 lines; 0 means 200
+	After int64  `json:"after,omitempty"`
+	Tail  int    `json:"tail,omitempty"`  // 1 to 1,000; wins over After, and is refused with Q
+	Limit int    `json:"limit,omitempty"` // 1 to 1,000 lines; 0 means 200
+	Q     string `json:"q,omitempty"`     // a part of a line, in any case of its letters; at most 200 bytes
+}
+
+// LogHit is a line in which a search found its words.
+type LogHit struct {
+	Line int64 `json:"line"`
+	LogLine
+}
+
+// LogFound is what a search for LogQuery.Q has found, oldest first. A search ends after a second or with Limit lines
+// found; More says that there are lines behind LastLine at which it has not looked. It goes on with After = LastLine.
+type LogFound struct {
+	JobID    ID       `json:"jobId"`
+	Hits     []LogHit `json:"hits"`
+	LastLine int64    `json:"lastLine"` // the last line that was looked at, or After if there was none
+	More     bool     `json:"more"`
 }
 
 // Changes are the jobs whose newest state a list must show.

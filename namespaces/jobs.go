@@ -97,8 +97,12 @@ func (n *jobsNamespace) history(ctx context.Context, _ *socketio.Socket, req eve
 }
 
 func (n *jobsNamespace) logs(ctx context.Context, _ *socketio.Socket, req events.LogsRequest) (events.LogsAck, error) {
+	if req.Q != "" {
+		found, err := n.engine.SearchLogs(ctx, req.ID, req.LogQuery)
+		return events.LogsAck{OK: true, Found: &found}, err
+	}
 	chunk, err := n.engine.Logs(ctx, req.ID, req.LogQuery)
-	return events.LogsAck{OK: true, Log: chunk}, err
+	return events.LogsAck{OK: true, Log: &chunk}, err
 }
 
 func (n *jobsNamespace) cancelJob(ctx context.Context, _ *socketio.Socket, req jobs.CancelRequest) (events.CancelAck, error) {

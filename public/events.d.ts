@@ -167,7 +167,7 @@ export interface JobsClientToServer {
   "job:get": (payload: JobRef, ack: (answer: JobAck | Refusal) => void) => void;
   /** `job:history` reads a part of a job's log, from any point. */
   "job:history": (payload: HistoryRequest, ack: (answer: HistoryAck | Refusal) => void) => void;
-  /** `job:logs` reads a part of the text that a job wrote. */
+  /** `job:logs` reads a part of the text that a job wrote, or searches it. */
   "job:logs": (payload: LogsRequest, ack: (answer: LogsAck | Refusal) => void) => void;
   /** `job:cancel` asks a job to stop. */
   "job:cancel": (payload: JobCancelRequest, ack: (answer: CancelAck | Refusal) => void) => void;
@@ -810,16 +810,45 @@ export interface HistoryAck {
 export interface LogsRequest {
   id: JobID;
   after?: number;
-  /** 1 to 1,000; wins over After */
+  /** 1 to 1,000; wins over After, and is refused with Q */
   tail?: number;
   /** 1 to 1,000 lines; 0 means 200 */
   limit?: number;
+  /** a part of a line, in any case of its letters; at most 200 bytes */
+  q?: string;
 }
 
-/** LogsAck is a part of a job's text. */
+/** LogsAck is a part of a job's text: `log`, or `found` where the request has a q. */
 export interface LogsAck {
   ok: true;
-  log: JobLogChunk;
+  log?: JobLogChunk;
+  found?: JobLogFound;
+}
+
+/**
+ * JobLogFound is what a search for LogQuery.Q has found, oldest first. A search ends after a second or with Limit lines
+ * found; `more` says that there are lines behind `lastLine` at which it has not looked. It goes on with After = `lastLine`.
+ */
+export interface JobLogFound {
+  jobId: JobID;
+  hits: JobLogHit[];
+  /** the last line that was looked at, or After if there was none */
+  lastLine: number;
+  more: boolean;
+}
+
+/** JobLogHit is a line in which a search found its words. */
+export interface JobLogHit {
+  line: number;
+  /** Unix milliseconds */
+  t: number;
+  /** out, err or sys */
+  s?: string;
+  /** trace, debug, info, warn or error */
+  l?: string;
+  /** at most 16 KiB */
+  m: string;
+  f?: Record<string, unknown>;
 }
 
 /** JobCancelRequest asks a job to stop. Cancelling twice, or a finished job, is no error. */

@@ -330,28 +330,14 @@ func TestLogs(t *testing.T) {
 			text.header.Get("Content-Type") != "text/plain; charset=utf-8" || text.header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("text: got %q, %v", text.text(), text.header)
 		}
+		found := decodeBody[jobs.LogFound](t, w.get(job+"/logs?q=LINE+2&after=1&limit=4"))
+		if len(found.Hits) != 4 || found.Hits[0].Line != 2 || found.Hits[3].Text != "line 22" || found.LastLine != 22 || !found.More {
+			t.Errorf("a search: got %+v, want lines 2, 20, 21 and 22", found)
+		}
 		began := time.Now()
 		over := decodeBody[logPage](t, w.get(job+"/logs?after=30&wait=30s"))
 		if !over.Done || over.LastLine != 30 || time.Since(began) > 0 {
 			t.Errorf("after the last line: got %+v after %v, want done at once", over, time.Since(began))
 		}
 	})
-}
-
-func TestTextHasAllThatALineHas(t *testing.T) {
-	for _, tt := range []struct {
-		line jobs.LogLine
-		want string
-	}{
-		{jobs.LogLine{Text: "plain"}, "plain\n"},
-		{jobs.LogLine{Text: "a b=c", Fields: map[string]any{
-			"path": "/x/y", "bytes": 12.0, "title": "a b", "quote": `say "x"`, "none": "", "null": nil, "deep": map[string]any{"a": []any{1.0, "<"}}, "a b": true, "line": "1\n2",
-		}}, `a b=c "a b"=true bytes=12 deep="{\"a\":[1,\"<\"]}" line="1\n2" none="" null=null path=/x/y quote="say \"x\"" title="a b"` + "\n"},
-	} {
-		var got strings.Builder
-		writeLine(&got, tt.line)
-		if got.String() != tt.want {
-			t.Errorf("got  %swant %s", got.String(), tt.want)
-		}
-	}
 }

@@ -3,13 +3,10 @@ package web
 import (
 	"context"
 	"iter"
-	"maps"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/labstack/echo/v4"
 
@@ -37,6 +34,9 @@ func (s *server) getLogs(c echo.Context) error {
 	if q.err != nil {
 		return q.err
 	}
+	if c.QueryParams().Has("q") {
+		return s.searchLogs(c, jobs.LogQuery{After: int64(after), Tail: int(tail), Limit: int(limit), Q: c.QueryParam("q")}, id)
+	}
 	format := c.QueryParam("format")
 	if format != "" && format != "json" && format != "text" {
 		return jobs.BadRequest("/format", "format must be json or text")
@@ -50,35 +50,28 @@ func (s *server) getLogs(c echo.Context) error {
 	}
 	var text strings.Builder
 	for _, line := range page.Lines {
-		writeLine(&text, line)
+		text.WriteString(line.String())
+		text.WriteByte('\n')
 	}
 	c.Response().Header().Set(lastLineHeader, strconv.FormatInt(page.LastLine, 10))
 	return s.respondBytes(c, http.StatusOK, "text/plain; charset=utf-8", []byte(text.String()))
 }
 
-// writeLine writes a line as text: what it says, and after it its fields, each as " name=value". A value, or a
-// name, that has a blank, a quote, a = or a line's end in it is quoted, as log/slog does.
-func writeLine(w *strings.Builder, line jobs.LogLine) {
-	w.WriteString(line.Text)
-	for _, name := range slices.Sorted(maps.Keys(line.Fields)) {
-		value, ok := line.Fields[name].(string)
-		if !ok {
-			text, err := encodeText(line.Fields[name])
-			if err != nil {
-				continue // what came out of JSON does not fail to go back
-			}
-			value = string(text)
+// searchLogs answers GET /api/jobs/ID/logs?q=. It does not wait for lines that are not there.
+func (s *server) searchLogs(c echo.Context, q jobs.LogQuery, id jobs.ID) error {
+	for _, other := range []string{"wait", "format"} {
+		if c.QueryParams().Has(other) {
+			return jobs.BadRequest("/"+other, other+" does not go with q")
 		}
-		w.WriteString(" " + quoted(name) + "=" + quoted(value))
 	}
-	w.WriteByte('\n')
-}
-
-func quoted(s string) string {
-	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || !unicode.IsPrint(r) }) {
-		return strconv.Quote(s)
+	if q.Q == "" {
+		return jobs.BadRequest("/q", "q must have something to look for")
 	}
-	return s
+	found, err := s.Jobs.SearchLogs(c.Request().Context(), id, q)
+	if err != nil {
+		return err
+	}
+	return s.respond(c, http.StatusOK, found)
 }
 
 // pollLogs returns log lines. It waits only if there is none and one may yet come.
