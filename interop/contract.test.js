@@ -59,9 +59,15 @@ test("acknowledgements and events fit the contract", async () => {
     const ack = await ask("job:start", request);
     fits("StartAck", ack);
     ids.push(ack.job.id);
+    // On a busy machine a job may be over before it is answered: then its events come within the answer.
+    for (const event of ack.sub.events) came.push([event.type.replace(".", ":"), event]);
+    if (ack.sub.log) came.push(["job:log", ack.sub.log]);
   }
   fits("StartAck", await ask("job:start", { kind: "checksum", args: { path: "." }, tags: ["a"], idempotencyKey: "k" }));
-  fits("SubscribeAck", await ask("job:subscribe", { id: ids[1], replay: "all", logs: { tail: 10 } }));
+  const again = await ask("job:subscribe", { id: ids[1], replay: "all", logs: { tail: 10 } });
+  fits("SubscribeAck", again);
+  for (const event of again.events) came.push([event.type.replace(".", ":"), event]);
+  if (again.log) came.push(["job:log", again.log]);
   fits("Job", (await ask("job:get", { id: ids[1] })).job);
   await until("the third job runs", async () => (await server.job(ids[2])).state === "running");
   fits("CancelAck", await ask("job:cancel", { id: ids[2], reason: "enough" }));
