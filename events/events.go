@@ -19,6 +19,10 @@ type Namespace struct {
 	Auth   any       // a value of the type that a client connects with; nil: none is read
 	Client []Message // what a client says
 	Server []Message // what the server says
+
+	// Next is declared, and said by nobody yet: it is not in what is made of the catalogue. Who serves one of it
+	// moves it to Client or Server.
+	Next []Message
 }
 
 // Message is an Event or a Call of package socketio.

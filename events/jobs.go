@@ -20,6 +20,12 @@ var JobsNamespace = Namespace{
 		JobQueued, JobStarted, JobProgress, JobStep, JobCancelling, JobCompleted, JobFailed, JobCancelled,
 		JobLog, JobsChanged,
 	},
+	Next: []Message{
+		JobRetry, JobRemove, JobSend, JobAnswer, QueuePause, QueueResume, QueuesList,
+		SchedulePut, ScheduleList, ScheduleRemove, ScheduleRun,
+		JobScheduled, JobStalled, JobRetrying, JobCustom, JobMessage, JobAsked, JobAnswered, JobValues, JobChild,
+		JobRemoved, JobPosition,
+	},
 }
 
 // What a page asks of namespace /jobs. Each is acknowledged by its result, or by a Refusal.
@@ -44,6 +50,39 @@ var (
 
 	// JobCancel asks a job to stop.
 	JobCancel = socketio.NewCall[jobs.CancelRequest, CancelAck]("job:cancel")
+
+	// JobRetry starts a finished job again, as a new job with retryOf.
+	JobRetry = socketio.NewCall[jobs.RetryRequest, StartAck]("job:retry")
+
+	// JobRemove erases a finished job and everything that it left.
+	JobRemove = socketio.NewCall[jobs.RemoveRequest, OK]("job:remove")
+
+	// JobSend sends a message to the worker of a job.
+	JobSend = socketio.NewCall[jobs.SendRequest, LineAck]("job:send")
+
+	// JobAnswer answers an open question of a job. The first answer wins.
+	JobAnswer = socketio.NewCall[jobs.AnswerRequest, LineAck]("job:answer")
+
+	// QueuePause lets no job of a queue begin, on any server, until QueueResume.
+	QueuePause = socketio.NewCall[jobs.QueueRequest, QueueAck]("queue:pause")
+
+	// QueueResume ends what QueuePause began. It is no error if nothing did.
+	QueueResume = socketio.NewCall[jobs.QueueRequest, QueueAck]("queue:resume")
+
+	// QueuesList says how the queues stand.
+	QueuesList = socketio.NewCall[struct{}, QueuesAck]("queues:list")
+
+	// SchedulePut makes a schedule, or changes the one with the same id.
+	SchedulePut = socketio.NewCall[jobs.ScheduleRequest, ScheduleAck]("schedule:put")
+
+	// ScheduleList has all schedules.
+	ScheduleList = socketio.NewCall[struct{}, SchedulesAck]("schedule:list")
+
+	// ScheduleRemove removes a schedule. The jobs that it has made stay.
+	ScheduleRemove = socketio.NewCall[jobs.ScheduleRef, OK]("schedule:remove")
+
+	// ScheduleRun makes a job of a schedule now, whether it is paused or not.
+	ScheduleRun = socketio.NewCall[jobs.ScheduleRef, StartAck]("schedule:run")
 
 	// JobsList reads a page of the list of jobs.
 	JobsList = socketio.NewCall[jobs.ListQuery, ListAck]("jobs:list")
@@ -70,9 +109,24 @@ var (
 	JobFailed     = socketio.NewEvent[jobs.Event]("job:failed")     // the last event of a job that cannot be done
 	JobCancelled  = socketio.NewEvent[jobs.Event]("job:cancelled")  // the last event of a job that was stopped
 
+	JobScheduled = socketio.NewEvent[jobs.Event]("job:scheduled") // the job waits for its time; data is DataScheduled
+	JobStalled   = socketio.NewEvent[jobs.Event]("job:stalled")   // nothing was heard of the worker for long; data is DataStalled
+	JobRetrying  = socketio.NewEvent[jobs.Event]("job:retrying")  // an attempt has failed, and the next has its time; data is DataRetrying
+	JobCustom    = socketio.NewEvent[jobs.Event]("job:event")     // a custom event of the worker's, which comes under its own name too; data is DataEvent
+	JobMessage   = socketio.NewEvent[jobs.Event]("job:message")   // somebody has sent something to the worker; data is DataMessage
+	JobAsked     = socketio.NewEvent[jobs.Event]("job:asked")     // the worker asks something; data is DataAsked
+	JobAnswered  = socketio.NewEvent[jobs.Event]("job:answered")  // a question has its answer; data is DataAnswered
+	JobValues    = socketio.NewEvent[jobs.Event]("job:values")    // live values have changed; data is DataValues
+	JobChild     = socketio.NewEvent[jobs.Event]("job:child")     // something has become of the job's children; data is DataChild
+	JobRemoved   = socketio.NewEvent[jobs.Event]("job:removed")   // the job is erased; no line of its log, whose last number it has
+
 	JobLog      = socketio.NewEvent[jobs.LogChunk]("job:log")     // lines of text, to those who asked for logs
 	JobsChanged = socketio.NewEvent[jobs.Changes]("jobs:changed") // to those who watch the list
 )
+
+// JobPosition tells those who watch a queued job where it stands. It is no line of the log, and may be dropped on the
+// way: the next tells the same.
+var JobPosition = socketio.NewEvent[QueuePlace]("job:position").Volatile()
 
 // JobEvent is what a line of a job's log is told as: its type, with a colon for the first dot. There is no table of
 // types: a kind of job may have its own, and so may a newer version that has written the log; a line that is left out
@@ -92,13 +146,50 @@ type JobAck struct {
 	Job jobs.Job `json:"job"`
 }
 
-// StartAck is the job that was made or found, and the subscription to it unless the request declined
+// StartAck is the job that was made or found, and with JobStart the subscription to it unless the request declined
 // one.
 type StartAck struct {
 	OK      bool          `json:"ok"`
 	Job     jobs.Job      `json:"job"`
 	Created bool          `json:"created"` // false: the id or the idempotency key was known
 	Sub     *SubscribeAck `json:"sub,omitempty"`
+}
+
+// LineAck is the line of the job's log that a request has become.
+type LineAck struct {
+	OK  bool   `json:"ok"`
+	Seq uint64 `json:"seq"`
+}
+
+// QueueAck is how a queue stands.
+type QueueAck struct {
+	OK    bool           `json:"ok"`
+	Queue jobs.QueueInfo `json:"queue"`
+}
+
+// QueuesAck has the queues, sorted by name: those of the configuration, of the kinds, and those that have jobs.
+type QueuesAck struct {
+	OK     bool             `json:"ok"`
+	Queues []jobs.QueueInfo `json:"queues"`
+}
+
+// ScheduleAck is a schedule as it is kept.
+type ScheduleAck struct {
+	OK       bool          `json:"ok"`
+	Schedule jobs.Schedule `json:"schedule"`
+	Created  bool          `json:"created"` // false: there was one of this id
+}
+
+// SchedulesAck has the schedules, sorted by id.
+type SchedulesAck struct {
+	OK        bool            `json:"ok"`
+	Schedules []jobs.Schedule `json:"schedules"`
+}
+
+// QueuePlace is where a queued job stands.
+type QueuePlace struct {
+	ID jobs.ID `json:"id"`
+	jobs.Place
 }
 
 // SubscribeRequest asks for the events of a job from After on. Subscribing again replaces the earlier

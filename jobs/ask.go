@@ -47,10 +47,9 @@ type AnswerRequest struct {
 	By string `json:"-"` // who answers, as everybody may read it; "" says nothing
 }
 
-// UnmarshalJSON decodes a request from a client. Its error is a *Problem with code bad_request that points at every
-// wrong field.
+// UnmarshalJSON decodes a request from a client; what the client does not say stays as it is. The error is a *Problem
+// with code bad_request that points at every wrong field.
 func (r *AnswerRequest) UnmarshalJSON(data []byte) error {
-	*r = AnswerRequest{}
 	return fields{"id": &r.ID, "ask": &r.Ask, "value": &r.Value}.decode(data, nil)
 }
 

@@ -44,10 +44,28 @@ func (b *Backoff) Wait(failures int) time.Duration {
 	return time.Duration(wait * (1 - b.Jitter*rand.Float64()))
 }
 
+// backoffField is where the backoff of a request goes. It refuses unknown fields, which a Backoff that a newer server
+// has stored may have.
+type backoffField struct{ into **Backoff }
+
+// UnmarshalJSON decodes a backoff from a client.
+func (f *backoffField) UnmarshalJSON(data []byte) error {
+	var b Backoff
+	*f.into = &b
+	return fields{"type": &b.Type, "delayMs": &b.DelayMs, "maxMs": &b.MaxMs, "jitter": &b.Jitter}.decode(data, func(name string) string {
+		if name == "type" && b.Type == "" {
+			return wrongBackoff
+		}
+		return ""
+	})
+}
+
+const wrongBackoff = "must be fixed or exponential"
+
 // check says what is wrong with a backoff that a client has sent.
 func (b *Backoff) check(refuse func(pointer, detail string)) {
 	if b.Type != "" && b.Type != BackoffFixed && b.Type != BackoffExponential {
-		refuse("/backoff/type", "must be fixed or exponential")
+		refuse("/backoff/type", wrongBackoff)
 	}
 	if b.DelayMs < 0 || b.DelayMs > maxDelayMs {
 		refuse("/backoff/delayMs", "must be 0 to 2592000000")

@@ -23,6 +23,12 @@ type CancelRequest struct {
 	Force   bool   `json:"force,omitempty"`   // do not wait for the worker at all
 }
 
+// UnmarshalJSON decodes a request from a client; what the client does not say stays as it is. The error is a *Problem
+// with code bad_request that points at every wrong field.
+func (r *CancelRequest) UnmarshalJSON(data []byte) error {
+	return fields{"id": &r.ID, "reason": &r.Reason, "graceMs": &r.GraceMs, "force": &r.Force}.decode(data, nil)
+}
+
 // Check holds the request against the contract's limits. The error is a *Problem.
 func (r *CancelRequest) Check() error {
 	var wrong []ProblemField

@@ -5,9 +5,11 @@ const MaxListed = 200
 
 // ListQuery selects jobs.
 type ListQuery struct {
-	State State  `json:"state,omitempty"`
-	Kind  string `json:"kind,omitempty"`
-	Tag   string `json:"tag,omitempty"`
+	State    State  `json:"state,omitempty"`
+	Kind     string `json:"kind,omitempty"`
+	Queue    string `json:"queue,omitempty"`
+	Tag      string `json:"tag,omitempty"`
+	ParentID ID     `json:"parentId,omitempty"` // the children of one job
 
 	// Query is words. Each must be a part of the id, the kind, the title or a tag, in any case of its
 	// letters.

@@ -34,10 +34,9 @@ type SendRequest struct {
 	From string `json:"-"` // who sends, as everybody may read it; "" says nothing
 }
 
-// UnmarshalJSON decodes a request from a client. Its error is a *Problem with code bad_request that points at every
-// wrong field.
+// UnmarshalJSON decodes a request from a client; what the client does not say stays as it is. The error is a *Problem
+// with code bad_request that points at every wrong field.
 func (r *SendRequest) UnmarshalJSON(data []byte) error {
-	*r = SendRequest{}
 	return fields{"id": &r.ID, "name": &r.Name, "payload": &r.Payload}.decode(data, nil)
 }
 

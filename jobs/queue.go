@@ -26,10 +26,9 @@ type QueueRequest struct {
 	Queue string `json:"queue,omitempty"` // empty means "default"
 }
 
-// UnmarshalJSON decodes a request from a client. Its error is a *Problem with code bad_request that points at every
-// wrong field.
+// UnmarshalJSON decodes a request from a client; what the client does not say stays as it is. The error is a *Problem
+// with code bad_request that points at every wrong field.
 func (r *QueueRequest) UnmarshalJSON(data []byte) error {
-	*r = QueueRequest{}
 	return fields{"queue": &r.Queue}.decode(data, nil)
 }
 

@@ -6,10 +6,9 @@ type RemoveRequest struct {
 	ID ID `json:"id"`
 }
 
-// UnmarshalJSON decodes a request from a client. Its error is a *Problem with code bad_request that points at every
-// wrong field.
+// UnmarshalJSON decodes a request from a client; what the client does not say stays as it is. The error is a *Problem
+// with code bad_request that points at every wrong field.
 func (r *RemoveRequest) UnmarshalJSON(data []byte) error {
-	*r = RemoveRequest{}
 	return fields{"id": &r.ID}.decode(data, nil)
 }
 

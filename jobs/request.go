@@ -55,7 +55,7 @@ func (r *StartRequest) UnmarshalJSON(data []byte) error {
 	return fields{
 		"kind": &r.Kind, "args": &r.Args, "id": &r.ID, "idempotencyKey": &r.IdempotencyKey, "maxAttempts": &r.MaxAttempts,
 		"title": &r.Title, "tags": &r.Tags, "subscribe": &r.Subscribe, "logs": &r.Logs, "queue": &r.Queue,
-		"priority": &r.Priority, "runAt": &r.RunAt, "delayMs": &r.DelayMs, "timeoutMs": &r.TimeoutMs, "backoff": &r.Backoff,
+		"priority": &r.Priority, "runAt": &r.RunAt, "delayMs": &r.DelayMs, "timeoutMs": &r.TimeoutMs, "backoff": &backoffField{&r.Backoff},
 		"concurrencyKey": &r.ConcurrencyKey, "parentId": &r.ParentID, "retentionMs": &r.RetentionMs,
 	}.decode(data, func(name string) (wrong string) {
 		switch {

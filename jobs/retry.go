@@ -12,10 +12,9 @@ type RetryRequest struct {
 	Args json.RawMessage `json:"args,omitempty"` // other arguments; without them, those of the old job
 }
 
-// UnmarshalJSON decodes a request from a client. Its error is a *Problem with code bad_request that points at every
-// wrong field.
+// UnmarshalJSON decodes a request from a client; what the client does not say stays as it is. The error is a *Problem
+// with code bad_request that points at every wrong field.
 func (r *RetryRequest) UnmarshalJSON(data []byte) error {
-	*r = RetryRequest{}
 	return fields{"id": &r.ID, "args": &r.Args}.decode(data, nil)
 }
 

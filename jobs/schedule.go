@@ -37,10 +37,9 @@ type ScheduleRequest struct {
 	Start    StartRequest `json:"start"`              // the job of each tick: without id, idempotencyKey, parentId, runAt, delayMs, subscribe and logs
 }
 
-// UnmarshalJSON decodes a request from a client. Its error is a *Problem with code bad_request that points at every
-// wrong field.
+// UnmarshalJSON decodes a request from a client; what the client does not say stays as it is. The error is a *Problem
+// with code bad_request that points at every wrong field.
 func (r *ScheduleRequest) UnmarshalJSON(data []byte) error {
-	*r = ScheduleRequest{}
 	return fields{
 		"id": &r.ID, "cron": &r.Cron, "everyMs": &r.EveryMs, "timezone": &r.Timezone, "overlap": &r.Overlap,
 		"paused": &r.Paused, "start": &r.Start,
@@ -133,10 +132,9 @@ type ScheduleRef struct {
 	ID ID `json:"id"`
 }
 
-// UnmarshalJSON decodes a request from a client. Its error is a *Problem with code bad_request that points at every
-// wrong field.
+// UnmarshalJSON decodes a request from a client; what the client does not say stays as it is. The error is a *Problem
+// with code bad_request that points at every wrong field.
 func (r *ScheduleRef) UnmarshalJSON(data []byte) error {
-	*r = ScheduleRef{}
 	return fields{"id": &r.ID}.decode(data, nil)
 }
 

@@ -462,7 +462,7 @@ export interface JobBackoff {
 }
 
 /**
- * StartAck is the job that was made or found, and the subscription to it unless the request declined
+ * StartAck is the job that was made or found, and with `job:start` the subscription to it unless the request declined
  * one.
  */
 export interface StartAck {
@@ -878,7 +878,10 @@ export type JobOutcome =
 export interface JobListQuery {
   state?: JobState;
   kind?: string;
+  queue?: string;
   tag?: string;
+  /** the children of one job */
+  parentId?: JobID;
   /**
    * `q` is words. Each must be a part of the id, the kind, the title or a tag, in any case of its
    * letters.

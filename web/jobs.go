@@ -70,19 +70,21 @@ func (s *server) awaitEnd(ctx context.Context, job jobs.Job, wait time.Duration)
 
 func (s *server) listJobs(c echo.Context) error {
 	q := query{c: c}
-	q.only("state", "kind", "tag", "q", "sort", "limit", "cursor")
+	q.only("state", "kind", "queue", "tag", "parentId", "q", "sort", "limit", "cursor")
 	limit, _ := q.number("limit", 1, 200)
 	if q.err != nil {
 		return q.err
 	}
 	page, err := s.Jobs.List(jobs.ListQuery{
-		State:  jobs.State(c.QueryParam("state")),
-		Kind:   c.QueryParam("kind"),
-		Tag:    c.QueryParam("tag"),
-		Query:  c.QueryParam("q"),
-		Sort:   jobs.Sort(c.QueryParam("sort")),
-		Limit:  int(limit),
-		Cursor: c.QueryParam("cursor"),
+		State:    jobs.State(c.QueryParam("state")),
+		Kind:     c.QueryParam("kind"),
+		Queue:    c.QueryParam("queue"),
+		Tag:      c.QueryParam("tag"),
+		ParentID: jobs.ID(c.QueryParam("parentId")),
+		Query:    c.QueryParam("q"),
+		Sort:     jobs.Sort(c.QueryParam("sort")),
+		Limit:    int(limit),
+		Cursor:   c.QueryParam("cursor"),
 	})
 	if err != nil {
 		return err

@@ -106,7 +106,7 @@ func TestList(t *testing.T) {
 		var got []string
 		cursor := ""
 		for range 10 {
-			resp := w.get("/api/jobs?state=completed&kind=echo&tag=x&q=ech&limit=2&cursor=" + url.QueryEscape(cursor))
+			resp := w.get("/api/jobs?state=completed&kind=echo&queue=default&tag=x&q=ech&limit=2&cursor=" + url.QueryEscape(cursor))
 			page := decodeBody[jobs.ListPage](t, resp)
 			for _, job := range page.Jobs {
 				got = append(got, "/api/jobs/"+string(job.ID))

@@ -150,7 +150,7 @@ func (s *source) fill(n *namespace, lit *ast.CompositeLit, r *reader, vars map[t
 			return s.errorf(e, "a Namespace is written with the names of its fields")
 		}
 		side := kv.Key.(*ast.Ident).Name
-		into := &n.client
+		into, said := &n.client, true
 		switch side {
 		case "Auth":
 			if !s.info.Types[kv.Value].IsNil() {
@@ -163,6 +163,8 @@ func (s *source) fill(n *namespace, lit *ast.CompositeLit, r *reader, vars map[t
 		case "Server":
 			into = &n.server
 		case "Client":
+		case "Next":
+			said = false
 		default:
 			continue
 		}
@@ -174,6 +176,10 @@ func (s *source) fill(n *namespace, lit *ast.CompositeLit, r *reader, vars map[t
 			id, ok := e.(*ast.Ident)
 			if !ok {
 				return s.errorf(e, "%s lists variables of this package", side)
+			}
+			if _, _, ok := s.event(vars[s.info.Uses[id]]); ok && !said {
+				listed[s.info.Uses[id]] = true
+				continue
 			}
 			m, err := s.message(r, vars[s.info.Uses[id]])
 			if err != nil {

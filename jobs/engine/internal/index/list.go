@@ -36,7 +36,8 @@ func (x *Index) List(q jobs.ListQuery) (jobs.ListPage, error) {
 
 // selects reports whether a query wants a job; words are those of its text, in small letters.
 func selects(q *jobs.ListQuery, words []string, j *jobs.Job) bool {
-	if q.State != "" && j.State != q.State || q.Kind != "" && j.Kind != q.Kind || q.Tag != "" && !slices.Contains(j.Tags, q.Tag) {
+	if q.State != "" && j.State != q.State || q.Kind != "" && j.Kind != q.Kind || q.Queue != "" && j.Queue != q.Queue ||
+		q.ParentID != "" && j.ParentID != q.ParentID || q.Tag != "" && !slices.Contains(j.Tags, q.Tag) {
 		return false
 	}
 	if len(words) == 0 {

@@ -3,12 +3,10 @@ package ready
 import (
 	"cmp"
 	"slices"
-
-	"jobcast/jobs"
 )
 
 // The priorities, in the order in which they are served.
-var priorities = [...]string{string(jobs.PriorityHigh), string(jobs.PriorityDefault), string(jobs.PriorityLow)}
+var priorities = [...]string{"high", "default", "low"}
 
 const (
 	high = iota
