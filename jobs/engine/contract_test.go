@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,12 +78,26 @@ func TestContractFitsItsExamples(t *testing.T) {
 			if err := check(def, value); err != nil {
 				t.Errorf("%s %d: %v", def, i, err)
 			}
+			// What Go makes of it is an example too.
+			typ := goTypes[def]
+			if typ == nil || len(notServed[def]) > 0 && def != "Job" {
+				continue
+			}
+			read := reflect.New(typ).Interface()
+			if err := json.Unmarshal(value, read); err != nil {
+				t.Errorf("%s %d: %v", def, i, err)
+			}
+			if req, ok := read.(request); ok && req.Check() != nil {
+				t.Errorf("%s %d: %v", def, i, req.Check())
+			}
+			if err := check(def, read); err != nil {
+				t.Errorf("%s %d, read and written again: %v", def, i, err)
+			}
 		}
 	}
-	for i, value := range examples["StartRequest"] {
-		var req jobs.StartRequest
-		if err := json.Unmarshal(value, &req); err != nil {
-			t.Errorf("StartRequest %d is not served: %v", i, err)
+	for def := range goTypes {
+		if examples[def] == nil && (strings.HasSuffix(def, "Request") || strings.HasSuffix(def, "Ack")) {
+			t.Errorf("%s has no example", def)
 		}
 	}
 }
