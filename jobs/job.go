@@ -81,7 +81,7 @@ const (
 )
 
 // EventRemoved is no line of a log, which is erased with its job: those who watch the job are told it once, with the
-// Seq and Prev of the last line.
+// Seq and Prev of the last line. Events.Index tells it with the job's id and nothing else.
 const EventRemoved EventType = "job.removed"
 
 // Event is one line of a job's log, as watchers see it. Seq is contiguous for one job from 1, across

@@ -63,9 +63,11 @@ type LogFound struct {
 	More     bool     `json:"more"`
 }
 
-// Changes are the jobs whose newest state a list must show.
+// Changes are the jobs whose newest state a list must show, and those that it must not show any more. Removed is
+// to be looked at first: a job may be in both, where one was removed and another of that name was made.
 type Changes struct {
 	Jobs    []Job         `json:"jobs"` // at most 200, without Args and Result
 	Removed []ID          `json:"removed,omitempty"`
-	Counts  map[State]int `json:"counts"` // of all jobs, by state; every state is there
+	Again   bool          `json:"again,omitempty"` // too many were removed to say which: read the list again
+	Counts  map[State]int `json:"counts"`          // of all jobs, by state; every state is there
 }

@@ -10,8 +10,8 @@ import (
 
 // Errors that a Store returns.
 var (
-	ErrNotFound = errors.New("jobs: no such job")
-	ErrConflict = errors.New("jobs: the log has grown since it was read")
+	ErrNotFound = errors.New("jobs: there is no such job or cell")
+	ErrConflict = errors.New("jobs: the log or cell has changed since it was read")
 	ErrClosed   = errors.New("jobs: store is closed")
 	ErrFull     = errors.New("jobs: store is full") // it takes no new jobs until some are removed
 	ErrBroken   = errors.New("jobs: store cannot read or write its files")
@@ -33,18 +33,34 @@ type Rules struct {
 	RetentionMs *int64   `json:"retentionMs,omitempty"` // how long the job is kept when it has finished; nil: as the server keeps all
 }
 
+// RemovedRecord is what Events.Index yields where a job was removed: an event of type EventRemoved with the job's
+// id, and nothing else.
+func RemovedRecord(id ID) Record { return Record{Event: Event{Type: EventRemoved, JobID: id}} }
+
 // Position is where a record lies in the store. Only the store can read it; zero is "before the first".
 type Position uint64
 
-// A Store keeps all that there is of all jobs. It is four things, each of which can be implemented apart. Its methods
+// A Store keeps all that there is of all jobs. It is five things, each of which can be implemented apart. Its methods
 // may be called from any goroutine. jobstest has the suite that every implementation passes.
 type Store interface {
 	Events
 	Arguments
 	Text
 	Queue
-	// Remove erases every trace of a job.
+	Cells
+	// Remove erases every trace of a job; removing a job that is not there is no error. Every live Index tells
+	// of it. It is as cheap as a few appends, whatever the number of other jobs.
 	Remove(ctx context.Context, id ID) error
+	// Usage says how full the store is.
+	Usage(ctx context.Context) (Usage, error)
+}
+
+// Usage is how full a store is: the fullest part of it that takes nothing more (ErrFull) at its bound, and in
+// which Remove makes room. A store takes new jobs only up to a part of the bound, such as 15 of 16, so that those
+// under way can end.
+type Usage struct {
+	Bytes    int64
+	MaxBytes int64 // zero: there is no bound
 }
 
 // Events keeps the log of each job: its records.
@@ -62,7 +78,10 @@ type Events interface {
 	// a hole, until ctx is done; that is no error. It does not end at a terminal record.
 	Follow(ctx context.Context, id ID, after uint64) iter.Seq2[Record, error]
 	// Index yields the newest record of every job, then one zero Record, then every record of every job
-	// as it is appended; where several were appended to one job it may yield only the newest.
+	// as it is appended; where several were appended to one job it may yield only the newest. After the zero
+	// Record it yields a RemovedRecord for each job that was removed of those that it has yielded, before
+	// anything of a later job of that id. Where it may have missed a removal it ends with an error: who reads it
+	// anew gets every job that there is, and forgets the others.
 	Index(ctx context.Context) iter.Seq2[Record, error]
 }
 

@@ -928,11 +928,16 @@ export interface JobKindInfo {
   args: unknown;
 }
 
-/** JobChanges are the jobs whose newest state a list must show. */
+/**
+ * JobChanges are the jobs whose newest state a list must show, and those that it must not show any more. Removed is
+ * to be looked at first: a job may be in both, where one was removed and another of that name was made.
+ */
 export interface JobChanges {
   /** at most 200, without Args and Result */
   jobs: Job[];
   removed?: JobID[];
+  /** too many were removed to say which: read the list again */
+  again?: boolean;
   /** of all jobs, by state; every state is there */
   counts: Partial<Record<JobState, number>>;
 }

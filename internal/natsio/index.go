@@ -3,16 +3,22 @@ package natsio
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"maps"
+	"strconv"
+	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"jobcast/jobs"
 )
 
 // Index implements jobs.Store. After the zero Record it yields every record, in the order in which they
-// were stored.
+// were stored. Removals are told by core messages, which are not stored: after a connection has come back, or where
+// more than 1,024 wait for the reader, it ends with an error, as some may have been missed.
 func (s *Store) Index(ctx context.Context) iter.Seq2[jobs.Record, error] {
 	return func(yield func(jobs.Record, error) bool) {
 		emit := func(rec jobs.Record) error {
@@ -22,7 +28,7 @@ func (s *Store) Index(ctx context.Context) iter.Seq2[jobs.Record, error] {
 			return nil
 		}
 		var place uint64                  // where in the stream the live part begins
-		ahead := make(map[jobs.ID]uint64) // what the snapshot has from beyond it
+		ahead := make(map[jobs.ID]uint64) // up to where what comes of a job is told already, or removed
 		t := tail{store: s, stream: eventStream, live: eventLive + "*"}
 		t.start = func(ctx context.Context) (uint64, error) {
 			state, err := s.state(ctx, eventStream)
@@ -55,10 +61,47 @@ func (s *Store) Index(ctx context.Context) iter.Seq2[jobs.Record, error] {
 			}
 			return emit(rec)
 		}
+		t.gone = func(ctx context.Context, m *nats.Msg) error {
+			if len(ahead) >= goneBacklog {
+				maps.DeleteFunc(ahead, func(_ jobs.ID, pos uint64) bool { return pos <= t.last })
+			}
+			id := jobs.ID(strings.TrimPrefix(m.Subject, gonePrefix))
+			upTo, err := strconv.ParseUint(string(m.Data), 10, 64)
+			if err != nil {
+				return fmt.Errorf("natsio: decode a removal: %w", err)
+			}
+			ahead[id] = max(ahead[id], upTo)
+			if err := emit(jobs.RemovedRecord(id)); err != nil {
+				return err
+			}
+			// There may be another job of that name, of which a record has come before this.
+			e, err := s.getLast(ctx, eventStream, eventPrefix+string(id))
+			if errors.Is(err, jobs.ErrNotFound) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			ahead[id] = max(ahead[id], e.pos)
+			rec, err := s.events.decode(e)
+			if err != nil {
+				return err
+			}
+			return emit(rec)
+		}
 		if err := t.run(ctx); !errors.Is(err, errEnded) && ctx.Err() == nil {
 			yield(jobs.Record{}, s.failed("read the index", err))
 		}
 	}
+}
+
+// tellRemoved tells all readers of the index that a job is gone: what the stream had of it so far.
+func (s *Store) tellRemoved(ctx context.Context, id jobs.ID) error {
+	state, err := s.state(ctx, eventStream)
+	if err != nil {
+		return err
+	}
+	return s.ask.Publish(gonePrefix+string(id), strconv.AppendUint(nil, state.LastSeq, 10))
 }
 
 // snapshot yields the newest event of each job. Only a consumer can be asked for "the last message of

@@ -99,7 +99,7 @@ func (s *Store) Args(ctx context.Context, id jobs.ID) (json.RawMessage, error) {
 }
 
 // Remove implements jobs.Store. The events go last, so that what a crash leaves half removed is still
-// there to be removed again.
+// there to be removed again. A crash before the readers of the index are told does no harm: they end with it.
 func (s *Store) Remove(ctx context.Context, id jobs.ID) error {
 	for _, from := range [][2]string{
 		{workStream, workPrefix}, {argStream, argPrefix}, {logStream, logPrefix}, {eventStream, eventPrefix},
@@ -108,12 +108,27 @@ func (s *Store) Remove(ctx context.Context, id jobs.ID) error {
 		if err != nil {
 			return err
 		}
-		if err := s.purge(ctx, from[0], subject); err != nil {
+		if err := s.purge(ctx, from[0], subject, 0); err != nil {
 			return s.failed("remove", err)
 		}
 	}
 	s.queue.forget(id)
-	return nil
+	// They are told once it has begun to be true, whatever becomes of ctx.
+	return s.failed("tell of a removal", s.tellRemoved(context.WithoutCancel(ctx), id))
+}
+
+// Usage implements jobs.Store. The text of jobs does not count, as it makes room by itself, and neither do cells,
+// which do not go with a job.
+func (s *Store) Usage(ctx context.Context) (jobs.Usage, error) {
+	fullest := jobs.Usage{MaxBytes: s.maxBytes}
+	for _, stream := range []string{eventStream, argStream} {
+		state, err := s.state(ctx, stream)
+		if err != nil {
+			return jobs.Usage{}, s.failed("ask how full the store is", err)
+		}
+		fullest.Bytes = max(fullest.Bytes, int64(state.Bytes))
+	}
+	return fullest, nil
 }
 
 // subject appends id to a prefix. An id with a wildcard in it would be taken by the server, and mean

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -112,18 +113,31 @@ func (s *Store) state(ctx context.Context, stream string) (jetstream.StreamState
 	return of.CachedInfo().State, nil
 }
 
-func (s *Store) purge(ctx context.Context, stream, subject string) error {
+// purge lets go of the messages of a subject before a position; zero means all of them.
+func (s *Store) purge(ctx context.Context, stream, subject string, before uint64) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	_, err := insist(ctx, s, func(ctx context.Context) (struct{}, error) {
-		of, err := s.js.Stream(ctx, stream)
-		if err == nil {
-			err = of.Purge(ctx, jetstream.WithPurgeSubject(subject))
-		}
-		return struct{}{}, err
+	body, err := json.Marshal(server.JSApiStreamPurgeRequest{Subject: subject, Sequence: before})
+	if err != nil {
+		return err
+	}
+	m, err := insist(ctx, s, func(ctx context.Context) (*nats.Msg, error) {
+		return s.ask.RequestWithContext(ctx, purgeAPI+stream, body)
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return fmt.Errorf("decode the answer to a purge: %w", err)
+	}
+	if answer.Error != nil {
+		return answer.Error
+	}
+	return nil
 }
 
 // getRequest is the body of a direct get (NATS ADR-31).
@@ -137,6 +151,7 @@ type getRequest struct {
 
 const (
 	getAPI     = "$JS.API.DIRECT.GET."
+	purgeAPI   = "$JS.API.STREAM.PURGE."
 	numPending = "Nats-Num-Pending" // how many are left after a batch
 )
 
@@ -182,14 +197,15 @@ type batch struct {
 }
 
 // getBatch returns messages of a subject from a position on, oldest first. An empty subject means the
-// whole stream; only then does each entry say where it lies, as headers are a third of the work.
+// whole stream. Only of that, and of a subject with a wildcard, does each entry say where it lies, as headers are a
+// third of the work.
 func (s *Store) getBatch(ctx context.Context, stream, subject string, from uint64, limit int) (batch, error) {
 	b := batch{last: from - 1}
 	if err := ctx.Err(); err != nil {
 		return b, err
 	}
 	limit = min(limit, maxBatch)
-	body, err := json.Marshal(getRequest{Seq: from, Subject: subject, Batch: limit, MaxBytes: maxBatchBytes, NoHeader: subject != ""})
+	body, err := json.Marshal(getRequest{Seq: from, Subject: subject, Batch: limit, MaxBytes: maxBatchBytes, NoHeader: subject != "" && !strings.HasSuffix(subject, "*")})
 	if err != nil {
 		return b, err
 	}

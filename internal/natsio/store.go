@@ -39,7 +39,7 @@ type Config struct {
 	Sync string
 	// MaxBytes bounds the log of events: a full one refuses events (jobs.ErrFull), and new jobs a sixteenth
 	// before that, so that those under way can end. Zero means 10 GiB. The same bound holds for the
-	// jobs' text, whose oldest lines then go, and for their arguments.
+	// jobs' text, whose oldest lines then go, and for their arguments. Cells have 64 MiB, if that is less.
 	MaxBytes int64
 	// Logger gets what the NATS server warns of. Nil means slog.Default().
 	Logger *slog.Logger
@@ -87,6 +87,7 @@ type Store struct {
 type hooks struct {
 	dropLive func(subject string) bool // lose this live message
 	loseAck  func() bool               // lose the answer to this write
+	skipTrim func() bool               // do not purge the older versions of a cell
 	healthz  atomic.Pointer[func(*server.HealthzOptions) *server.HealthStatus]
 }
 
@@ -169,12 +170,15 @@ func (s *Store) start() error {
 	return s.health()
 }
 
-// openStreams makes the streams that are missing, and the consumer of the queue.
+// openStreams makes the streams that are missing, and the consumer of the queue, and tidies the cells.
 func (s *Store) openStreams(ctx context.Context) error {
 	for _, stream := range streams(s.maxBytes) {
 		if _, err := s.js.CreateOrUpdateStream(ctx, stream); err != nil {
 			return fmt.Errorf("natsio: open stream %s: %w", stream.Name, err)
 		}
+	}
+	if err := s.tidyCells(ctx); err != nil {
+		return s.failed("tidy the cells", err)
 	}
 	return s.openQueue(ctx)
 }

@@ -19,6 +19,12 @@ const (
 	argStream = "JOBS_ARG" // what each job was started with
 	argPrefix = "arg."
 
+	cellStream = "JOBS_CELL" // the cells, each with its group and its key
+	cellPrefix = "cell."
+	cellLive   = "livecell."
+
+	gonePrefix = "gone." // where it is told that a job was removed; not kept
+
 	saidStream = "JOURNALS" // what the systems beside the jobs rebuild their state from
 	saidPrefix = "said."
 
@@ -39,6 +45,10 @@ const (
 	// maxPayload is the size of the largest message in bytes; a larger one is refused. A terminal event
 	// may carry a result of 256 KiB twice (in its data and in the snapshot), a chunk of text 64 KiB.
 	maxPayload = 2 << 20
+	// maxCells bounds the bytes of all cells; no more are made a sixteenth before that.
+	maxCells = 64 << 20
+	// goneBacklog is how many removals wait for one reader of the index. One that has missed some is told so.
+	goneBacklog = 1024
 	// liveBacklog is how many live messages wait for one reader. What does not fit is dropped, and the
 	// reader fetches it from the stream when it gets there.
 	liveBacklog = 64
@@ -51,6 +61,9 @@ const (
 	// askAgainTime is when we ask what became of a write that is not answered.
 	askAgainTime = time.Second
 )
+
+// cellBytes bounds the bytes of all cells of a store that is bounded itself.
+func cellBytes(maxBytes int64) int64 { return min(maxBytes, maxCells) }
 
 func streams(maxBytes int64) []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{{
@@ -85,6 +98,15 @@ func streams(maxBytes int64) []jetstream.StreamConfig {
 		Discard:           jetstream.DiscardNew,
 		MaxMsgsPerSubject: 1,
 		AllowDirect:       true,
+	}, {
+		Name:     cellStream,
+		Subjects: []string{cellPrefix + "*.*"},
+		Storage:  jetstream.FileStorage,
+		MaxBytes: cellBytes(maxBytes),
+		Discard:  jetstream.DiscardNew,
+		// No bound on the messages of a subject: see cells.go.
+		AllowDirect: true,
+		RePublish:   &jetstream.RePublish{Source: cellPrefix + "*.*", Destination: cellLive + "{{wildcard(1)}}.{{wildcard(2)}}"},
 	}, {
 		Name:              saidStream,
 		Subjects:          []string{saidPrefix + "*"},

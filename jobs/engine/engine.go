@@ -325,16 +325,18 @@ func (e *Engine) readIndex(ready chan<- error) {
 
 func (e *Engine) readIndexOnce(loaded func()) error {
 	var all []jobs.Record
-	live := false
+	live, known := false, e.index.Version()
 	for rec, err := range e.store.Index(e.work) {
 		switch {
 		case err != nil:
 			return err
+		case live && rec.Event.Type == jobs.EventRemoved:
+			e.index.Remove(rec.Event.JobID)
 		case live:
 			e.learn(rec)
 		case rec.Event.JobID == "":
 			live = true
-			e.index.Load(all)
+			e.index.Load(all, known)
 			all = nil
 			loaded()
 		default:

@@ -102,6 +102,19 @@ func (s *mortalStore) PutArgs(ctx context.Context, id jobs.ID, args json.RawMess
 	return s.write(func() error { return s.Store.PutArgs(ctx, id, args) })
 }
 
+func (s *mortalStore) PutCell(ctx context.Context, group, key string, value []byte, after jobs.Position) (pos jobs.Position, err error) {
+	err = s.write(func() error { pos, err = s.Store.PutCell(ctx, group, key, value, after); return err })
+	return pos, err
+}
+
+func (s *mortalStore) DeleteCell(ctx context.Context, group, key string, after jobs.Position) error {
+	return s.write(func() error { return s.Store.DeleteCell(ctx, group, key, after) })
+}
+
+func (s *mortalStore) Remove(ctx context.Context, id jobs.ID) error {
+	return s.write(func() error { return s.Store.Remove(ctx, id) })
+}
+
 func (s *mortalStore) Enqueue(ctx context.Context, id jobs.ID) error {
 	return s.write(func() error { return s.Store.Enqueue(ctx, id) })
 }

@@ -39,7 +39,17 @@ var cases = []struct {
 	{"ReleaseGivesBackAtOnce", releaseGivesBackAtOnce},
 	{"DoneEmptiesTheQueue", doneEmptiesTheQueue},
 	{"LeaseExpiresUnlessExtended", leaseExpiresUnlessExtended},
+	{"CellPutAndDelete", cellPutAndDelete},
+	{"CellsAreBytes", cellsAreBytes},
+	{"CellNamesAreChecked", cellNamesAreChecked},
+	{"CellUnderContention", cellUnderContention},
+	{"CellDeleteAgainstPut", cellDeleteAgainstPut},
+	{"WatchCells", watchCells},
+	{"WatchCellsHasNoHoles", watchCellsHasNoHoles},
 	{"RemoveLeavesNothing", removeLeavesNothing},
+	{"IndexTellsOfRemoval", indexTellsOfRemoval},
+	{"IndexUnderConcurrentRemoves", indexUnderConcurrentRemoves},
+	{"UsageGrowsAndShrinks", usageGrowsAndShrinks},
 }
 
 // TestStore runs the suite, each case in parallel on a store of its own that open returns empty; open

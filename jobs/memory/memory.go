@@ -17,10 +17,13 @@ import (
 // Store is a job.Store in memory. It keeps every record of every job, without a bound.
 type Store struct {
 	mu    sync.Mutex    // guards everything below
-	pos   jobs.Position // of the newest record or chunk, of any job
+	pos   jobs.Position // of the newest record, chunk or change of a cell
 	jobs  map[jobs.ID]*jobLog
 	queue []*item       // in the order of Enqueue
-	grown chan struct{} // closed and replaced whenever anything changes
+	grown chan struct{} // closed and replaced whenever anything of the jobs changes
+
+	cells      map[cellName]jobs.Cell
+	cellsGrown chan struct{} // closed and replaced whenever a cell changes
 }
 
 // jobLog holds what belongs to one job, encoded, so that no caller shares memory with the store.
@@ -47,7 +50,10 @@ var _ jobs.Store = (*Store)(nil)
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{jobs: make(map[jobs.ID]*jobLog), grown: make(chan struct{})}
+	return &Store{
+		jobs: make(map[jobs.ID]*jobLog), grown: make(chan struct{}),
+		cells: make(map[cellName]jobs.Cell), cellsGrown: make(chan struct{}),
+	}
 }
 
 // wake lets everyone who waits look again. mu is held.
@@ -116,17 +122,14 @@ func (s *Store) Follow(ctx context.Context, id jobs.ID, after uint64) iter.Seq2[
 func (s *Store) Index(ctx context.Context) iter.Seq2[jobs.Record, error] {
 	return func(yield func(jobs.Record, error) bool) {
 		var seen jobs.Position
+		known := make(map[jobs.ID]*jobLog) // the jobs that were yielded
 		for first := true; ; first = false {
-			s.mu.Lock()
-			var newest []entry
-			for _, j := range s.jobs {
-				if n := len(j.records); n > 0 && j.records[n-1].pos > seen {
-					newest = append(newest, j.records[n-1])
+			gone, newest, grown := s.changedJobs(seen, known)
+			for _, id := range gone {
+				if !yield(jobs.RemovedRecord(id), nil) {
+					return
 				}
 			}
-			grown := s.grown
-			s.mu.Unlock()
-			slices.SortFunc(newest, func(a, b entry) int { return int(a.pos) - int(b.pos) })
 			for _, e := range newest {
 				var rec jobs.Record
 				err := json.Unmarshal(e.data, &rec)
@@ -145,6 +148,28 @@ func (s *Store) Index(ctx context.Context) iter.Seq2[jobs.Record, error] {
 			}
 		}
 	}
+}
+
+// changedJobs returns the jobs of known that are gone, the newest record of each job that has one after seen, in
+// order, and a channel that is closed at the next change. It brings known up to date.
+func (s *Store) changedJobs(seen jobs.Position, known map[jobs.ID]*jobLog) (gone []jobs.ID, newest []entry, grown <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, j := range known {
+		if s.jobs[id] != j { // or it is another one of that name
+			gone = append(gone, id)
+			delete(known, id)
+		}
+	}
+	slices.Sort(gone)
+	for id, j := range s.jobs {
+		if n := len(j.records); n > 0 && j.records[n-1].pos > seen {
+			newest = append(newest, j.records[n-1])
+			known[id] = j
+		}
+	}
+	slices.SortFunc(newest, func(a, b entry) int { return int(a.pos) - int(b.pos) })
+	return gone, newest, s.grown
 }
 
 // PutArgs implements Store.
@@ -220,6 +245,25 @@ func (s *Store) Remove(ctx context.Context, id jobs.ID) error {
 	s.queue = slices.DeleteFunc(s.queue, func(it *item) bool { return it.id == id })
 	s.wake()
 	return nil
+}
+
+// Usage implements Store. There is no bound.
+func (s *Store) Usage(ctx context.Context) (jobs.Usage, error) {
+	if err := ctx.Err(); err != nil {
+		return jobs.Usage{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var u jobs.Usage
+	for _, j := range s.jobs {
+		u.Bytes += int64(len(j.args))
+		for _, log := range [][]entry{j.records, j.chunks} {
+			for _, e := range log {
+				u.Bytes += int64(len(e.data))
+			}
+		}
+	}
+	return u, nil
 }
 
 func recordsOf(j *jobLog) []entry { return j.records }

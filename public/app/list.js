@@ -69,6 +69,7 @@ export function listView(app, place) {
     meanwhile?.push(change);
     for (const id of change.removed ?? []) jobs.delete(id);
     setCounts(change.counts);
+    if (change.again) return load();
     const edge = next === '' ? null : sorted().at(-1);
     // What comes after the part of the list that is here is not shown before the jobs between.
     const changed = (change.jobs ?? []).filter((job) => !(jobs.get(job.id)?.seq >= job.seq));

@@ -5,7 +5,6 @@ package index
 import (
 	"cmp"
 	"container/list"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -21,7 +20,8 @@ type Index struct {
 	counts  map[jobs.State]int
 	queued  map[string]int // by owner; those without one are not counted
 	recent  *list.List     // of *indexed, the one that changed last at the back
-	version uint64         // of the newest change
+	removed removals
+	version uint64 // of the newest change
 	changed chan struct{}
 	waited  bool // someone waits for changed to be closed
 }
@@ -40,17 +40,33 @@ func New() *Index {
 	for _, s := range []jobs.State{jobs.Scheduled, jobs.Queued, jobs.Running, jobs.Completed, jobs.Failed, jobs.Cancelled} {
 		counts[s] = 0
 	}
-	return &Index{jobs: make(map[jobs.ID]*indexed), counts: counts, queued: make(map[string]int), recent: list.New(), changed: make(chan struct{})}
+	return &Index{
+		jobs: make(map[jobs.ID]*indexed), counts: counts, queued: make(map[string]int),
+		recent: list.New(), removed: newRemovals(), changed: make(chan struct{}),
+	}
 }
 
 func compareJobs(a, b *jobs.Job) int {
 	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 }
 
-// Load takes in many records at once, in any order.
-func (x *Index) Load(recs []jobs.Record) {
+// Load takes in all jobs that there are, each with its newest record, in any order. They were read after the index
+// had version since: a job that is not among them has been removed, if nothing has changed it after that version.
+func (x *Index) Load(recs []jobs.Record, since uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	made := make(map[jobs.ID]time.Time, len(recs))
+	for _, rec := range recs {
+		made[rec.Job.ID] = rec.Job.CreatedAt
+	}
+	x.order = slices.DeleteFunc(x.order, func(entry *indexed) bool {
+		at, there := made[entry.job.ID]
+		gone := entry.version <= since && (!there || !at.Equal(entry.job.CreatedAt)) // or it is another one of that name
+		if gone {
+			x.drop(entry)
+		}
+		return gone
+	})
 	for _, rec := range recs {
 		if entry := x.put(rec); entry != nil {
 			x.order = append(x.order, entry)
@@ -59,13 +75,50 @@ func (x *Index) Load(recs []jobs.Record) {
 	slices.SortFunc(x.order, func(a, b *indexed) int { return compareJobs(&a.job, &b.job) })
 }
 
-// Apply takes in a record, unless it knows a newer one of the job.
+// Apply takes in a record, unless it knows a newer one of the job, or that the job was removed.
 func (x *Index) Apply(rec jobs.Record) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if entry := x.put(rec); entry != nil {
-		i, _ := slices.BinarySearchFunc(x.order, &entry.job, func(e *indexed, j *jobs.Job) int { return compareJobs(&e.job, j) })
+		i, _ := x.find(&entry.job)
 		x.order = slices.Insert(x.order, i, entry)
+	}
+}
+
+// Remove takes a job out. Removing one that is not there does nothing.
+func (x *Index) Remove(id jobs.ID) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	entry := x.jobs[id]
+	if entry == nil {
+		return
+	}
+	if i, there := x.find(&entry.job); there {
+		x.order = slices.Delete(x.order, i, i+1)
+	}
+	x.drop(entry)
+}
+
+// find returns where in order a job is, or would be. mu is held.
+func (x *Index) find(j *jobs.Job) (int, bool) {
+	return slices.BinarySearchFunc(x.order, j, func(e *indexed, j *jobs.Job) int { return compareJobs(&e.job, j) })
+}
+
+// drop forgets an entry, which the caller takes out of order. mu is held.
+func (x *Index) drop(entry *indexed) {
+	delete(x.jobs, entry.job.ID)
+	x.recent.Remove(entry.recent)
+	x.count(entry, -1)
+	x.version++
+	x.removed.add(entry.job.ID, entry.job.CreatedAt, x.version)
+	x.tell()
+}
+
+// tell wakes those who wait for a change. mu is held.
+func (x *Index) tell() {
+	if x.waited {
+		close(x.changed)
+		x.changed, x.waited = make(chan struct{}), false
 	}
 }
 
@@ -75,6 +128,8 @@ func (x *Index) put(rec jobs.Record) *indexed {
 	entry := x.jobs[rec.Job.ID]
 	isNew := entry == nil
 	switch {
+	case isNew && x.removed.has(&rec.Job):
+		return nil
 	case isNew:
 		entry = new(indexed)
 		x.jobs[rec.Job.ID] = entry
@@ -90,10 +145,7 @@ func (x *Index) put(rec jobs.Record) *indexed {
 	x.count(entry, 1)
 	x.version++
 	entry.version = x.version
-	if x.waited {
-		close(x.changed)
-		x.changed, x.waited = make(chan struct{}), false
-	}
+	x.tell()
 	if !isNew {
 		return nil
 	}
@@ -129,33 +181,4 @@ func (x *Index) Unfinished(since time.Time) []jobs.ID {
 		}
 	}
 	return ids
-}
-
-// Since returns at most job.MaxListed jobs that have changed after a version, the first to change first,
-// and the version to ask for next. If there are none, wait is closed when there are.
-func (x *Index) Since(version uint64) (c jobs.Changes, next uint64, wait <-chan struct{}) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	from := x.recent.Back()
-	if from == nil || from.Value.(*indexed).version <= version {
-		x.waited = true
-		return c, version, x.changed
-	}
-	for p := from.Prev(); p != nil && p.Value.(*indexed).version > version; p = p.Prev() {
-		from = p
-	}
-	for ; from != nil && len(c.Jobs) < jobs.MaxListed; from = from.Next() {
-		entry := from.Value.(*indexed)
-		c.Jobs = append(c.Jobs, entry.job)
-		version = entry.version
-	}
-	c.Counts = maps.Clone(x.counts)
-	return c, version, nil
-}
-
-// Version is that of the newest change.
-func (x *Index) Version() uint64 {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return x.version
 }

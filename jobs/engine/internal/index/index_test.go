@@ -46,7 +46,7 @@ func BenchmarkApply(b *testing.B) {
 	for i := range 10_000 {
 		recs = append(recs, jobs.Record{Job: jobs.Job{ID: jobs.ID(fmt.Sprintf("%026d", i)), Seq: 1, State: jobs.Queued, CreatedAt: time.Unix(int64(i), 0)}})
 	}
-	x.Load(recs)
+	x.Load(recs, 0)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		rec := recs[i%len(recs)]
