@@ -24,6 +24,9 @@ type Record struct {
 	Job   Job    `json:"job"`
 	Owner string `json:"owner,omitempty"` // whose job it is, for limits; not an address, and told to nobody
 	Rules *Rules `json:"rules,omitempty"` // how it is to be run; nil in jobs of older versions
+	Lease *Lease `json:"lease,omitempty"` // who runs it; nil unless it is running
+
+	Queued *time.Time `json:"queued,omitempty"` // since when it is queued; nil: since this event, or it is not
 }
 
 // Rules say how a job is to be run. They are fixed when the job is made: what the request says goes before what its
@@ -31,6 +34,14 @@ type Record struct {
 type Rules struct {
 	Backoff     *Backoff `json:"backoff,omitempty"`     // how long to wait before an attempt is repeated; nil: not at all
 	RetentionMs *int64   `json:"retentionMs,omitempty"` // how long the job is kept when it has finished; nil: as the server keeps all
+}
+
+// A Lease is the right to run one attempt of a job: that of the event that began it. It can be written down, told to
+// another process, and checked there: it is good as long as the job's newest record has it. It ends with its holder's
+// session at the latest.
+type Lease struct {
+	Holder string `json:"holder"` // the session of who runs the job
+	Seq    uint64 `json:"seq"`    // of the event job.started
 }
 
 // RemovedRecord is what Events.Index yields where a job was removed: an event of type EventRemoved with the job's
@@ -111,14 +122,14 @@ type Queue interface {
 	Enqueue(ctx context.Context, id ID) error
 	// Lease waits for the oldest job that nobody holds, and takes it. A lease that is not extended
 	// within LeaseTime is given to someone else.
-	Lease(ctx context.Context) (Lease, error)
+	Lease(ctx context.Context) (Held, error)
 }
 
 // LeaseTime is how long a worker may be silent before its job is given to another.
 const LeaseTime = 15 * time.Second
 
-// A Lease is the right to run one job.
-type Lease interface {
+// A Held is the right to run one job.
+type Held interface {
 	ID() ID
 	// Extend keeps the lease for another LeaseTime. Whether it notices that the lease was lost is up to
 	// the store; what shuts out a worker that lost its lease is Append.

@@ -49,7 +49,7 @@ func (s *Store) Enqueue(ctx context.Context, id jobs.ID) error {
 const pullTime = time.Minute
 
 // Lease implements jobs.Store.
-func (s *Store) Lease(ctx context.Context) (jobs.Lease, error) {
+func (s *Store) Lease(ctx context.Context) (jobs.Held, error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -165,7 +165,7 @@ type lease struct {
 	expires time.Time // guarded by the queue's mu
 }
 
-var _ jobs.Lease = (*lease)(nil)
+var _ jobs.Held = (*lease)(nil)
 
 func (l *lease) ID() jobs.ID { return l.id }
 
@@ -197,11 +197,11 @@ func (l *lease) say(ctx context.Context, what string) error {
 	return nil
 }
 
-// Extend implements jobs.Lease.
+// Extend implements jobs.Held.
 func (l *lease) Extend(ctx context.Context) error { return l.say(ctx, inWork) }
 
-// Done implements jobs.Lease.
+// Done implements jobs.Held.
 func (l *lease) Done(ctx context.Context) error { return l.say(ctx, finished) }
 
-// Release implements jobs.Lease.
+// Release implements jobs.Held.
 func (l *lease) Release(ctx context.Context) error { return l.say(ctx, giveBack) }

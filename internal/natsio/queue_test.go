@@ -18,7 +18,7 @@ func TestCancelledLeaseLosesNoJob(t *testing.T) {
 	s := open(t, Config{leaseTime: time.Hour})
 	const n = 300
 	got := make(map[jobs.ID]bool)
-	done := func(l jobs.Lease) {
+	done := func(l jobs.Held) {
 		got[l.ID()] = true
 		if err := l.Done(t.Context()); err != nil {
 			t.Error(err)

@@ -16,19 +16,19 @@ const (
 	maxStackBytes = 8 << 10 // leaves room for the rest of an event of 16 KiB
 	maxErrorBytes = 4 << 10
 	fencedGrace   = 10 * time.Second // for a worker whose job was taken over
+	longArm       = time.Minute      // how long a run whose worker says nothing is left alone
 )
 
 // attempt is the engine's side of a run: it alone writes what the worker reports. It lives in the
-// goroutine of one of the engine's slots.
+// goroutine that has taken the job.
 type attempt struct {
 	engine   *Engine
 	run      *run
-	lease    jobs.Lease
 	last     jobs.Record
 	pos      jobs.Position
 	meter    meter
 	step     *jobs.Step
-	renewAt  time.Time
+	deadline time.Time // when the run has taken too long; zero means never
 	logPos   jobs.Position
 	lines    int64 // stored
 	logBytes int64
@@ -36,21 +36,23 @@ type attempt struct {
 }
 
 // runAttempt runs a job once. It returns ErrConflict if the job has changed before it began.
-func (e *Engine) runAttempt(lease jobs.Lease, worker jobs.Worker, last jobs.Record, pos jobs.Position) error {
+func (e *Engine) runAttempt(worker jobs.Worker, place *place, last jobs.Record, pos jobs.Position) error {
 	ctx, cancel := context.WithTimeout(e.base, storeTimeout)
 	defer cancel()
-	args, err := e.store.Args(ctx, lease.ID())
+	args, err := e.store.Args(ctx, last.Event.JobID)
 	if err != nil && !errors.Is(err, jobs.ErrNotFound) {
 		return err
 	}
-	started := nextRecord(last, jobs.EventStarted, map[string]string{"worker": e.node}, func(j *jobs.Job) {
+	started := e.nextRecord(last, jobs.EventStarted, map[string]string{"worker": e.node}, func(j *jobs.Job) {
 		j.State, j.Attempt, j.Worker = jobs.Running, j.Attempt+1, e.node
-		j.Progress, j.Warnings = nil, 0
+		j.Progress, j.Warnings, j.Waiting, j.RunAt, j.Error = nil, 0, false, nil, nil
 	})
-	a := &attempt{engine: e, lease: lease, last: last, outcome: make(chan outcome, 1), renewAt: time.Now().Add(jobs.LeaseTime / 3)}
+	a := &attempt{engine: e, last: last, outcome: make(chan outcome, 1)}
+	if ms := last.Job.TimeoutMs; ms > 0 {
+		a.deadline = time.Now().Add(time.Duration(ms) * time.Millisecond)
+	}
 	a.run = &run{
-		id: lease.ID(), attempt: started.Job.Attempt, node: e.node, files: e.files,
-		startedAt: *started.Job.StartedAt, startedSeq: started.Event.Seq,
+		id: last.Event.JobID, attempt: started.Job.Attempt, lease: *started.Lease, files: e.files, place: place,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), armed: time.Now(),
 	}
 	if err := a.openLog(ctx); err != nil {
@@ -91,7 +93,10 @@ func (a *attempt) supervise() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		a.renew()
+		if !a.deadline.IsZero() && !time.Now().Before(a.deadline) {
+			a.deadline = time.Time{}
+			a.run.requestEnd(time.Now().Add(jobs.DefaultGrace))
+		}
 		order, fenced := a.orders()
 		if fenced {
 			a.stop()
@@ -131,31 +136,17 @@ func (a *attempt) supervise() {
 func (a *attempt) arm(until time.Time, failed bool) time.Time {
 	a.run.mu.Lock()
 	defer a.run.mu.Unlock()
-	times := []time.Time{until, a.run.progress.due(), a.run.log.Due()}
+	times := []time.Time{until, a.deadline, a.run.progress.due(), a.run.log.Due()}
 	if failed {
-		times = []time.Time{until, time.Now().Add(time.Second)}
+		times = []time.Time{until, a.deadline, time.Now().Add(time.Second)}
 	}
-	a.run.armed = a.renewAt
+	a.run.armed = time.Now().Add(longArm)
 	for _, t := range times {
 		if !t.IsZero() && t.Before(a.run.armed) {
 			a.run.armed = t
 		}
 	}
 	return a.run.armed
-}
-
-// renew extends the lease when it is time. That the lease is lost shows at the next append.
-func (a *attempt) renew() {
-	if time.Now().Before(a.renewAt) {
-		return
-	}
-	a.renewAt = time.Now().Add(jobs.LeaseTime / 3)
-	ctx, cancel := context.WithTimeout(a.engine.base, storeTimeout)
-	defer cancel()
-	if err := a.lease.Extend(ctx); err != nil {
-		a.engine.log.Warn("cannot extend a lease", "job", a.run.id, "err", err)
-		a.renewAt = time.Now().Add(time.Second)
-	}
 }
 
 // orders returns what others want of the run. A cancel that another node has written into the log is
@@ -177,8 +168,7 @@ func (a *attempt) gone(err error) bool {
 	return errors.Is(err, errFenced) || errors.Is(err, jobs.ErrClosed) || err != nil && a.engine.base.Err() != nil
 }
 
-// stop ends an attempt that may not write any more, and waits a while for its worker. The lease runs
-// out by itself: it may be someone else's by now.
+// stop ends an attempt that may not write any more, and waits a while for its worker.
 func (a *attempt) stop() {
 	a.run.mu.Lock()
 	a.run.fenced = true
@@ -202,9 +192,13 @@ func (a *attempt) abandon(order cancelOrder) {
 		return
 	default:
 	}
-	a.run.finish(errCancelled)
+	why := errCancelled
+	if order.timeout {
+		why = errTimeout
+	}
+	a.run.finish(why)
 	a.engine.log.Warn("a worker did not stop in time", "job", a.run.id)
-	a.end(outcome{err: errCancelled}, policy{cancel: &order})
+	a.end(outcome{err: why}, policy{cancel: &order})
 }
 
 // giveUp ends the attempt because the node will not wait for the worker any longer.
@@ -240,6 +234,7 @@ func (a *attempt) end(out outcome, p policy) {
 	a.run.mu.Lock()
 	p.warnings = a.run.warnings
 	a.run.mu.Unlock()
+	p.rules, p.now = a.last.Rules, e.now
 	v := decide(out, p, &a.last.Job)
 	err := a.persist(a.storeAll)
 	if err == nil {
@@ -250,22 +245,11 @@ func (a *attempt) end(out outcome, p policy) {
 		return
 	}
 	e.log.Info("a run has ended", "job", a.run.id, "kind", a.last.Job.Kind, "attempt", a.run.attempt, "event", string(v.event))
-	ctx, cancel := context.WithTimeout(e.base, storeTimeout)
-	defer cancel()
-	if v.event == jobs.EventQueued {
-		err = a.lease.Release(ctx)
-	} else {
-		err = a.lease.Done(ctx)
-	}
-	if err != nil {
-		e.log.Warn("cannot give up a lease", "job", a.run.id, "err", err)
-	}
 }
 
 // persist tries until it succeeds or there is nothing left to try.
 func (a *attempt) persist(try func() error) error {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		a.renew()
 		err := try()
 		if err == nil || a.gone(err) {
 			return err

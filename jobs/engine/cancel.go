@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"jobcast/jobs"
@@ -50,7 +51,7 @@ func (e *Engine) cancel(ctx context.Context, req jobs.CancelRequest) (jobs.Outco
 			return "", jobs.Job{}, err
 		}
 		run := e.run(req.ID)
-		if run != nil && !run.owns(&last.Job) {
+		if run != nil && !run.owns(&last) {
 			run = nil
 		}
 		var rec jobs.Record
@@ -61,9 +62,9 @@ func (e *Engine) cancel(ctx context.Context, req jobs.CancelRequest) (jobs.Outco
 			return jobs.OutcomeAlreadyFinished, last.Job, nil
 		case last.Job.State != jobs.Running, last.Job.CancelRequested && grace == 0 && run == nil:
 			v := cancelled(req.Reason)
-			rec = nextRecord(last, v.event, v.data, v.change)
+			rec = e.nextRecord(last, v.event, v.data, v.change)
 		case !last.Job.CancelRequested:
-			rec = nextRecord(last, jobs.EventCancelling, cancelling{req.Reason, grace.Milliseconds()}, func(j *jobs.Job) { j.CancelRequested = true })
+			rec = e.nextRecord(last, jobs.EventCancelling, cancelling{req.Reason, grace.Milliseconds()}, func(j *jobs.Job) { j.CancelRequested = true })
 		case run == nil:
 			return jobs.OutcomeCancelling, last.Job, nil // its node knows
 		default:
@@ -110,4 +111,27 @@ func (e *Engine) cancelRun(ctx context.Context, run *run, reason string, grace t
 		return jobs.OutcomeAlreadyFinished, last.Job, nil
 	}
 	return jobs.OutcomeCancelling, last.Job, nil
+}
+
+// cancelDetails finds out from a job's log with what reason, and how much grace, someone wanted it
+// cancelled.
+func (e *Engine) cancelDetails(last jobs.Record) (reason string, grace time.Duration) {
+	ctx, cancel := context.WithTimeout(e.base, storeTimeout)
+	defer cancel()
+	const page = 200
+	for after := last.Event.Seq; ; {
+		from := after - min(after, page)
+		recs, err := e.store.Read(ctx, last.Event.JobID, from, page)
+		if err != nil {
+			return "", jobs.DefaultGrace
+		}
+		for _, rec := range slices.Backward(recs) {
+			if rec.Event.Type == jobs.EventCancelling {
+				return decodeCancelling(rec.Event)
+			}
+		}
+		if after = from; after == 0 {
+			return "", jobs.DefaultGrace
+		}
+	}
 }

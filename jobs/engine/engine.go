@@ -13,11 +13,11 @@
 //
 // # Goroutines
 //
-// An Engine runs one that reads the index of all jobs, one for upkeep (it mends what a crash left, and
-// removes old uploads), one for each slot of Config.Concurrency, which waits for a job and then writes
-// what its worker reports, one for each worker at work, and one for each job that someone on this node
-// follows. Stop waits for those of the runs and Close for all of them, each in one more as their contexts may
-// end first. FollowLogs runs one more for each reader, and waits for it.
+// An Engine runs one that reads the index of all jobs, one that keeps its session and one that watches those of
+// others, one that keeps time (it queues what is due, and looks after jobs whose server is gone), one that removes old
+// uploads, one that hands out jobs, two for each job that runs (one writes what the other, its worker, reports), and
+// one for each job that someone on this node follows. Stop waits for those of the runs and Close for all of them, each
+// in one more as their contexts may end first. FollowLogs runs one more for each reader, and waits for it.
 package engine
 
 import (
@@ -34,13 +34,12 @@ import (
 
 	"jobcast/jobs"
 	"jobcast/jobs/engine/internal/index"
+	"jobcast/jobs/engine/internal/ready"
 	"jobcast/jobs/files"
 )
 
 const (
 	defaultConcurrency = 4
-	defaultAttempts    = 3
-	sweepEvery         = time.Minute
 	cleanEvery         = time.Hour
 	retryAfter         = time.Second // after the store failed
 )
@@ -50,14 +49,15 @@ type Config struct {
 	Store       jobs.Store
 	Files       *files.Dir
 	Workers     []jobs.Worker // the kinds of job that this node runs
-	Concurrency int           // jobs run at once; zero means 4
+	Concurrency int           // jobs at work at once; those that wait for a child or an answer do not count; zero means 4
 	// StartRate is how many jobs one StartRequest.From may start a second, and StartBurst how many at once after a
 	// pause. Zero in either means no limit.
 	StartRate  float64
 	StartBurst int
-	MaxQueued  int          // how many jobs of one StartRequest.From may wait; zero means no limit
-	Node       string       // the name of this node in events; empty means the host's name
-	Logger     *slog.Logger // nil means slog.Default()
+	MaxQueued  int              // how many jobs of one StartRequest.From may wait; zero means no limit
+	Node       string           // the name of this node in events, which no other on the same store has; empty means the host's name
+	Now        func() time.Time // the wall clock, by which jobs are scheduled and events dated; nil means time.Now
+	Logger     *slog.Logger     // nil means slog.Default()
 }
 
 // An Engine takes requests for jobs, runs them, and lets anyone watch. Its methods may be called from
@@ -68,8 +68,15 @@ type Engine struct {
 	workers map[string]jobs.Worker
 	node    string
 	log     *slog.Logger
+	now     func() time.Time
 	index   *index.Index
 	starts  *starts
+
+	learning   sync.Mutex // held while what is below takes in a newer record, so that all see the same order
+	ready      *ready.Set
+	timekeeper *timekeeper
+	sessions   *sessions
+	slots      *slots
 
 	taking     context.Context // ends when Stop begins: no job is taken any more, and with it end the runs
 	stopTaking context.CancelCauseFunc
@@ -99,12 +106,16 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		store: cfg.Store, files: cfg.Files, workers: make(map[string]jobs.Worker), index: index.New(),
-		node: cfg.Node, log: cfg.Logger, starts: newStarts(cfg),
+		node: cfg.Node, log: cfg.Logger, now: cfg.Now, starts: newStarts(cfg),
+		ready: ready.New(), timekeeper: newTimekeeper(), slots: newSlots(cmp.Or(cfg.Concurrency, defaultConcurrency)),
 		abandon: make(chan struct{}), stopped: make(chan struct{}), ended: make(chan struct{}),
 		runs: make(map[jobs.ID]*run), tails: make(map[jobs.ID]*tail),
 	}
 	if e.log == nil {
 		e.log = slog.Default()
+	}
+	if e.now == nil {
+		e.now = time.Now
 	}
 	if e.node == "" {
 		host, err := os.Hostname()
@@ -113,6 +124,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		}
 		e.node = host
 	}
+	e.sessions = newSessions(e.node)
 	for _, w := range cfg.Workers {
 		if _, twice := e.workers[w.Kind()]; twice {
 			return nil, fmt.Errorf("jobs: kind %s has two workers", w.Kind())
@@ -122,11 +134,17 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	e.taking, e.stopTaking = context.WithCancelCause(context.Background())
 	e.work, e.stopWork = context.WithCancel(context.Background())
 	e.base, e.stopBase = context.WithCancel(context.Background())
-	ready := make(chan error, 1)
-	e.watching.Go(func() { e.readIndex(ready) })
+	if err := e.openSession(ctx); err != nil {
+		e.Close(context.WithoutCancel(ctx))
+		return nil, fmt.Errorf("jobs: say that this server is there: %w", err)
+	}
+	e.watching.Go(e.watchSessions)
+	e.watching.Go(e.beats)
+	loaded := make(chan error, 1)
+	e.watching.Go(func() { e.readIndex(loaded) })
 	var err error
 	select {
-	case err = <-ready:
+	case err = <-loaded:
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
@@ -135,9 +153,8 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, fmt.Errorf("jobs: read the index: %w", err)
 	}
 	e.running.Go(e.upkeep)
-	for range cmp.Or(cfg.Concurrency, defaultConcurrency) {
-		e.running.Go(e.slot)
-	}
+	e.running.Go(e.keepTime)
+	e.running.Go(e.dispatch)
 	return e, nil
 }
 
@@ -251,26 +268,67 @@ func (e *Engine) run(id jobs.ID) *run {
 	return e.runs[id]
 }
 
+// at reports whether this node is at work for a job.
+func (e *Engine) at(id jobs.ID) bool { return e.run(id) != nil }
+
 // learn takes in a record that is known to be stored.
 func (e *Engine) learn(rec jobs.Record) {
-	e.index.Apply(rec)
+	e.learning.Lock()
+	if e.index.Apply(rec) {
+		e.arrange(&rec)
+	}
+	e.learning.Unlock()
 	if r := e.run(rec.Event.JobID); r != nil {
-		r.notice(&rec.Job)
+		r.notice(&rec)
 	}
 }
 
-// upkeep mends and cleans until the engine closes.
+// arrange puts a job where it belongs by its newest record: among those that wait for a worker, for their time, or that
+// run. learning is held.
+func (e *Engine) arrange(rec *jobs.Record) {
+	e.timekeeper.learn(rec)
+	j := &rec.Job
+	switch j.State {
+	case jobs.Queued:
+		since := rec.Event.Time
+		if rec.Queued != nil {
+			since = *rec.Queued
+		}
+		e.ready.Put(ready.Job{
+			ID: j.ID, Queue: j.Queue, Kind: j.Kind, Priority: string(j.Priority), Owner: rec.Owner, Key: j.ConcurrencyKey,
+			Seq: j.Seq, Since: since,
+		})
+	case jobs.Running:
+		e.ready.Running(j.ID, j.Queue, j.ConcurrencyKey)
+	default:
+		e.ready.Remove(j.ID)
+		e.ready.Ended(j.ID)
+	}
+}
+
+// forget takes out a job that is not there any more.
+func (e *Engine) forget(id jobs.ID) {
+	e.learning.Lock()
+	defer e.learning.Unlock()
+	e.index.Remove(id)
+	e.disarrange(id)
+}
+
+// disarrange undoes what arrange has done. learning is held.
+func (e *Engine) disarrange(id jobs.ID) {
+	e.timekeeper.forget(id)
+	e.ready.Remove(id)
+	e.ready.Ended(id)
+}
+
+// upkeep cleans until the engine stops.
 func (e *Engine) upkeep() {
-	sweep, clean := time.NewTicker(sweepEvery), time.NewTicker(cleanEvery)
-	defer sweep.Stop()
+	clean := time.NewTicker(cleanEvery)
 	defer clean.Stop()
-	e.sweep(0)
 	for {
 		select {
 		case <-e.taking.Done():
 			return
-		case <-sweep.C:
-			e.sweep(sweepEvery)
 		case <-clean.C:
 			if err := e.files.ExpireUploads(); err != nil {
 				e.log.Warn("cannot remove old uploads", "err", err)
@@ -279,19 +337,16 @@ func (e *Engine) upkeep() {
 	}
 }
 
-// sweep puts every job that has not ended, and has been quiet for a while, into the queue. Those that
-// are there already, waiting or leased, are left alone; the others are where someone stored the job and
-// did not come to put it into the queue.
-func (e *Engine) sweep(quiet time.Duration) {
-	for _, id := range e.index.Unfinished(time.Now().Add(-quiet)) {
-		ctx, cancel := context.WithTimeout(e.taking, storeTimeout)
-		err := e.store.Enqueue(ctx, id)
-		cancel()
-		if e.taking.Err() != nil || errors.Is(err, jobs.ErrClosed) {
-			return
-		}
-		if err != nil {
-			e.log.Warn("cannot put a job into the queue", "job", id, "err", err)
+// load takes in the newest record of every job.
+func (e *Engine) load(all []jobs.Record, since uint64) {
+	e.learning.Lock()
+	defer e.learning.Unlock()
+	for _, gone := range e.index.Load(all, since) {
+		e.disarrange(gone)
+	}
+	for i := range all {
+		if e.index.Seq(all[i].Job.ID) == all[i].Job.Seq { // else this node has learned newer things meanwhile
+			e.arrange(&all[i])
 		}
 	}
 }
@@ -331,12 +386,12 @@ func (e *Engine) readIndexOnce(loaded func()) error {
 		case err != nil:
 			return err
 		case live && rec.Event.Type == jobs.EventRemoved:
-			e.index.Remove(rec.Event.JobID)
+			e.forget(rec.Event.JobID)
 		case live:
 			e.learn(rec)
 		case rec.Event.JobID == "":
 			live = true
-			e.index.Load(all, known)
+			e.load(all, known)
 			all = nil
 			loaded()
 		default:

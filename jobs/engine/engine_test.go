@@ -182,7 +182,7 @@ func TestFailureIsFinal(t *testing.T) {
 		if got, want := types(recs), "queued started progress failed"; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
-		want := jobs.Error{Type: "IOError", Code: "EIO", Message: "disk on fire", Attempt: 1}
+		want := jobs.Error{Type: "IOError", Code: "EIO", Message: "disk on fire", Retryable: true, Attempt: 1}
 		if got := last(recs).Job.Error; got == nil || *got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
@@ -320,24 +320,37 @@ func TestStopHandsBackWhileOthersWatch(t *testing.T) {
 	})
 }
 
-func TestUnknownKindFailsTheJob(t *testing.T) {
+// TestUnknownKindWaits: a server without a kind, such as an older version, neither fails its jobs nor is held up by
+// them.
+func TestUnknownKindWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memory.New()
 		other := jobs.NewKind[struct{}, int]("other")
-		first := openEngine(t, store, "n1", other.Worker(nil, func(ctx context.Context, _ *jobs.Run, _ struct{}) (int, error) {
-			<-ctx.Done()
-			return 0, ctx.Err()
-		}))
+		worker := other.Worker(nil, func(ctx context.Context, r *jobs.Run, _ struct{}) (int, error) {
+			r.Step(1, 1, "wait")
+			if !sleep(ctx, time.Hour) {
+				return 0, ctx.Err()
+			}
+			return 7, nil
+		})
+		first := openEngine(t, store, "n1", worker)
 		job, _, err := first.Start(t.Context(), jobs.StartRequest{Kind: "other"})
 		if err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(time.Minute)
 		closeEngine(t, first)
 		second := openEngine(t, store, "n2")
-		defer closeEngine(t, second)
-		end := last(story(t, second, job.ID)).Job
-		if end.State != jobs.Failed || end.Error.Type != "unknown_kind" || !strings.Contains(end.Error.Message, "other") {
-			t.Errorf("got %s, %+v", end.State, end.Error)
+		counted := last(story(t, second, startCount(t, second, countArgs{N: 1}))).Job
+		waits, err := second.Get(t.Context(), job.ID)
+		if counted.State != jobs.Completed || err != nil || waits.State != jobs.Queued {
+			t.Errorf("without the kind: got %s, and another job %s, %v, want queued and completed", waits.State, counted.State, err)
+		}
+		closeEngine(t, second)
+		third := openEngine(t, store, "n3", worker)
+		defer closeEngine(t, third)
+		if end := last(story(t, third, job.ID)).Job; end.State != jobs.Completed || string(end.Result) != "7" || end.Attempt != 1 {
+			t.Errorf("with the kind again: got %s, %s, attempt %d", end.State, end.Result, end.Attempt)
 		}
 	})
 }

@@ -16,12 +16,12 @@ const storeTimeout = jobs.LeaseTime / 3
 
 // nextRecord is the record after last: change says what becomes of the job. change must not write
 // through the snapshot's pointers, which older records share.
-func nextRecord(last jobs.Record, typ jobs.EventType, data any, change func(*jobs.Job)) jobs.Record {
+func (e *Engine) nextRecord(last jobs.Record, typ jobs.EventType, data any, change func(*jobs.Job)) jobs.Record {
 	job := last.Job
 	job.Args = nil
 	change(&job)
 	// A clock that was set back must not turn a job's story around.
-	now := time.Now().UTC().Truncate(time.Microsecond)
+	now := e.now().UTC().Truncate(time.Microsecond)
 	if now.Before(last.Event.Time) {
 		now = last.Event.Time
 	}
@@ -33,12 +33,23 @@ func nextRecord(last jobs.Record, typ jobs.EventType, data any, change func(*job
 		},
 		Job:   job,
 		Owner: last.Owner,
+		Rules: last.Rules,
+	}
+	switch {
+	case job.State == jobs.Running:
+		rec.Lease = last.Lease
+	case job.State == jobs.Queued && last.Job.State == jobs.Queued:
+		rec.Queued = last.Queued
+		if rec.Queued == nil {
+			rec.Queued = &last.Event.Time
+		}
 	}
 	switch {
 	case job.Seq == 1:
 		rec.Job.CreatedAt = now
 	case typ == jobs.EventStarted:
 		rec.Job.StartedAt = &now
+		rec.Lease = &jobs.Lease{Holder: e.sessions.own, Seq: job.Seq}
 	case job.State.Terminal():
 		rec.Job.FinishedAt = &now
 	}
@@ -88,11 +99,13 @@ func (e *Engine) appendOnce(ctx context.Context, rec jobs.Record, after jobs.Pos
 		return 0, lastErr
 	}
 	if a, b := last.Event, rec.Event; a.Type == b.Type && a.Seq == b.Seq && a.Attempt == b.Attempt &&
-		a.Time.Equal(b.Time) && last.Job.Worker == rec.Job.Worker {
+		a.Time.Equal(b.Time) && last.Job.Worker == rec.Job.Worker && sameLease(last.Lease, rec.Lease) {
 		return pos, nil
 	}
 	return 0, err
 }
+
+func sameLease(a, b *jobs.Lease) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // last reads a job's newest record.
 func (e *Engine) last(ctx context.Context, id jobs.ID) (jobs.Record, jobs.Position, error) {

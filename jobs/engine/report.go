@@ -112,7 +112,7 @@ func (a *attempt) storeSteps(steps []jobs.Step) error {
 // more; where only something was added, such as a request to cancel, it comes after that.
 func (a *attempt) put(typ jobs.EventType, data any, change func(*jobs.Job)) error {
 	for {
-		rec := nextRecord(a.last, typ, data, func(j *jobs.Job) {
+		rec := a.engine.nextRecord(a.last, typ, data, func(j *jobs.Job) {
 			a.run.annotate(j)
 			if a.lines > 0 {
 				j.Log = &jobs.LogInfo{Lines: a.lines, Bytes: a.logBytes}
@@ -142,8 +142,8 @@ func (a *attempt) reread() error {
 	if err != nil {
 		return err
 	}
-	a.run.notice(&last.Job)
-	if !a.run.owns(&last.Job) {
+	a.run.notice(&last)
+	if !a.run.owns(&last) {
 		return errFenced
 	}
 	a.last, a.pos = last, pos

@@ -18,21 +18,21 @@ var (
 	errStopping  = errors.New("jobs: this node stops")
 	errFenced    = errors.New("jobs: another worker has taken the job over")
 	errOver      = errors.New("jobs: the attempt is over")
+	errTimeout   = errors.New("jobs: the run has taken longer than it may")
 )
 
 // run is what is to be stored of one attempt, and what others want of it. It is the Reporter of a worker in this
 // process.
 type run struct {
-	id         jobs.ID
-	attempt    int
-	node       string
-	startedAt  time.Time // with node and attempt, tells this attempt from every other
-	startedSeq uint64
-	files      *files.Dir
-	ctx        context.Context
-	cancel     context.CancelCauseFunc
-	wake       chan struct{} // holds one: there is something for the attempt's goroutine
-	ended      chan struct{} // closed when the attempt has stored its last event
+	id      jobs.ID
+	attempt int
+	lease   jobs.Lease // tells this attempt from every other
+	files   *files.Dir
+	place   *place
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	wake    chan struct{} // holds one: there is something for the attempt's goroutine
+	ended   chan struct{} // closed when the attempt has stored its last event
 
 	mu        sync.Mutex // guards everything below
 	over      bool
@@ -48,8 +48,9 @@ type run struct {
 
 // cancelOrder is a request to cancel that has reached the run.
 type cancelOrder struct {
-	reason string
-	until  time.Time // when the worker has had its time
+	reason  string
+	until   time.Time // when the worker has had its time
+	timeout bool      // nobody wants the job cancelled: the run has taken too long
 }
 
 var _ jobs.Reporter = (*run)(nil)
@@ -128,10 +129,9 @@ func (r *run) addArtifact(a jobs.Artifact) {
 	r.artifacts = append(r.artifacts, a)
 }
 
-// owns reports whether the job, by its newest snapshot, still belongs to this attempt.
-func (r *run) owns(job *jobs.Job) bool {
-	return job.State == jobs.Running && job.Attempt == r.attempt && job.Worker == r.node &&
-		job.StartedAt != nil && job.StartedAt.Equal(r.startedAt)
+// owns reports whether the job, by its newest record, still belongs to this attempt.
+func (r *run) owns(rec *jobs.Record) bool {
+	return rec.Job.State == jobs.Running && rec.Lease != nil && *rec.Lease == r.lease
 }
 
 // annotate puts into a snapshot what the run knows better than the log. The slice is a new one each
@@ -139,7 +139,7 @@ func (r *run) owns(job *jobs.Job) bool {
 func (r *run) annotate(job *jobs.Job) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	job.Warnings = r.warnings
+	job.Warnings, job.Waiting = r.warnings, r.place.away()
 	if len(r.artifacts) == 0 {
 		return
 	}
@@ -158,23 +158,34 @@ func (r *run) annotate(job *jobs.Job) {
 // request can only shorten that.
 func (r *run) requestCancel(reason string, until time.Time) {
 	r.mu.Lock()
-	if r.order == nil {
-		r.order = &cancelOrder{reason, until}
+	if r.order == nil || r.order.timeout {
+		r.order = &cancelOrder{reason: reason, until: until}
 	} else if until.Before(r.order.until) {
-		r.order = &cancelOrder{r.order.reason, until}
+		r.order = &cancelOrder{reason: r.order.reason, until: until}
 	}
 	r.mu.Unlock()
 	r.cancel(errCancelled)
 	r.poke()
 }
 
-// notice looks at a newer snapshot of the job, from whatever node it came.
-func (r *run) notice(job *jobs.Job) {
-	if job.Seq <= r.startedSeq {
+// requestEnd ends the run's context since it has taken too long, and gives the worker until then to return.
+func (r *run) requestEnd(until time.Time) {
+	r.mu.Lock()
+	if r.order == nil {
+		r.order = &cancelOrder{until: until, timeout: true}
+	}
+	r.mu.Unlock()
+	r.cancel(errTimeout)
+	r.poke()
+}
+
+// notice looks at a newer record of the job, from whatever node it came.
+func (r *run) notice(rec *jobs.Record) {
+	if rec.Event.Seq <= r.lease.Seq {
 		return
 	}
-	owned := r.owns(job)
-	if owned && !job.CancelRequested {
+	owned := r.owns(rec)
+	if owned && !rec.Job.CancelRequested {
 		return
 	}
 	r.mu.Lock()

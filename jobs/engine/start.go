@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"jobcast/jobs"
@@ -90,7 +89,7 @@ func (e *Engine) sameArgs(ctx context.Context, id jobs.ID, req jobs.StartRequest
 }
 
 // create writes a new job. The order counts: whatever a crash leaves behind, a job whose first event is
-// stored has its arguments, and the sweep finds it.
+// stored has its arguments.
 func (e *Engine) create(ctx context.Context, id jobs.ID, req jobs.StartRequest) (jobs.Job, bool, error) {
 	if e.taking.Err() != nil {
 		return jobs.Job{}, false, jobs.ErrClosed
@@ -114,14 +113,9 @@ func (e *Engine) create(ctx context.Context, id jobs.ID, req jobs.StartRequest) 
 	} else if err != nil {
 		return jobs.Job{}, false, err
 	}
-	attempts := req.MaxAttempts
-	if attempts == 0 {
-		attempts = defaultAttempts
-	}
-	rec := nextRecord(jobs.Record{}, jobs.EventQueued, nil, func(j *jobs.Job) {
-		*j = jobs.Job{ID: id, Kind: req.Kind, Title: req.Title, Queue: "default", State: jobs.Queued, MaxAttempts: attempts, Tags: slices.Clone(req.Tags)}
-	})
-	rec.Owner = ownerOf(req.From)
+	v, rules := created(id, &req, e.workers[req.Kind].Unless(), e.now())
+	rec := e.nextRecord(jobs.Record{}, v.event, v.data, v.change)
+	rec.Owner, rec.Rules = ownerOf(req.From), rules
 	switch _, err := e.append(ctx, rec, 0); {
 	case errors.Is(err, jobs.ErrConflict):
 		job, err := e.same(ctx, id, req)
@@ -129,9 +123,6 @@ func (e *Engine) create(ctx context.Context, id jobs.ID, req jobs.StartRequest) 
 	case err != nil:
 		return jobs.Job{}, false, err
 	}
-	if err := e.store.Enqueue(ctx, id); err != nil {
-		e.log.Warn("a new job waits for the next sweep", "job", id, "err", err)
-	}
-	e.log.Info("a job is queued", "job", id, "kind", req.Kind, "address", req.From)
+	e.log.Info("a job was started", "job", id, "kind", req.Kind, "state", string(rec.Job.State), "address", req.From)
 	return rec.Job, true, nil
 }

@@ -40,6 +40,20 @@ func newMortalStore(s jobs.Store, writes int, before bool) *mortalStore {
 	return &mortalStore{Store: s, left: writes, before: before, died: make(chan struct{})}
 }
 
+// dieAfter lets the store live for a number of writes.
+func (s *mortalStore) dieAfter(writes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left = writes
+}
+
+// fail makes writes fail by chance.
+func (s *mortalStore) fail(rng *rand.Rand) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flaky = rng
+}
+
 func (s *mortalStore) kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,70 +129,25 @@ func (s *mortalStore) Remove(ctx context.Context, id jobs.ID) error {
 	return s.write(func() error { return s.Store.Remove(ctx, id) })
 }
 
-func (s *mortalStore) Enqueue(ctx context.Context, id jobs.ID) error {
-	return s.write(func() error { return s.Store.Enqueue(ctx, id) })
-}
-
-func (s *mortalStore) Lease(ctx context.Context) (jobs.Lease, error) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	go func() {
-		select {
-		case <-s.died:
-			stop()
-		case <-ctx.Done():
-		}
-	}()
-	lease, err := s.Store.Lease(ctx)
-	if err != nil {
-		select {
-		case <-s.died:
-			return nil, jobs.ErrClosed
-		default:
-			return nil, err
-		}
-	}
-	return mortalLease{lease, s}, nil
-}
-
-type mortalLease struct {
-	jobs.Lease
-	store *mortalStore
-}
-
-func (l mortalLease) Extend(ctx context.Context) error {
-	return l.store.write(func() error { return l.Lease.Extend(ctx) })
-}
-
-func (l mortalLease) Done(ctx context.Context) error {
-	return l.store.write(func() error { return l.Lease.Done(ctx) })
-}
-
-func (l mortalLease) Release(ctx context.Context) error {
-	return l.store.write(func() error { return l.Lease.Release(ctx) })
-}
-
-// noExtendStore gives out one lease, which cannot be extended.
-type noExtendStore struct {
+// muteStore is a store whose engine may begin one job, and is not heard of after it has said once that it is there.
+type muteStore struct {
 	jobs.Store
-	given atomic.Bool
+	begun, said atomic.Bool
 }
 
-type noExtendLease struct{ jobs.Lease }
-
-func (s *noExtendStore) Lease(ctx context.Context) (jobs.Lease, error) {
-	if s.given.Swap(true) {
-		<-ctx.Done()
-		return nil, ctx.Err()
+func (s *muteStore) Append(ctx context.Context, rec jobs.Record, after jobs.Position) (jobs.Position, error) {
+	if rec.Event.Type == jobs.EventStarted && s.begun.Swap(true) {
+		return 0, errFlaky
 	}
-	lease, err := s.Store.Lease(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return noExtendLease{lease}, nil
+	return s.Store.Append(ctx, rec, after)
 }
 
-func (noExtendLease) Extend(context.Context) error { return errFlaky }
+func (s *muteStore) PutCell(ctx context.Context, group, key string, value []byte, after jobs.Position) (jobs.Position, error) {
+	if s.said.Swap(true) {
+		return 0, errFlaky
+	}
+	return s.Store.PutCell(ctx, group, key, value, after)
+}
 
 // slowStore takes its time for every append.
 type slowStore struct {

@@ -20,7 +20,7 @@ func enqueue(t *testing.T, s jobs.Store, ids ...jobs.ID) {
 	}
 }
 
-func lease(t *testing.T, s jobs.Store, want jobs.ID) jobs.Lease {
+func lease(t *testing.T, s jobs.Store, want jobs.ID) jobs.Held {
 	t.Helper()
 	l, err := s.Lease(within(t, patience))
 	if err != nil {

@@ -14,7 +14,7 @@ type hold struct {
 	id    jobs.ID
 }
 
-var _ jobs.Lease = (*hold)(nil)
+var _ jobs.Held = (*hold)(nil)
 
 // Enqueue implements Store.
 func (s *Store) Enqueue(ctx context.Context, id jobs.ID) error {
@@ -32,7 +32,7 @@ func (s *Store) Enqueue(ctx context.Context, id jobs.ID) error {
 }
 
 // Lease implements Store.
-func (s *Store) Lease(ctx context.Context) (jobs.Lease, error) {
+func (s *Store) Lease(ctx context.Context) (jobs.Held, error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err

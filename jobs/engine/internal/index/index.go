@@ -51,8 +51,9 @@ func compareJobs(a, b *jobs.Job) int {
 }
 
 // Load takes in all jobs that there are, each with its newest record, in any order. They were read after the index
-// had version since: a job that is not among them has been removed, if nothing has changed it after that version.
-func (x *Index) Load(recs []jobs.Record, since uint64) {
+// had version since: a job that is not among them has been removed, if nothing has changed it after that version. Load
+// returns those.
+func (x *Index) Load(recs []jobs.Record, since uint64) (removed []jobs.ID) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	made := make(map[jobs.ID]time.Time, len(recs))
@@ -64,25 +65,40 @@ func (x *Index) Load(recs []jobs.Record, since uint64) {
 		gone := entry.version <= since && (!there || !at.Equal(entry.job.CreatedAt)) // or it is another one of that name
 		if gone {
 			x.drop(entry)
+			removed = append(removed, entry.job.ID)
 		}
 		return gone
 	})
 	for _, rec := range recs {
-		if entry := x.put(rec); entry != nil {
+		if entry, isNew := x.put(rec); isNew {
 			x.order = append(x.order, entry)
 		}
 	}
 	slices.SortFunc(x.order, func(a, b *indexed) int { return compareJobs(&a.job, &b.job) })
+	return removed
 }
 
-// Apply takes in a record, unless it knows a newer one of the job, or that the job was removed.
-func (x *Index) Apply(rec jobs.Record) {
+// Apply takes in a record, unless it knows it, or a newer one of the job, or that the job was removed; it reports
+// whether it has taken it in.
+func (x *Index) Apply(rec jobs.Record) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if entry := x.put(rec); entry != nil {
+	entry, isNew := x.put(rec)
+	if isNew {
 		i, _ := x.find(&entry.job)
 		x.order = slices.Insert(x.order, i, entry)
 	}
+	return entry != nil
+}
+
+// Seq is that of a job's newest record; 0 if it is not there.
+func (x *Index) Seq(id jobs.ID) uint64 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if entry := x.jobs[id]; entry != nil {
+		return entry.job.Seq
+	}
+	return 0
 }
 
 // Remove takes a job out. Removing one that is not there does nothing.
@@ -122,20 +138,20 @@ func (x *Index) tell() {
 	}
 }
 
-// put returns the entry if it is a new one, which the caller puts in order. mu is held.
-func (x *Index) put(rec jobs.Record) *indexed {
+// put returns the entry if it has changed, and whether it is a new one, which the caller puts in order. mu is held.
+func (x *Index) put(rec jobs.Record) (_ *indexed, isNew bool) {
 	rec.Job.Args, rec.Job.Result = nil, nil
 	entry := x.jobs[rec.Job.ID]
-	isNew := entry == nil
+	isNew = entry == nil
 	switch {
 	case isNew && x.removed.has(&rec.Job):
-		return nil
+		return nil, false
 	case isNew:
 		entry = new(indexed)
 		x.jobs[rec.Job.ID] = entry
 		entry.recent = x.recent.PushBack(entry)
 	case rec.Job.Seq <= entry.job.Seq:
-		return nil
+		return nil, false
 	default:
 		x.count(entry, -1)
 		x.recent.MoveToBack(entry.recent)
@@ -146,10 +162,7 @@ func (x *Index) put(rec jobs.Record) *indexed {
 	x.version++
 	entry.version = x.version
 	x.tell()
-	if !isNew {
-		return nil
-	}
-	return entry
+	return entry, isNew
 }
 
 // count adds an entry to what is counted, or takes it away. mu is held.
@@ -168,17 +181,4 @@ func (x *Index) Queued(owner string) int {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return x.queued[owner]
-}
-
-// Unfinished are the jobs that have not ended and that nothing has happened to since a time.
-func (x *Index) Unfinished(since time.Time) []jobs.ID {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	var ids []jobs.ID
-	for _, entry := range x.order {
-		if !entry.job.State.Terminal() && !entry.at.After(since) {
-			ids = append(ids, entry.job.ID)
-		}
-	}
-	return ids
 }
