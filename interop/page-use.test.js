@@ -208,7 +208,7 @@ test("after a kill the page says that the server restarted, and which attempt th
   await server.kill();
   await server.up();
   await until("the note", async () => (await by(page, "job-restarted").textContent()) === "The server restarted; attempt 2");
-  assert.equal(await by(page, "job-attempt").textContent(), "2 of 3");
+  assert.equal(await by(page, "job-attempt").textContent(), "2 (1 lost)");
   await server.api(`/api/jobs/${id}/cancel`, { method: "POST", json: {} });
   await until("the timeline has it too", async () => (await by(page, "timeline").textContent()).includes("The server restarted; attempt 2"));
   assert.deepEqual(page.problems, []);

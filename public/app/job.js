@@ -259,7 +259,7 @@ export function jobView(app, id) {
     const rate = over ? average(job) : format.rate(progress?.rate, progress?.unit) || '–';
     figures.rate.set(rate, over ? 'Average' : 'Rate');
     show(figures.rate.node, rate);
-    figures.attempt.set(`${job.attempt} of ${job.maxAttempts}`);
+    figures.attempt.set(attempts(job));
     show(figures.attempt.node, job.attempt > 1);
     text(restarted, over ? '' : interrupted || (job.attempt > 1 ? `Attempt ${job.attempt}` : ''));
     show(restarted, restarted.textContent);
@@ -390,4 +390,10 @@ function describe(job) {
   if (job.state === 'cancelled') return 'It was stopped before its end.';
   if (job.cancelRequested) return 'Asked to stop; the worker is finishing what it holds.';
   return job.progress?.message ?? '';
+}
+
+/** Which attempt a job is at, of how many, and how many of them were lost with their server. */
+function attempts({ attempt, maxAttempts, lost = 0 }) {
+  const of = maxAttempts > 1 ? ` of ${maxAttempts + lost}` : "";
+  return `${attempt}${of}${lost ? ` (${lost} lost)` : ""}`;
 }
