@@ -29,12 +29,12 @@ func (f fields) decode(data []byte, present func(name string) (wrong string)) er
 	for name, value := range values {
 		pointer := "/" + pointerToken(name)
 		target, known := f[name]
-		raw, any := target.(*json.RawMessage)
+		raw, whole := target.(*json.RawMessage)
 		switch {
 		case !known:
 			wrong = append(wrong, ProblemField{pointer, "is not a field of this request"})
 			continue
-		case any:
+		case whole:
 			*raw = bytes.Clone(value)
 		case string(value) == "null":
 			wrong = append(wrong, ProblemField{pointer, "must not be null"})

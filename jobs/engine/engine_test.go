@@ -65,14 +65,21 @@ func runCount(ctx context.Context, r *jobs.Run, args countArgs) (countResult, er
 // openEngine opens an engine over a store; the test closes it.
 func openEngine(t *testing.T, store jobs.Store, node string, workers ...jobs.Worker) *Engine {
 	t.Helper()
+	return openEngineWith(t, store, Config{Node: node, Workers: workers})
+}
+
+// openEngineWith does it with what else is configured.
+func openEngineWith(t *testing.T, store jobs.Store, cfg Config) *Engine {
+	t.Helper()
 	files, err := files.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if workers == nil {
-		workers = []jobs.Worker{count.Worker(checkCount, runCount)}
+	cfg.Store, cfg.Files, cfg.Logger = store, files, slog.New(wayHandler{t})
+	if cfg.Workers == nil {
+		cfg.Workers = []jobs.Worker{count.Worker(checkCount, runCount)}
 	}
-	e, err := Open(t.Context(), Config{Store: store, Files: files, Workers: workers, Node: node, Logger: slog.New(slog.DiscardHandler)})
+	e, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

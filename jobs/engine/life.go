@@ -29,6 +29,9 @@ var life = map[edge]bool{
 	{jobs.Running, jobs.EventCancelled, jobs.Cancelled}: true,
 }
 
+// wrongWay is logged where a job goes a way that is not in its life, which is a mistake of this package.
+const wrongWay = "a job goes a way that it must not"
+
 // allowed reports whether an event may lead from one state to another.
 func allowed(from jobs.State, event jobs.EventType, to jobs.State) bool {
 	return life[edge{from, event, to}] || within(from, event, to)

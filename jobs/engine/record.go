@@ -26,6 +26,9 @@ func (e *Engine) nextRecord(last jobs.Record, typ jobs.EventType, data any, chan
 		now = last.Event.Time
 	}
 	job.Seq = last.Event.Seq + 1
+	if !allowed(last.Job.State, typ, job.State) {
+		e.log.Error(wrongWay, "job", job.ID, "from", string(last.Job.State), "event", string(typ), "to", string(job.State))
+	}
 	rec := jobs.Record{
 		Event: jobs.Event{
 			Type: typ, JobID: job.ID, Seq: job.Seq, Prev: last.Event.Seq, Time: now,

@@ -1,5 +1,7 @@
 package ready
 
+import "maps"
+
 // A table is a map that gives its memory back: one that has become small is built again. Its zero value is empty.
 type table[K comparable, V any] struct {
 	m    map[K]V
@@ -27,8 +29,6 @@ func (t *table[K, V]) delete(k K) {
 		return
 	}
 	m := make(map[K]V, len(t.m))
-	for k, v := range t.m {
-		m[k] = v
-	}
+	maps.Copy(m, t.m)
 	t.m, t.most = m, len(m)
 }
