@@ -51,13 +51,12 @@ func RemovedRecord(id ID) Record { return Record{Event: Event{Type: EventRemoved
 // Position is where a record lies in the store. Only the store can read it; zero is "before the first".
 type Position uint64
 
-// A Store keeps all that there is of all jobs. It is five things, each of which can be implemented apart. Its methods
+// A Store keeps all that there is of all jobs. It is four things, each of which can be implemented apart. Its methods
 // may be called from any goroutine. jobstest has the suite that every implementation passes.
 type Store interface {
 	Events
 	Arguments
 	Text
-	Queue
 	Cells
 	// Remove erases every trace of a job; removing a job that is not there is no error. Every live Index tells
 	// of it. It is as cheap as a few appends, whatever the number of other jobs.
@@ -116,26 +115,5 @@ type Text interface {
 	FollowLog(ctx context.Context, id ID, after int64) iter.Seq2[LogChunk, error]
 }
 
-// Queue has the jobs that wait for a worker, or have one.
-type Queue interface {
-	// Enqueue makes a job available to Lease. Enqueuing a job that is already there does nothing.
-	Enqueue(ctx context.Context, id ID) error
-	// Lease waits for the oldest job that nobody holds, and takes it. A lease that is not extended
-	// within LeaseTime is given to someone else.
-	Lease(ctx context.Context) (Held, error)
-}
-
-// LeaseTime is how long a worker may be silent before its job is given to another.
+// LeaseTime is how long who runs jobs may be silent before they are given to another.
 const LeaseTime = 15 * time.Second
-
-// A Held is the right to run one job.
-type Held interface {
-	ID() ID
-	// Extend keeps the lease for another LeaseTime. Whether it notices that the lease was lost is up to
-	// the store; what shuts out a worker that lost its lease is Append.
-	Extend(ctx context.Context) error
-	// Done takes the job out of the queue; Enqueue may then put it there again.
-	Done(ctx context.Context) error
-	// Release makes the job available to the next Lease at once.
-	Release(ctx context.Context) error
-}

@@ -85,19 +85,14 @@ func BenchmarkResume(b *testing.B) {
 	}
 }
 
-// BenchmarkLease hands one job through the queue: enqueue, lease, done.
-func BenchmarkLease(b *testing.B) {
+// BenchmarkPutCell writes one cell again and again, as the heartbeat of a server does.
+func BenchmarkPutCell(b *testing.B) {
 	s := openBench(b)
 	b.ReportAllocs()
+	var at jobs.Position
 	for b.Loop() {
-		if err := s.Enqueue(b.Context(), "a"); err != nil {
-			b.Fatal(err)
-		}
-		l, err := s.Lease(b.Context())
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := l.Done(b.Context()); err != nil {
+		var err error
+		if at, err = s.PutCell(b.Context(), "session", "a", []byte("{}"), at); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -102,7 +102,7 @@ func (s *Store) Args(ctx context.Context, id jobs.ID) (json.RawMessage, error) {
 // there to be removed again. A crash before the readers of the index are told does no harm: they end with it.
 func (s *Store) Remove(ctx context.Context, id jobs.ID) error {
 	for _, from := range [][2]string{
-		{workStream, workPrefix}, {argStream, argPrefix}, {logStream, logPrefix}, {eventStream, eventPrefix},
+		{argStream, argPrefix}, {logStream, logPrefix}, {eventStream, eventPrefix},
 	} {
 		subject, err := subject(from[1], id)
 		if err != nil {
@@ -112,7 +112,6 @@ func (s *Store) Remove(ctx context.Context, id jobs.ID) error {
 			return s.failed("remove", err)
 		}
 	}
-	s.queue.forget(id)
 	// They are told once it has begun to be true, whatever becomes of ctx.
 	return s.failed("tell of a removal", s.tellRemoved(context.WithoutCancel(ctx), id))
 }

@@ -86,8 +86,7 @@ func (s *Store) keep() {
 	}
 }
 
-// reopen replaces the server by one that opens the files anew. Leases go on: the server keeps who holds what
-// in the files, too.
+// reopen replaces the server by one that opens the files anew.
 func (s *Store) reopen(ctx context.Context) error {
 	if err := probe(s.dir); err != nil {
 		return err

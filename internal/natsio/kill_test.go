@@ -49,10 +49,14 @@ func writeUntilKilled(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Enqueue(ctx, "held"); err != nil {
+	if _, err := s.PutCell(ctx, "session", "a", []byte("one"), 0); err != nil {
 		return err
 	}
-	if _, err := s.Lease(ctx); err != nil {
+	gone, err := s.PutCell(ctx, "session", "gone", []byte("one"), 0)
+	if err != nil {
+		return err
+	}
+	if err := s.DeleteCell(ctx, "session", "gone", gone); err != nil {
 		return err
 	}
 	failed := make(chan error)
@@ -114,7 +118,7 @@ func TestKillLosesNothing(t *testing.T) {
 	}
 
 	began := time.Now()
-	s := open(t, Config{Dir: dir, leaseTime: time.Hour})
+	s := open(t, Config{Dir: dir})
 	t.Logf("%d records were acknowledged; open again in %v", lines, time.Since(began))
 	ctx := within(t)
 	for n := range killJobs {
@@ -135,9 +139,11 @@ func TestKillLosesNothing(t *testing.T) {
 		}
 		grow(t, s, id, last.Event.Seq+1, last.Event.Seq+3, pos)
 	}
-	// The job that the killed process held is free at once, and not after the lease.
-	if l, err := s.Lease(ctx); err != nil || l.ID() != "held" {
-		t.Errorf("lease: got %v, %v, want held", l, err)
+	if cell, err := s.Cell(ctx, "session", "a"); err != nil || string(cell.Value) != "one" {
+		t.Errorf("a cell: got %q, %v", cell.Value, err)
+	}
+	if cell, err := s.Cell(ctx, "session", "gone"); !errors.Is(err, jobs.ErrNotFound) {
+		t.Errorf("a cell that was deleted: got %q, %v, want ErrNotFound", cell.Value, err)
 	}
 }
 

@@ -159,19 +159,10 @@ func writeThroughShortage(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Enqueue(ctx, "held"); err != nil {
-		return err
-	}
-	held, err := s.Lease(ctx)
+	cell, err := s.PutCell(ctx, "session", "a", []byte("before"), 0)
 	if err != nil {
 		return err
 	}
-	go func() { // as its holder does
-		for ctx.Err() == nil {
-			_ = held.Extend(ctx) // which may fail during the shortage
-			time.Sleep(time.Second)
-		}
-	}()
 	w := writer{store: s}
 	followed := w.follow(ctx)
 	for range 20 {
@@ -221,17 +212,11 @@ func writeThroughShortage(dir string) error {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if err := held.Extend(ctx); err != nil {
-		return fmt.Errorf("extend a lease of before the shortage: %w", err)
+	if found, err := s.Cell(ctx, "session", "a"); err != nil || string(found.Value) != "before" || found.Position != cell {
+		return fmt.Errorf("a cell of before the shortage: got %q, %w", found.Value, err)
 	}
-	if err := s.Enqueue(ctx, "next"); err != nil {
-		return err
-	}
-	if next, err := s.Lease(ctx); err != nil || next.ID() != "next" {
-		return fmt.Errorf("lease after the shortage: got %v, %w, want next: the other one is held", next, err)
-	}
-	if err := held.Done(ctx); err != nil {
-		return fmt.Errorf("end a lease of before the shortage: %w", err)
+	if _, err := s.PutCell(ctx, "session", "a", []byte("after"), cell); err != nil {
+		return fmt.Errorf("put a cell of before the shortage: %w", err)
 	}
 	if err := <-followed; err != nil {
 		return err

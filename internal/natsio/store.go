@@ -1,7 +1,6 @@
 package natsio
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,12 +42,9 @@ type Config struct {
 	MaxBytes int64
 	// Logger gets what the NATS server warns of. Nil means slog.Default().
 	Logger *slog.Logger
-
-	// leaseTime is jobs.LeaseTime unless a test says otherwise.
-	leaseTime time.Duration
 }
 
-// A Store is a jobs.Store on the disk. All who follow and lease wait on their own goroutine; the Store has one,
+// A Store is a jobs.Store on the disk. All who follow wait on their own goroutine; the Store has one,
 // which opens the files again after they could not be written.
 type Store struct {
 	log      *slog.Logger
@@ -66,7 +62,6 @@ type Store struct {
 
 	events journal[jobs.Record]
 	logs   journal[jobs.LogChunk]
-	queue  queue
 
 	broken   atomic.Pointer[error] // why nothing can be written
 	suspects chan struct{}         // holds a token when someone has set broken
@@ -121,8 +116,6 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	s.era, s.over = context.WithCancel(context.Background())
 	s.events = journal[jobs.Record]{s, eventStream, eventPrefix, eventLive, eventKey}
 	s.logs = journal[jobs.LogChunk]{s, logStream, logPrefix, logLive, chunkKey}
-	s.queue.held = make(map[jobs.ID]*lease)
-	s.queue.leaseTime = cmp.Or(cfg.leaseTime, jobs.LeaseTime)
 	if s.lock, err = lockFile(filepath.Join(cfg.Dir, "lock")); errors.Is(err, ErrInUse) {
 		return nil, fmt.Errorf("%w: %s", err, cfg.Dir)
 	} else if err != nil {
@@ -170,7 +163,7 @@ func (s *Store) start() error {
 	return s.health()
 }
 
-// openStreams makes the streams that are missing, and the consumer of the queue, and tidies the cells.
+// openStreams makes the streams that are missing, and tidies the cells.
 func (s *Store) openStreams(ctx context.Context) error {
 	for _, stream := range streams(s.maxBytes) {
 		if _, err := s.js.CreateOrUpdateStream(ctx, stream); err != nil {
@@ -180,7 +173,7 @@ func (s *Store) openStreams(ctx context.Context) error {
 	if err := s.tidyCells(ctx); err != nil {
 		return s.failed("tidy the cells", err)
 	}
-	return s.openQueue(ctx)
+	return nil
 }
 
 func parseSync(text string) (every time.Duration, mode string, err error) {

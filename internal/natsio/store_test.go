@@ -192,10 +192,8 @@ func TestReopenKeepsEverything(t *testing.T) {
 	if _, err := s.AppendLog(ctx, chunk, 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Enqueue(ctx, "a"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Lease(ctx); err != nil {
+	cell, err := s.PutCell(ctx, "queue", "a", []byte("paused"), 0)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -208,7 +206,7 @@ func TestReopenKeepsEverything(t *testing.T) {
 		t.Errorf("ready after close: got %v, want ErrClosed", err)
 	}
 
-	s = open(t, Config{Dir: dir, MaxBytes: 1 << 30, leaseTime: time.Hour})
+	s = open(t, Config{Dir: dir, MaxBytes: 1 << 30})
 	if err := s.Ready(); err != nil {
 		t.Errorf("ready: %v", err)
 	}
@@ -223,9 +221,8 @@ func TestReopenKeepsEverything(t *testing.T) {
 	if got, err := s.ReadLog(ctx, "a", 1, 10); err != nil || len(got) != 1 || got[0].Lines[1].Text != "two" {
 		t.Errorf("log: got %v, %v", got, err)
 	}
-	// The job that the last process held is free at once, and not after the lease.
-	if l, err := s.Lease(ctx); err != nil || l.ID() != "a" {
-		t.Fatalf("lease: got %v, %v, want a", l, err)
+	if got, err := s.Cell(ctx, "queue", "a"); err != nil || string(got.Value) != "paused" || got.Position != cell {
+		t.Errorf("cell: got %q at %d, %v, want it at %d", got.Value, got.Position, err, cell)
 	}
 }
 
@@ -243,7 +240,7 @@ func TestInvalidIDIsRefused(t *testing.T) {
 		}
 		for doing, err := range map[string]error{
 			"append": appendErr, "last": lastErr, "read": readErr, "follow": followErr,
-			"put": s.PutArgs(ctx, id, nil), "enqueue": s.Enqueue(ctx, id), "remove": s.Remove(ctx, id),
+			"put": s.PutArgs(ctx, id, nil), "remove": s.Remove(ctx, id),
 		} {
 			if err == nil {
 				t.Errorf("%s %q: got no error", doing, id)
@@ -284,10 +281,13 @@ func TestCloseEndsEveryWait(t *testing.T) {
 		}
 		return last
 	})
-	wait("lease", func(began func()) error {
-		began()
-		_, err := s.Lease(t.Context())
-		return err
+	wait("watch cells", func(began func()) (last error) {
+		for cell, err := range s.WatchCells(t.Context(), "session") {
+			if last = err; err == nil && cell.Key == "" {
+				began()
+			}
+		}
+		return last
 	})
 	waiting.Wait()
 	if err := s.Close(); err != nil {
@@ -361,7 +361,11 @@ func TestLostAnswerIsSettled(t *testing.T) {
 	if err := s.PutArgs(t.Context(), "a", json.RawMessage(`1`)); err != nil {
 		t.Error(err)
 	}
-	if err := s.Enqueue(t.Context(), "a"); err != nil {
+	cell, err := s.PutCell(t.Context(), "queue", "a", []byte("1"), 0)
+	if err != nil {
+		t.Error(err)
+	}
+	if _, err := s.PutCell(t.Context(), "queue", "a", []byte("2"), cell); err != nil {
 		t.Error(err)
 	}
 	if _, err := s.Append(t.Context(), record("a", 11), pos-1); !errors.Is(err, jobs.ErrConflict) {

@@ -27,10 +27,6 @@ const (
 
 	saidStream = "JOURNALS" // what the systems beside the jobs rebuild their state from
 	saidPrefix = "said."
-
-	workStream = "JOBS_WORK" // the jobs that wait for a worker or have one
-	workPrefix = "work.default."
-	workers    = "workers" // the consumer that leases them
 )
 
 // Bounds, and what happens at each.
@@ -115,26 +111,5 @@ func streams(maxBytes int64) []jetstream.StreamConfig {
 		Discard:           jetstream.DiscardNew,
 		MaxMsgsPerSubject: maxSaid,
 		AllowDirect:       true,
-	}, {
-		Name:                 workStream,
-		Subjects:             []string{workPrefix + "*"},
-		Storage:              jetstream.FileStorage,
-		Retention:            jetstream.WorkQueuePolicy,
-		Discard:              jetstream.DiscardNew,
-		DiscardNewPerSubject: true,
-		MaxMsgsPerSubject:    1,
 	}}
-}
-
-// workConsumer leases the jobs of the queue. The server counts no deliveries and has no bound on jobs
-// in work: when to give up and how many to run is the engine's to say.
-func workConsumer(leaseTime time.Duration) jetstream.ConsumerConfig {
-	return jetstream.ConsumerConfig{
-		Durable:       workers,
-		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       leaseTime,
-		MaxDeliver:    -1,
-		MaxAckPending: -1,
-		FilterSubject: workPrefix + "*",
-	}
 }

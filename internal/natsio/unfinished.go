@@ -35,6 +35,9 @@ func streamsDir(dir string) string {
 	return filepath.Join(serverDir(dir), server.DEFAULT_GLOBAL_ACCOUNT, "streams")
 }
 
+// oldWorkStream is a stream of older versions, which nothing reads any more.
+const oldWorkStream = "JOBS_WORK"
+
 // probeFile is the file with which we find out whether there is room.
 const probeFile = "probe"
 
@@ -54,9 +57,8 @@ func tidy(dir string) error {
 			return err
 		}
 	}
-	// Whoever held a job is gone. The consumer remembers nothing else, and the server neither opens nor mends
-	// one whose files are there in part.
-	return os.RemoveAll(filepath.Join(streamsDir(dir), workStream, "obs", workers))
+	// Older versions had a stream of the jobs that wait. The log of each says that, and there is no other queue.
+	return os.RemoveAll(filepath.Join(streamsDir(dir), oldWorkStream))
 }
 
 // leftOut removes each stream that the server could not open if it holds nothing, and returns a

@@ -2,11 +2,12 @@ package natsio
 
 import (
 	"errors"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // TestOpenMakesUnfinishedStreamsAnew has a process killed between any two files of its first start.
@@ -44,11 +45,8 @@ func TestOpenMakesUnfinishedStreamsAnew(t *testing.T) {
 			}
 			s := open(t, Config{Dir: dir})
 			grow(t, s, "a", 1, 3, 0)
-			if err := s.Enqueue(t.Context(), "a"); err != nil {
+			if _, err := s.PutCell(t.Context(), "queue", "a", []byte("1"), 0); err != nil {
 				t.Error(err)
-			}
-			if l, err := s.Lease(within(t)); err != nil || l.ID() != "a" {
-				t.Errorf("lease: got %v, %v, want a", l, err)
 			}
 			if err := s.Ready(); err != nil {
 				t.Errorf("ready: %v", err)
@@ -71,40 +69,28 @@ func TestOpenClearsTrials(t *testing.T) {
 	}
 }
 
-// TestOpenMakesTheConsumerAnew must leave it whole, so that no later start warns of it.
-func TestOpenMakesTheConsumerAnew(t *testing.T) {
-	for _, missing := range []string{"meta.sum", "meta.inf", "o.dat"} {
-		t.Run(missing, func(t *testing.T) {
-			dir := t.TempDir()
-			s := open(t, Config{Dir: dir})
-			grow(t, s, "a", 1, 1, 0)
-			if err := s.Enqueue(t.Context(), "a"); err != nil {
-				t.Fatal(err)
-			}
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
-			}
-			consumer := filepath.Join(streamsDir(dir), workStream, "obs", workers)
-			if err := os.Remove(filepath.Join(consumer, missing)); err != nil {
-				t.Fatal(err)
-			}
-			var log strings.Builder
-			s = open(t, Config{Dir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-			if l, err := s.Lease(within(t)); err != nil || l.ID() != "a" {
-				t.Errorf("lease: got %v, %v, want a", l, err)
-			}
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-			for _, name := range []string{"meta.inf", "meta.sum"} {
-				if _, err := os.Stat(filepath.Join(consumer, name)); err != nil {
-					t.Error(err)
-				}
-			}
-			if log.Len() > 0 {
-				t.Errorf("got a warning: %s", &log)
-			}
-		})
+// TestOpenDropsTheOldQueue opens a directory that a version with a stream of work has left.
+func TestOpenDropsTheOldQueue(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, Config{Dir: dir})
+	grow(t, s, "a", 1, 3, 0)
+	if _, err := s.js.CreateStream(within(t), jetstream.StreamConfig{
+		Name: oldWorkStream, Subjects: []string{"work.default.*"}, Retention: jetstream.WorkQueuePolicy,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.js.Publish(within(t), "work.default.a", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, Config{Dir: dir})
+	if _, err := s.js.Stream(within(t), oldWorkStream); !errors.Is(err, jetstream.ErrStreamNotFound) {
+		t.Errorf("got %v, want no stream of work", err)
+	}
+	if rec, _, err := s.Last(within(t), "a"); err != nil || rec.Event.Seq != 3 {
+		t.Errorf("the job: got seq %d, %v", rec.Event.Seq, err)
 	}
 }
 

@@ -88,7 +88,7 @@ func call(worker jobs.Worker, run *run, args json.RawMessage) (out outcome) {
 	return out
 }
 
-// supervise stores what the worker reports, and keeps the lease, until the attempt is over.
+// supervise stores what the worker reports until the attempt is over.
 func (a *attempt) supervise() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()

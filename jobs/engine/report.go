@@ -26,7 +26,7 @@ func (a *attempt) openLog(ctx context.Context) error {
 }
 
 // storeDue stores what is due by now; but not more than one chunk of lines, so that a worker that
-// floods its log holds up neither the lease nor a cancel.
+// floods its log does not hold up a cancel.
 func (a *attempt) storeDue() error {
 	_, err := a.storeSome(func(due time.Time) bool { return !due.IsZero() && !due.After(time.Now()) })
 	return err

@@ -32,13 +32,6 @@ var cases = []struct {
 	{"LogAppendAndLast", logAppendAndLast},
 	{"LogReadFromTheMiddleOfAChunk", logReadFromTheMiddleOfAChunk},
 	{"FollowLogHasNoHoles", followLogHasNoHoles},
-	{"LeaseWaitsForEnqueue", leaseWaitsForEnqueue},
-	{"LeaseIsOldestFirst", leaseIsOldestFirst},
-	{"LeaseIsExclusive", leaseIsExclusive},
-	{"EnqueueIsIdempotent", enqueueIsIdempotent},
-	{"ReleaseGivesBackAtOnce", releaseGivesBackAtOnce},
-	{"DoneEmptiesTheQueue", doneEmptiesTheQueue},
-	{"LeaseExpiresUnlessExtended", leaseExpiresUnlessExtended},
 	{"CellPutAndDelete", cellPutAndDelete},
 	{"CellsAreBytes", cellsAreBytes},
 	{"CellNamesAreChecked", cellNamesAreChecked},
@@ -53,7 +46,7 @@ var cases = []struct {
 }
 
 // TestStore runs the suite, each case in parallel on a store of its own that open returns empty; open
-// registers its own clean-up. It takes a little longer than jobs.LeaseTime, in real time.
+// registers its own clean-up.
 func TestStore(t *testing.T, open func(t *testing.T) jobs.Store) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package jobstest
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"sync"
@@ -129,5 +130,48 @@ func usageGrowsAndShrinks(t *testing.T, s jobs.Store) {
 	}
 	if less := usage(); empty >= some || some >= more || less >= more {
 		t.Errorf("got %d bytes, then %d, %d and, after a removal, %d", empty, some, more, less)
+	}
+}
+func removeLeavesNothing(t *testing.T, s jobs.Store) {
+	ctx := t.Context()
+	for _, id := range []jobs.ID{"a", "b"} {
+		if err := s.PutArgs(ctx, id, []byte(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+		grow(t, s, id, 1, 3, 0)
+		growLog(t, s, id, 2, 3)
+	}
+	if err := s.Remove(ctx, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Remove(ctx, "a"); err != nil && !errors.Is(err, jobs.ErrNotFound) {
+		t.Errorf("remove again: %v", err)
+	}
+	if _, _, err := s.Last(ctx, "a"); !errors.Is(err, jobs.ErrNotFound) {
+		t.Errorf("last: got %v, want ErrNotFound", err)
+	}
+	if recs, _ := s.Read(ctx, "a", 0, 10); len(recs) != 0 {
+		t.Errorf("read: got %d records, want none", len(recs))
+	}
+	if _, err := s.Args(ctx, "a"); !errors.Is(err, jobs.ErrNotFound) {
+		t.Errorf("args: got %v, want ErrNotFound", err)
+	}
+	if _, _, err := s.LastLog(ctx, "a"); !errors.Is(err, jobs.ErrNotFound) {
+		t.Errorf("last chunk: got %v, want ErrNotFound", err)
+	}
+	for rec, err := range s.Index(within(t, patience)) {
+		if err != nil || rec.Event.JobID == "a" {
+			t.Errorf("index: got %s, %v", rec.Event.JobID, err)
+		}
+		if rec.Event.JobID == "" {
+			break
+		}
+	}
+	if rec, _, err := s.Last(ctx, "b"); err != nil || rec.Event.Seq != 3 {
+		t.Errorf("the other job: got seq %d, %v, want 3", rec.Event.Seq, err)
+	}
+	grow(t, s, "a", 1, 1, 0) // the name is free again
+	if err := s.PutArgs(ctx, "a", []byte(`{}`)); err != nil {
+		t.Errorf("arguments for the name again: %v", err)
 	}
 }

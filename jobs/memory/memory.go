@@ -9,7 +9,6 @@ import (
 	"iter"
 	"slices"
 	"sync"
-	"time"
 
 	"jobcast/jobs"
 )
@@ -19,7 +18,6 @@ type Store struct {
 	mu    sync.Mutex    // guards everything below
 	pos   jobs.Position // of the newest record, chunk or change of a cell
 	jobs  map[jobs.ID]*jobLog
-	queue []*item       // in the order of Enqueue
 	grown chan struct{} // closed and replaced whenever anything of the jobs changes
 
 	cells      map[cellName]jobs.Cell
@@ -37,13 +35,6 @@ type entry struct {
 	pos  jobs.Position
 	key  int64 // Seq of a record, number of the last line of a chunk
 	data []byte
-}
-
-// item is one job in the queue.
-type item struct {
-	id      jobs.ID
-	lease   *hold // nil: nobody holds it
-	expires time.Time
 }
 
 var _ jobs.Store = (*Store)(nil)
@@ -242,7 +233,6 @@ func (s *Store) Remove(ctx context.Context, id jobs.ID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.jobs, id)
-	s.queue = slices.DeleteFunc(s.queue, func(it *item) bool { return it.id == id })
 	s.wake()
 	return nil
 }
