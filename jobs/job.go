@@ -141,6 +141,7 @@ type Job struct {
 	Schedule *Tick                      `json:"schedule,omitempty"` // what has made it
 
 	// Where it stands now, of this node's memory: never stored, and only where one job is asked for.
+	Usual           *Usual     `json:"usual,omitempty"` // of a running job: how long those of its kind take; nil: too few have completed
 	WaitsFor        WaitsFor   `json:"waitsFor,omitempty"`
 	QueuePosition   int        `json:"queuePosition,omitempty"`   // of a queued job: from 1, which is the next
 	ExpectedStartAt *time.Time `json:"expectedStartAt,omitempty"` // nil: nobody can tell

@@ -128,9 +128,12 @@ func cut(ack *events.SubscribeAck, now entry) {
 		ack.Events = ack.Events[:len(ack.Events)-1]
 	}
 	ack.LastSeq = uint64(now.last)
-	args := ack.Job.Args
+	args, usual := ack.Job.Args, ack.Job.Usual
 	ack.Job = now.job
 	ack.Job.Args = args
+	if ack.Job.State == jobs.Running {
+		ack.Job.Usual = usual
+	}
 	ack.Done = now.job.State.Terminal()
 }
 

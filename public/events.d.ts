@@ -533,7 +533,12 @@ export interface Job {
   steps?: JobStepTime[];
   /** what has made it */
   schedule?: JobTick;
-  /** Where it stands now, of this node's memory: never stored, and only where one job is asked for. */
+  /**
+   * Where it stands now, of this node's memory: never stored, and only where one job is asked for.
+   *
+   * of a running job: how long those of its kind take; missing: too few have completed
+   */
+  usual?: JobUsual;
   waitsFor?: JobWaitsFor;
   /** of a queued job: from 1, which is the next */
   queuePosition?: number;
@@ -651,6 +656,27 @@ export interface JobTick {
   tick: string;
   /** no server ran when it was due; of several such ticks the newest made a job */
   late?: boolean;
+}
+
+/**
+ * JobUsual is how long the jobs of a kind take: of the newest runs that completed, at most 100. It is told with a running
+ * job, from which time was left to guess, and never stored.
+ */
+export interface JobUsual {
+  /** how many were looked at, 3 at least */
+  runs: number;
+  /** half of them took less */
+  medianMs: number;
+  /** a tenth of them took less */
+  lowMs: number;
+  /** a tenth of them took more */
+  highMs: number;
+  /** one in twenty took more */
+  slowMs: number;
+  /** the job has taken longer than 95 of 100 runs */
+  slow: boolean;
+  /** the newest of them, whose steps can be laid beside the job's */
+  previousId: JobID;
 }
 
 /** JobWaitsFor is what keeps a job from running. */

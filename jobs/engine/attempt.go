@@ -28,6 +28,8 @@ type attempt struct {
 	pos      jobs.Position
 	meter    meter
 	step     *jobs.Step
+	stalled  bool      // the log says that the worker is quiet
+	quiet    time.Time // its last sign of life before that
 	deadline time.Time // when the run has taken too long; zero means never
 	logPos   jobs.Position
 	lines    int64 // stored
@@ -45,7 +47,7 @@ func (e *Engine) runAttempt(worker jobs.Worker, place *place, last jobs.Record, 
 	}
 	started := e.nextRecord(last, jobs.EventStarted, map[string]string{"worker": e.node}, func(j *jobs.Job) {
 		j.State, j.Attempt, j.Worker = jobs.Running, j.Attempt+1, e.node
-		j.Progress, j.Warnings, j.Waiting, j.RunAt, j.Error = nil, 0, false, nil, nil
+		j.Progress, j.Steps, j.Warnings, j.Waiting, j.RunAt, j.Error = nil, nil, 0, false, nil, nil
 	})
 	a := &attempt{engine: e, last: last, outcome: make(chan outcome, 1)}
 	if ms := last.Job.TimeoutMs; ms > 0 {
@@ -111,6 +113,9 @@ func (a *attempt) supervise() {
 			}
 		}
 		err := a.storeDue()
+		if err == nil {
+			err = a.storeSigns()
+		}
 		if a.gone(err) {
 			a.stop()
 			return
@@ -134,9 +139,10 @@ func (a *attempt) supervise() {
 
 // arm decides when the loop looks again by itself, and lets the run know.
 func (a *attempt) arm(until time.Time, failed bool) time.Time {
+	quiet := a.quietAt()
 	a.run.mu.Lock()
 	defer a.run.mu.Unlock()
-	times := []time.Time{until, a.deadline, a.run.progress.due(), a.run.log.Due()}
+	times := []time.Time{until, quiet, a.deadline, a.run.progress.due(), a.run.log.Due()}
 	if failed {
 		times = []time.Time{until, a.deadline, time.Now().Add(time.Second)}
 	}

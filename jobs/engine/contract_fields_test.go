@@ -42,6 +42,7 @@ var goTypes = map[string]reflect.Type{
 	"Backoff":      reflect.TypeFor[jobs.Backoff](),
 	"Kind":         reflect.TypeFor[jobs.KindInfo](),
 	"QueueInfo":    reflect.TypeFor[jobs.QueueInfo](),
+	"Usual":        reflect.TypeFor[jobs.Usual](),
 	"Schedule":     reflect.TypeFor[jobs.Schedule](),
 
 	"Event":         reflect.TypeFor[jobs.Event](),

@@ -48,6 +48,7 @@ func (e *Engine) snapshot(ctx context.Context, id jobs.ID) (jobs.Job, error) {
 	if err != nil {
 		return jobs.Job{}, jobs.ProblemOf(err)
 	}
+	e.usual(&last.Job)
 	return last.Job, nil
 }
 

@@ -25,6 +25,9 @@ func (e *Engine) nextRecord(last jobs.Record, typ jobs.EventType, data any, chan
 	if now.Before(last.Event.Time) {
 		now = last.Event.Time
 	}
+	if job.State != jobs.Running {
+		job.Steps = endStep(job.Steps, now)
+	}
 	job.Seq = last.Event.Seq + 1
 	if !allowed(last.Job.State, typ, job.State) {
 		e.log.Error(wrongWay, "job", job.ID, "from", string(last.Job.State), "event", string(typ), "to", string(job.State))

@@ -91,7 +91,10 @@ func (a *attempt) storeProgress() error {
 
 func (a *attempt) storeSteps(steps []jobs.Step) error {
 	for _, s := range steps {
-		if err := a.put(jobs.EventStep, s, func(j *jobs.Job) { j.Progress = &jobs.Progress{Step: &s} }); err != nil {
+		if err := a.put(jobs.EventStep, s, func(j *jobs.Job) {
+			j.Progress = &jobs.Progress{Step: &s}
+			beginStep(j, s, a.engine.now().UTC().Truncate(time.Millisecond))
+		}); err != nil {
 			return err
 		}
 		a.step, a.meter = &s, meter{}
@@ -114,6 +117,7 @@ func (a *attempt) put(typ jobs.EventType, data any, change func(*jobs.Job)) erro
 	for {
 		rec := a.engine.nextRecord(a.last, typ, data, func(j *jobs.Job) {
 			a.run.annotate(j)
+			a.moved(typ, j)
 			if a.lines > 0 {
 				j.Log = &jobs.LogInfo{Lines: a.lines, Bytes: a.logBytes}
 			}
@@ -121,7 +125,7 @@ func (a *attempt) put(typ jobs.EventType, data any, change func(*jobs.Job)) erro
 		})
 		pos, err := a.engine.append(a.engine.base, rec, a.pos)
 		if err == nil {
-			a.last, a.pos = rec, pos
+			a.last, a.pos, a.stalled = rec, pos, rec.Job.Stalled
 			return nil
 		}
 		if !errors.Is(err, jobs.ErrConflict) {

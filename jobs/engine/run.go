@@ -37,6 +37,7 @@ type run struct {
 	mu        sync.Mutex // guards everything below
 	over      bool
 	progress  throttle
+	signs     signs
 	log       lines.Buffer
 	artifacts []jobs.Artifact
 	warnings  int64
@@ -95,7 +96,11 @@ func (r *run) Upload(name string) (*jobs.Upload, error) { return r.files.OpenUpl
 // stored, comes before the goroutine looks by itself.
 func (r *run) take(add func() (due time.Time)) {
 	r.mu.Lock()
-	early := !r.over && add().Before(r.armed)
+	early := false
+	if !r.over {
+		r.signs.add(time.Now())
+		early = add().Before(r.armed)
+	}
 	r.mu.Unlock()
 	if early {
 		r.poke()

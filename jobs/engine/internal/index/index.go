@@ -21,7 +21,8 @@ type Index struct {
 	queued  map[string]int // by owner; those without one are not counted
 	recent  *list.List     // of *indexed, the one that changed last at the back
 	removed removals
-	version uint64 // of the newest change
+	runs    map[string][]ran // of each kind, those that completed, by when they finished
+	version uint64           // of the newest change
 	changed chan struct{}
 	waited  bool // someone waits for changed to be closed
 }
@@ -42,7 +43,7 @@ func New() *Index {
 	}
 	return &Index{
 		jobs: make(map[jobs.ID]*indexed), counts: counts, queued: make(map[string]int),
-		recent: list.New(), removed: newRemovals(), changed: make(chan struct{}),
+		recent: list.New(), removed: newRemovals(), runs: make(map[string][]ran), changed: make(chan struct{}),
 	}
 }
 
@@ -123,6 +124,7 @@ func (x *Index) find(j *jobs.Job) (int, bool) {
 // drop forgets an entry, which the caller takes out of order. mu is held.
 func (x *Index) drop(entry *indexed) {
 	delete(x.jobs, entry.job.ID)
+	x.forgetRun(&entry.job)
 	x.recent.Remove(entry.recent)
 	x.count(entry, -1)
 	x.version++
@@ -158,6 +160,7 @@ func (x *Index) put(rec jobs.Record) (_ *indexed, isNew bool) {
 	}
 	entry.job, entry.at = rec.Job, rec.Event.Time
 	entry.owner = rec.Owner
+	x.remember(&entry.job)
 	x.count(entry, 1)
 	x.version++
 	entry.version = x.version
