@@ -128,7 +128,7 @@ func (s *Store) trimCell(ctx context.Context, subject string, before uint64) {
 	if skip := s.hooks.skipTrim; skip != nil && skip() {
 		return
 	}
-	if err := s.purge(context.WithoutCancel(ctx), cellStream, subject, before); err != nil {
+	if _, err := s.purge(context.WithoutCancel(ctx), cellStream, subject, before); err != nil {
 		s.log.Debug("cannot purge old versions of a cell", "subject", subject, "err", err)
 	}
 }
@@ -214,7 +214,7 @@ func (s *Store) tidyCells(ctx context.Context) error {
 		} else if !older[subject] {
 			continue
 		}
-		if err := s.purge(ctx, cellStream, subject, before); err != nil {
+		if _, err := s.purge(ctx, cellStream, subject, before); err != nil {
 			return err
 		}
 	}

@@ -98,24 +98,6 @@ func (s *Store) Args(ctx context.Context, id jobs.ID) (json.RawMessage, error) {
 	return e.data, nil
 }
 
-// Remove implements jobs.Store. The events go last, so that what a crash leaves half removed is still
-// there to be removed again. A crash before the readers of the index are told does no harm: they end with it.
-func (s *Store) Remove(ctx context.Context, id jobs.ID) error {
-	for _, from := range [][2]string{
-		{argStream, argPrefix}, {logStream, logPrefix}, {eventStream, eventPrefix},
-	} {
-		subject, err := subject(from[1], id)
-		if err != nil {
-			return err
-		}
-		if err := s.purge(ctx, from[0], subject, 0); err != nil {
-			return s.failed("remove", err)
-		}
-	}
-	// They are told once it has begun to be true, whatever becomes of ctx.
-	return s.failed("tell of a removal", s.tellRemoved(context.WithoutCancel(ctx), id))
-}
-
 // Usage implements jobs.Store. The text of jobs does not count, as it makes room by itself, and neither do cells,
 // which do not go with a job.
 func (s *Store) Usage(ctx context.Context) (jobs.Usage, error) {

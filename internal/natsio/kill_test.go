@@ -30,6 +30,7 @@ const killJobs = 8
 func TestMain(m *testing.M) {
 	for variable, child := range map[string]func(dir string) error{
 		killDir: writeUntilKilled, smallDir: writeUntilBroken, shortDir: writeThroughShortage,
+		removeDir: removeUntilKilled,
 	} {
 		if dir := os.Getenv(variable); dir != "" {
 			if err := child(dir); err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ type entry struct {
 	pos  uint64 // its sequence number in the stream; zero where it was not asked for
 	prev uint64 // that of the message before it in its subject; set only on a live message
 	data []byte
+
+	subject string // empty where it was not asked for
 }
 
 // The codes of the refusals that mean something to us.
@@ -113,31 +116,33 @@ func (s *Store) state(ctx context.Context, stream string) (jetstream.StreamState
 	return of.CachedInfo().State, nil
 }
 
-// purge lets go of the messages of a subject before a position; zero means all of them.
-func (s *Store) purge(ctx context.Context, stream, subject string, before uint64) error {
+// purge lets go of the messages of a subject before a position, and returns how many there were. Zero means all of
+// them, and an empty subject the whole stream.
+func (s *Store) purge(ctx context.Context, stream, subject string, before uint64) (purged uint64, err error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return 0, err
 	}
 	body, err := json.Marshal(server.JSApiStreamPurgeRequest{Subject: subject, Sequence: before})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	m, err := insist(ctx, s, func(ctx context.Context) (*nats.Msg, error) {
 		return s.ask.RequestWithContext(ctx, purgeAPI+stream, body)
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var answer struct {
-		Error *jetstream.APIError `json:"error"`
+		Error  *jetstream.APIError `json:"error"`
+		Purged uint64              `json:"purged"`
 	}
 	if err := json.Unmarshal(m.Data, &answer); err != nil {
-		return fmt.Errorf("decode the answer to a purge: %w", err)
+		return 0, fmt.Errorf("decode the answer to a purge: %w", err)
 	}
 	if answer.Error != nil {
-		return answer.Error
+		return 0, answer.Error
 	}
-	return nil
+	return answer.Purged, nil
 }
 
 // getRequest is the body of a direct get (NATS ADR-31).
@@ -147,6 +152,8 @@ type getRequest struct {
 	Batch    int    `json:"batch,omitempty"`
 	MaxBytes int    `json:"max_bytes,omitempty"`
 	NoHeader bool   `json:"no_hdr,omitempty"`
+
+	LastOf []string `json:"multi_last,omitempty"` // the newest message of each, at most 1,024
 }
 
 const (
@@ -200,18 +207,31 @@ type batch struct {
 // whole stream. Only of that, and of a subject with a wildcard, does each entry say where it lies, as headers are a
 // third of the work.
 func (s *Store) getBatch(ctx context.Context, stream, subject string, from uint64, limit int) (batch, error) {
-	b := batch{last: from - 1}
+	return s.fetch(ctx, stream, getRequest{
+		Seq: from, Subject: subject, Batch: min(limit, maxBatch), MaxBytes: maxBatchBytes,
+		NoHeader: subject != "" && !strings.HasSuffix(subject, "*"),
+	})
+}
+
+// lastOf returns the newest message of each of up to maxBatch subjects, where there is one.
+func (s *Store) lastOf(ctx context.Context, stream string, subjects []string) ([]entry, error) {
+	b, err := s.fetch(ctx, stream, getRequest{LastOf: subjects, Batch: maxBatch, MaxBytes: math.MaxInt32})
+	return b.entries, err
+}
+
+// fetch returns what answers a request for a batch.
+func (s *Store) fetch(ctx context.Context, stream string, request getRequest) (batch, error) {
+	b := batch{last: request.Seq - 1}
 	if err := ctx.Err(); err != nil {
 		return b, err
 	}
-	limit = min(limit, maxBatch)
-	body, err := json.Marshal(getRequest{Seq: from, Subject: subject, Batch: limit, MaxBytes: maxBatchBytes, NoHeader: subject != "" && !strings.HasSuffix(subject, "*")})
+	body, err := json.Marshal(request)
 	if err != nil {
 		return b, err
 	}
 	woken := s.woken()
 	// There is room for the whole answer, so none of it is dropped.
-	answers := make(chan *nats.Msg, limit+1)
+	answers := make(chan *nats.Msg, request.Batch+1)
 	inbox := s.read.NewInbox()
 	sub, err := s.read.ChanSubscribe(inbox, answers)
 	if err != nil {
@@ -228,7 +248,7 @@ func (s *Store) getBatch(ctx context.Context, stream, subject string, from uint6
 		select {
 		case m = <-answers:
 		case <-woken: // the rest has gone with the connection
-			return s.getBatch(ctx, stream, subject, from, limit)
+			return s.fetch(ctx, stream, request)
 		case <-ctx.Done():
 			return b, ctx.Err()
 		case <-s.done:
@@ -260,6 +280,8 @@ func newEntry(m *nats.Msg) entry {
 		pos:  number(m, jetstream.SequenceHeader),
 		prev: number(m, jetstream.LastSequenceHeader),
 		data: m.Data,
+
+		subject: m.Header.Get(jetstream.SubjectHeader),
 	}
 }
 

@@ -163,12 +163,15 @@ func (s *Store) start() error {
 	return s.health()
 }
 
-// openStreams makes the streams that are missing, and tidies the cells.
+// openStreams makes the streams that are missing, and takes out what a crash has brought back or left.
 func (s *Store) openStreams(ctx context.Context) error {
 	for _, stream := range streams(s.maxBytes) {
 		if _, err := s.js.CreateOrUpdateStream(ctx, stream); err != nil {
 			return fmt.Errorf("natsio: open stream %s: %w", stream.Name, err)
 		}
+	}
+	if err := s.removeAgain(ctx); err != nil {
+		return s.failed("make removals once more", err)
 	}
 	if err := s.tidyCells(ctx); err != nil {
 		return s.failed("tidy the cells", err)

@@ -25,6 +25,9 @@ const (
 
 	gonePrefix = "gone." // where it is told that a job was removed; not kept
 
+	removalStream = "JOBS_GONE" // which jobs were removed last
+	removalPrefix = "removed."
+
 	saidStream = "JOURNALS" // what the systems beside the jobs rebuild their state from
 	saidPrefix = "said."
 )
@@ -43,6 +46,9 @@ const (
 	maxPayload = 2 << 20
 	// maxCells bounds the bytes of all cells; no more are made a sixteenth before that.
 	maxCells = 64 << 20
+	// maxRemovals is how many removals are written down until the store is opened again, and found nothing that has
+	// come back; the oldest go. A store of 10 GiB holds some 3,000 jobs that have maxEvents.
+	maxRemovals = 10_000
 	// goneBacklog is how many removals wait for one reader of the index. One that has missed some is told so.
 	goneBacklog = 1024
 	// liveBacklog is how many live messages wait for one reader. What does not fit is dropped, and the
@@ -103,6 +109,14 @@ func streams(maxBytes int64) []jetstream.StreamConfig {
 		// No bound on the messages of a subject: see cells.go.
 		AllowDirect: true,
 		RePublish:   &jetstream.RePublish{Source: cellPrefix + "*.*", Destination: cellLive + "{{wildcard(1)}}.{{wildcard(2)}}"},
+	}, {
+		Name:              removalStream,
+		Subjects:          []string{removalPrefix + "*"},
+		Storage:           jetstream.FileStorage,
+		MaxMsgs:           maxRemovals,
+		Discard:           jetstream.DiscardOld,
+		MaxMsgsPerSubject: 1,
+		AllowDirect:       true,
 	}, {
 		Name:              saidStream,
 		Subjects:          []string{saidPrefix + "*"},
