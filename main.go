@@ -91,12 +91,24 @@ func config(s cli.Settings, stderr io.Writer) app.Config {
 		StartRate:      int(s.StartRate),
 		StartBurst:     int(s.StartBurst),
 		MaxQueued:      int(s.MaxQueued),
+		Keep:           time.Duration(orForEver(s.Keep)),
+		KeepFailed:     time.Duration(orForEver(s.KeepFailed)),
+		KeepJobs:       int(orForEver(s.KeepJobs)),
+		MaxStore:       int64(s.MaxStore),
 
 		Source:  ownSource,
 		Version: version,
 		Called:  cli.Flag,
 		Logger:  slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.Level(s.LogLevel)})),
 	}
+}
+
+// orForEver is a setting whose zero means that there is no bound, as app.Config says it.
+func orForEver[T ~int | ~int64](setting T) T {
+	if setting == 0 {
+		return -1
+	}
+	return setting
 }
 
 // texts are settings as the text that they are.

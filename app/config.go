@@ -56,6 +56,15 @@ type Config struct {
 	// MaxQueued is how many jobs started from one address may wait to be run. Zero means any number.
 	MaxQueued int
 
+	// Keep is how long completed jobs are kept, and KeepFailed those that have failed or were cancelled, unless their
+	// request or their kind says it. Zero means 30 and 90 days, less than zero for ever.
+	Keep, KeepFailed time.Duration
+	// KeepJobs is how many finished jobs are kept; the oldest go. Zero means 100,000, less than zero any number.
+	KeepJobs int
+	// MaxStore bounds the events of all jobs, their texts and their arguments, each. The oldest finished jobs go
+	// before it is full. Zero means 10 GiB; less than 1 MiB is too little.
+	MaxStore int64
+
 	// Workers are the kinds of job. Nil means those of package workers, with Roots.
 	Workers []jobs.Worker
 	// Namespaces are who answers sockets. Nil means namespaces.All; append to a clone of it to have more.
@@ -86,6 +95,11 @@ func (c Config) complete() (Config, error) {
 		return c, fmt.Errorf("%s is no use without %s", c.Called("TLSCert"), c.Called("TLSKey"))
 	case c.Sync > 0 && c.Sync < 10*time.Millisecond:
 		return c, fmt.Errorf("%s must be 10ms at least, not %v", c.Called("Sync"), c.Sync)
+	}
+	c.Keep, c.KeepFailed = cmp.Or(c.Keep, 30*24*time.Hour), cmp.Or(c.KeepFailed, 90*24*time.Hour)
+	c.KeepJobs, c.MaxStore = cmp.Or(c.KeepJobs, 100_000), cmp.Or(c.MaxStore, 10<<30)
+	if c.MaxStore < 1<<20 {
+		return c, fmt.Errorf("%s must be 1MiB at least, not %d bytes", c.Called("MaxStore"), c.MaxStore)
 	}
 	for _, count := range []struct {
 		field string

@@ -46,7 +46,7 @@ func (s *Server) list() []part {
 		}, close: func(context.Context) error { return s.quic.free() }},
 		{name: "data", start: func(context.Context) error { return cmp.Or(s.checkData(), s.checkApart()) }},
 		{name: "store", start: func(ctx context.Context) (err error) {
-			s.store, err = natsio.Open(ctx, natsio.Config{Dir: filepath.Join(s.cfg.Data, "jetstream"), Sync: s.cfg.sync(), Logger: s.log})
+			s.store, err = natsio.Open(ctx, natsio.Config{Dir: filepath.Join(s.cfg.Data, "jetstream"), Sync: s.cfg.sync(), MaxBytes: s.cfg.MaxStore, Logger: s.log})
 			return s.dataFailure(err)
 		}, close: func(context.Context) error { return s.store.Close() }, budget: drainTime},
 		// After the store, which holds the lock of the data directory.
@@ -101,6 +101,9 @@ func (s *Server) openJobs(ctx context.Context) (err error) {
 		StartRate:   float64(s.cfg.StartRate),
 		StartBurst:  s.cfg.StartBurst,
 		MaxQueued:   s.cfg.MaxQueued,
+		Keep:        max(0, s.cfg.Keep),
+		KeepFailed:  max(0, s.cfg.KeepFailed),
+		KeepJobs:    max(0, s.cfg.KeepJobs),
 		Logger:      s.log,
 	})
 	return s.dataFailure(err)

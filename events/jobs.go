@@ -13,18 +13,18 @@ import (
 var JobsNamespace = Namespace{
 	Path: "/jobs",
 	Client: []Message{
-		JobStart, JobSubscribe, JobUnsubscribe, JobGet, JobHistory, JobLogs, JobCancel,
+		JobStart, JobSubscribe, JobUnsubscribe, JobGet, JobHistory, JobLogs, JobCancel, JobRetry, JobRemove,
 		JobsList, JobsWatch, JobsUnwatch, JobsKinds,
 	},
 	Server: []Message{
-		JobQueued, JobStarted, JobProgress, JobStep, JobCancelling, JobCompleted, JobFailed, JobCancelled,
-		JobLog, JobsChanged,
+		JobScheduled, JobQueued, JobStarted, JobProgress, JobStep, JobStalled, JobRetrying, JobCancelling,
+		JobCompleted, JobFailed, JobCancelled, JobRemoved, JobLog, JobsChanged,
 	},
 	Next: []Message{
-		JobRetry, JobRemove, JobSend, JobAnswer, QueuePause, QueueResume, QueuesList,
+		JobSend, JobAnswer, QueuePause, QueueResume, QueuesList,
 		SchedulePut, ScheduleList, ScheduleRemove, ScheduleRun,
-		JobScheduled, JobStalled, JobRetrying, JobCustom, JobMessage, JobAsked, JobAnswered, JobValues, JobChild,
-		JobRemoved, JobPosition,
+		JobCustom, JobMessage, JobAsked, JobAnswered, JobValues, JobChild,
+		JobPosition,
 	},
 }
 

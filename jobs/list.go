@@ -68,6 +68,7 @@ type LogFound struct {
 type Changes struct {
 	Jobs    []Job         `json:"jobs"` // at most 200, without Args and Result
 	Removed []ID          `json:"removed,omitempty"`
+	Gone    []Event       `json:"-"`               // the same as Removed, for those who watch one of them: an event of type EventRemoved each
 	Again   bool          `json:"again,omitempty"` // too many were removed to say which: read the list again
 	Counts  map[State]int `json:"counts"`          // of all jobs, by state; every state is there
 }

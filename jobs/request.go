@@ -45,7 +45,8 @@ type StartRequest struct {
 	Subscribe      *bool           `json:"subscribe,omitempty"` // Socket.IO only; default true
 	Logs           bool            `json:"logs,omitempty"`      // Socket.IO only
 
-	From string `json:"-"` // the client's address, for the limits of those who start jobs; "" has none
+	RetryOf ID     `json:"-"` // the finished job that this one repeats: see engine.Retry
+	From    string `json:"-"` // the client's address, for the limits of those who start jobs; "" has none
 }
 
 // UnmarshalJSON decodes a request from a client. Its error is a *Problem with code bad_request that

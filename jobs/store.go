@@ -26,7 +26,7 @@ type Record struct {
 	Rules *Rules `json:"rules,omitempty"` // how it is to be run; nil in jobs of older versions
 	Lease *Lease `json:"lease,omitempty"` // who runs it; nil unless it is running
 
-	Queued *time.Time `json:"queued,omitempty"` // since when it is queued; nil: since this event, or it is not
+	Queued *time.Time `json:"queued,omitempty"` // when it was queued, which is its place; nil: at this event, or it is not
 }
 
 // Rules say how a job is to be run. They are fixed when the job is made: what the request says goes before what its

@@ -40,6 +40,8 @@ func openJobs(ns *socketio.Namespace, s Services) Close {
 		events.JobHistory.On(n.history),
 		events.JobLogs.On(n.logs),
 		events.JobCancel.On(n.cancelJob),
+		events.JobRetry.On(n.retryJob),
+		events.JobRemove.On(n.removeJob),
 		events.JobsList.On(n.listJobs),
 		events.JobsWatch.OnAnswer(n.watch),
 		events.JobsUnwatch.On(n.unwatch),
@@ -110,6 +112,18 @@ func (n *jobsNamespace) cancelJob(ctx context.Context, _ *socketio.Socket, req j
 	return events.CancelAck{OK: true, Outcome: outcome, Job: job}, err
 }
 
+func (n *jobsNamespace) retryJob(ctx context.Context, s *socketio.Socket, req jobs.RetryRequest) (events.StartAck, error) {
+	job, created, err := n.engine.Retry(ctx, req, address(s))
+	return events.StartAck{OK: true, Job: job, Created: created}, err
+}
+
+func (n *jobsNamespace) removeJob(ctx context.Context, _ *socketio.Socket, req jobs.RemoveRequest) (events.OK, error) {
+	if err := req.Check(); err != nil {
+		return events.OK{}, err
+	}
+	return events.OK{OK: true}, n.engine.Remove(ctx, req.ID)
+}
+
 func (n *jobsNamespace) listJobs(_ context.Context, _ *socketio.Socket, req jobs.ListQuery) (events.ListAck, error) {
 	page, err := n.engine.List(req)
 	return events.ListAck{OK: true, ListPage: page}, err
@@ -147,6 +161,11 @@ func (n *jobsNamespace) tellList(ctx context.Context) {
 			return
 		}
 		n.list.Lock()
+		for _, gone := range changes.Gone {
+			if err := events.JobRemoved.Emit(n.ns.To(removedRoom(gone.JobID)), gone); err != nil {
+				n.log.Error("cannot tell that a job was removed", "nsp", "/jobs", "err", err)
+			}
+		}
 		if err := events.JobsChanged.Emit(to, changes); err != nil {
 			n.log.Error("cannot tell the list's watchers", "nsp", "/jobs", "err", err)
 		}

@@ -438,7 +438,9 @@ func TestBadRequestsAreRefusedByName(t *testing.T) {
 			{"job:start", map[string]any{"kind": "count", "runAt": "soon"}, jobs.CodeBadRequest, "runAt"},
 			{"job:history", map[string]any{"id": id, "limit": 5000}, jobs.CodeBadRequest, "limit"},
 			{"jobs:list", map[string]any{"cursor": "%%"}, jobs.CodeBadRequest, "cursor"},
-			{"job:retry", map[string]any{"id": id}, jobs.CodeBadRequest, "job:retry"},
+			{"job:retry", map[string]any{"id": id}, jobs.CodeConflict, "running"},
+			{"job:remove", map[string]any{"id": id}, jobs.CodeConflict, "running"},
+			{"job:again", map[string]any{"id": id}, jobs.CodeBadRequest, "job:again"},
 		} {
 			var ack events.Refusal
 			c.ask(tt.event, tt.payload, &ack)

@@ -25,6 +25,13 @@ func (n *jobsNamespace) subscribe(ctx context.Context, s *socketio.Socket, req e
 		return err
 	}
 	n.letGo(s, req.ID)
+	plain := answer
+	answer = func(ack events.SubscribeAck) error {
+		if !ack.HasMore && len(s.Rooms()) < maxFollowed {
+			s.Join(removedRoom(req.ID))
+		}
+		return plain(ack)
+	}
 	if answered, err := n.joinOthers(s, req, answer); answered {
 		return err
 	}
@@ -50,7 +57,16 @@ func (n *jobsNamespace) subscribe(ctx context.Context, s *socketio.Socket, req e
 
 func (n *jobsNamespace) letGo(s *socketio.Socket, id jobs.ID) {
 	n.feeds.letGo(s, eventTopic(id), logTopic(id))
+	s.Leave(removedRoom(id))
 }
+
+// removedRoom is that of those who are told when a job is removed: they have subscribed to it, and it may have ended
+// since.
+func removedRoom(id jobs.ID) string { return "removed:" + string(id) }
+
+// maxFollowed bounds the rooms of one socket, so that who subscribes to very many finished jobs costs no memory
+// without end. Who is in so many is not told of the removal of one job more.
+const maxFollowed = 4 * maxHeld
 
 // joinOthers makes s a watcher beside those who are there, if there are any and what they were told is
 // enough for the answer.

@@ -128,6 +128,8 @@ export interface CompareClientToServer {
  * What the server says.
  */
 export interface JobsServerToClient {
+  /** the job waits for its time; data is DataScheduled */
+  "job:scheduled": (payload: JobEvent) => void;
   /** the job waits for a worker, at first or again */
   "job:queued": (payload: JobEvent) => void;
   /** an attempt has begun */
@@ -136,6 +138,10 @@ export interface JobsServerToClient {
   "job:progress": (payload: JobEvent) => void;
   /** the job has gone on to its next part */
   "job:step": (payload: JobEvent) => void;
+  /** nothing was heard of the worker for long; data is DataStalled */
+  "job:stalled": (payload: JobEvent) => void;
+  /** an attempt has failed, and the next has its time; data is DataRetrying */
+  "job:retrying": (payload: JobEvent) => void;
   /** the worker was told to stop */
   "job:cancelling": (payload: JobEvent) => void;
   /** the last event of a job that is done */
@@ -144,6 +150,8 @@ export interface JobsServerToClient {
   "job:failed": (payload: JobEvent) => void;
   /** the last event of a job that was stopped */
   "job:cancelled": (payload: JobEvent) => void;
+  /** the job is erased; no line of its log, whose last number it has */
+  "job:removed": (payload: JobEvent) => void;
   /** lines of text, to those who asked for logs */
   "job:log": (payload: JobLogChunk) => void;
   /** to those who watch the list */
@@ -171,6 +179,10 @@ export interface JobsClientToServer {
   "job:logs": (payload: LogsRequest, ack: (answer: LogsAck | Refusal) => void) => void;
   /** `job:cancel` asks a job to stop. */
   "job:cancel": (payload: JobCancelRequest, ack: (answer: CancelAck | Refusal) => void) => void;
+  /** `job:retry` starts a finished job again, as a new job with retryOf. */
+  "job:retry": (payload: JobRetryRequest, ack: (answer: StartAck | Refusal) => void) => void;
+  /** `job:remove` erases a finished job and everything that it left. */
+  "job:remove": (payload: JobRemoveRequest, ack: (answer: OK | Refusal) => void) => void;
   /** `jobs:list` reads a page of the list of jobs. */
   "jobs:list": (payload: JobListQuery, ack: (answer: ListAck | Refusal) => void) => void;
   /** `jobs:watch` is `jobs:list`, and from then on `jobs:changed` says what changes, at most twice a second. */
@@ -899,6 +911,24 @@ export type JobOutcome =
   | "cancelled"
   | "cancelling"
   | "already_finished";
+
+/**
+ * JobRetryRequest starts a finished job again, as a new job with its RetryOf. The old one stays as it is. A job that has
+ * not finished is refused with code conflict.
+ */
+export interface JobRetryRequest {
+  id: JobID;
+  /** other arguments; without them, those of the old job */
+  args?: unknown;
+}
+
+/**
+ * JobRemoveRequest erases a finished job and everything that it left. A job that has not finished is refused with code
+ * conflict.
+ */
+export interface JobRemoveRequest {
+  id: JobID;
+}
 
 /** JobListQuery selects jobs. */
 export interface JobListQuery {

@@ -167,6 +167,47 @@ func (s *server) cancelJob(c echo.Context) error {
 	}{outcome, job})
 }
 
+// retryJob answers POST /api/jobs/ID/retry: 202, and the new job with its address.
+func (s *server) retryJob(c echo.Context) error {
+	q := query{c: c}
+	id := q.jobID()
+	if q.err != nil {
+		return q.err
+	}
+	retry := jobs.RetryRequest{ID: id}
+	if c.Request().ContentLength != 0 {
+		if err := decode(c, &retry); err != nil {
+			return err
+		}
+		if retry.ID != "" && retry.ID != id {
+			return jobs.BadRequest("/id", "the path says another job")
+		}
+		retry.ID = id
+	}
+	job, created, err := s.Jobs.Retry(c.Request().Context(), retry, address(c))
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Location", "/api/jobs/"+string(job.ID))
+	return s.respond(c, http.StatusAccepted, struct {
+		Job     jobs.Job `json:"job"`
+		Created bool     `json:"created"`
+	}{job, created})
+}
+
+// removeJob answers DELETE /api/jobs/ID.
+func (s *server) removeJob(c echo.Context) error {
+	q := query{c: c}
+	id := q.jobID()
+	if q.err != nil {
+		return q.err
+	}
+	if err := s.Jobs.Remove(c.Request().Context(), id); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
 func (s *server) getKinds(c echo.Context) error {
 	return s.respond(c, http.StatusOK, struct {
 		Kinds []jobs.KindInfo `json:"kinds"`

@@ -160,6 +160,8 @@ func New(cfg Config) *Handler {
 	route("GET HEAD", "/api/jobs/:id/result", s.getResult)
 	route("GET HEAD", "/api/jobs/:id/artifacts/:name", s.getArtifact)
 	route("POST", "/api/jobs/:id/cancel", s.cancelJob)
+	route("POST", "/api/jobs/:id/retry", s.retryJob)
+	route("DELETE", "/api/jobs/:id", s.removeJob)
 	route("PUT POST", "/api/uploads/:name", s.upload)
 	route("GET HEAD", "/api/kinds", s.getKinds)
 	route("GET HEAD", "/api/compare", s.getCompare)

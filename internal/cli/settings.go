@@ -39,6 +39,10 @@ type Settings struct {
 	StartRate   Limit    `toml:"start-rate" group:"Jobs" default:"50" help:"Jobs that may be started from one address in a second, over HTTP and sockets together; 0 means any number."`
 	StartBurst  Limit    `toml:"start-burst" group:"Jobs" default:"200" help:"Jobs that may be started from one address at once, after a pause; 0 means any number."`
 	MaxQueued   Limit    `toml:"max-queued" group:"Jobs" default:"1000" help:"Jobs started from one address that may wait to be run; 0 means any number."`
+	Keep        Age      `toml:"keep" group:"Jobs" default:"30d" help:"How long a completed job is kept, such as 12h or 30d, unless its request or kind says it; 0 means for ever."`
+	KeepFailed  Age      `toml:"keep-failed" group:"Jobs" default:"90d" help:"The same of a job that has failed or was cancelled."`
+	KeepJobs    Limit    `toml:"keep-jobs" group:"Jobs" default:"100000" help:"Finished jobs that are kept; the oldest go first. 0 means any number."`
+	MaxStore    ByteSize `toml:"max-store" group:"Jobs" default:"10GiB" help:"Size of the events of all jobs, of their texts and of their arguments, each. The oldest finished jobs go before it is full."`
 
 	LogLevel LogLevel `toml:"log-level" group:"Settings" default:"info" help:"Least level that is logged: debug, info, warn or error."`
 }

@@ -50,6 +50,10 @@ func TestDefaults(t *testing.T) {
 		StartRate:      50,
 		StartBurst:     200,
 		MaxQueued:      1000,
+		Keep:           Age(30 * day),
+		KeepFailed:     Age(90 * day),
+		KeepJobs:       100_000,
+		MaxStore:       10 << 30,
 		LogLevel:       0,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -71,6 +75,10 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		sync = "2s"
 		root = ["/file,a", "/file b"]
 		max-upload = 1000
+		keep = "1h"
+		keep-failed = "1h30m"
+		keep-jobs = 51
+		max-store = "1GiB"
 		concurrency = 11
 		start-rate = 21
 		start-burst = 31
@@ -93,6 +101,10 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		"JOBCAST_START_RATE":    "22",
 		"JOBCAST_START_BURST":   "32",
 		"JOBCAST_MAX_QUEUED":    "42",
+		"JOBCAST_KEEP":          "2d",
+		"JOBCAST_KEEP_FAILED":   "72h",
+		"JOBCAST_KEEP_JOBS":     "52",
+		"JOBCAST_MAX_STORE":     "2GiB",
 		"JOBCAST_LOG_LEVEL":     "error",
 	}
 	flags := map[string][]string{
@@ -112,6 +124,10 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		"start-rate":    {"--start-rate=0"},
 		"start-burst":   {"--start-burst=33"},
 		"max-queued":    {"--max-queued=0"},
+		"keep":          {"--keep=0"},
+		"keep-failed":   {"--keep-failed", "0"},
+		"keep-jobs":     {"--keep-jobs=0"},
+		"max-store":     {"--max-store=3GiB"},
 		"log-level":     {"--log-level=debug"},
 	}
 	tests := []struct {
@@ -140,6 +156,10 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 		{"start-rate", Limit(21), Limit(22), Limit(0), "JOBCAST_START_RATE", func(s Settings) any { return s.StartRate }},
 		{"start-burst", Limit(31), Limit(32), Limit(33), "JOBCAST_START_BURST", func(s Settings) any { return s.StartBurst }},
 		{"max-queued", Limit(41), Limit(42), Limit(0), "JOBCAST_MAX_QUEUED", func(s Settings) any { return s.MaxQueued }},
+		{"keep", Age(time.Hour), Age(2 * day), Age(0), "JOBCAST_KEEP", func(s Settings) any { return s.Keep }},
+		{"keep-failed", Age(90 * time.Minute), Age(3 * day), Age(0), "JOBCAST_KEEP_FAILED", func(s Settings) any { return s.KeepFailed }},
+		{"keep-jobs", Limit(51), Limit(52), Limit(0), "JOBCAST_KEEP_JOBS", func(s Settings) any { return s.KeepJobs }},
+		{"max-store", ByteSize(1 << 30), ByteSize(2 << 30), ByteSize(3 << 30), "JOBCAST_MAX_STORE", func(s Settings) any { return s.MaxStore }},
 		{"log-level", LogLevel(4), LogLevel(8), LogLevel(-4), "JOBCAST_LOG_LEVEL", func(s Settings) any { return s.LogLevel }},
 	}
 	if _, keys := keys(); len(tests) != len(keys) {
@@ -229,9 +249,9 @@ func TestWrongSettingsGetOneSentence(t *testing.T) {
 		{"no file", []string{"--config", "/nowhere/x"}, "",
 			`cannot read the configuration file /nowhere/x: no such file or directory; name another with --config`},
 		{"unknown key", file("listen = '127.0.0.1:1'\nworkers = 4"), "",
-			`FILE: unknown key "workers"; the keys are listen, origin, host, trusted-proxy, tls-cert, tls-key, webtransport, data, node, sync, root, max-upload, concurrency, start-rate, start-burst, max-queued, log-level`},
+			`FILE: unknown key "workers"; the keys are listen, origin, host, trusted-proxy, tls-cert, tls-key, webtransport, data, node, sync, root, max-upload, concurrency, start-rate, start-burst, max-queued, keep, keep-failed, keep-jobs, max-store, log-level`},
 		{"a flag that is no setting", file("version = true"), "",
-			`FILE: unknown key "version"; the keys are listen, origin, host, trusted-proxy, tls-cert, tls-key, webtransport, data, node, sync, root, max-upload, concurrency, start-rate, start-burst, max-queued, log-level`},
+			`FILE: unknown key "version"; the keys are listen, origin, host, trusted-proxy, tls-cert, tls-key, webtransport, data, node, sync, root, max-upload, concurrency, start-rate, start-burst, max-queued, keep, keep-failed, keep-jobs, max-store, log-level`},
 		{"no TOML", file("listen = "), "", `FILE:1:9: this is not TOML: expected value, not end of input`},
 		{"value in file", file("concurrency = 0"), "", `FILE: concurrency must be a number from 1 to 1024, not "0"`},
 		{"type in file", file("listen = true"), "", `FILE: listen has a value of the wrong type, true`},

@@ -146,6 +146,50 @@ func (l *Limit) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// An Age is a time that a person writes with a unit, of which d is a day; zero means for ever.
+type Age time.Duration
+
+const (
+	day    = 24 * time.Hour
+	maxAge = 3650 * day
+)
+
+// UnmarshalText reads a time.
+func (a *Age) UnmarshalText(text []byte) error {
+	wrong := fmt.Errorf("must be a time such as 12h or 30d, at most 3650d, or 0 for ever, not %q", text)
+	if string(text) == "0" {
+		*a = 0
+		return nil
+	}
+	var age time.Duration
+	if days, ok := strings.CutSuffix(string(text), "d"); ok {
+		n, err := strconv.Atoi(days)
+		if err != nil || n < 1 || n > int(maxAge/day) {
+			return wrong
+		}
+		age = time.Duration(n) * day
+	} else {
+		var err error
+		if age, err = time.ParseDuration(string(text)); err != nil || age < time.Second || age > maxAge {
+			return wrong
+		}
+	}
+	*a = Age(age)
+	return nil
+}
+
+// MarshalText writes it in days where that is exact.
+func (a Age) MarshalText() ([]byte, error) {
+	switch d := time.Duration(a); {
+	case d == 0:
+		return []byte("0"), nil
+	case d%day == 0:
+		return fmt.Appendf(nil, "%dd", d/day), nil
+	default:
+		return []byte(d.String()), nil
+	}
+}
+
 // A DiskSync is how often the store is synced to disk; zero means after every write.
 type DiskSync time.Duration
 

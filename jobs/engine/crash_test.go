@@ -233,3 +233,28 @@ func TestLateWorkerIsFenced(t *testing.T) {
 		checkLines(t, second, id)
 	})
 }
+
+// TestWhoIsPutBackKeepsItsPlace: a job whose server stops, or is gone, is not behind those that came after it.
+func TestWhoIsPutBackKeepsItsPlace(t *testing.T) {
+	for _, how := range []string{"stop", "kill"} {
+		synctest.Test(t, func(t *testing.T) {
+			store := memory.New()
+			dying := newMortalStore(store, -1, false)
+			first := openEngineWith(t, dying, Config{Node: "n1", Concurrency: 1})
+			runs := startCount(t, first, countArgs{N: 100, Gap: time.Second})
+			time.Sleep(time.Second)
+			waits := startCount(t, first, countArgs{N: 1})
+			if how == "kill" {
+				dying.kill()
+			}
+			closeEngine(t, first)
+			time.Sleep(2 * jobs.LeaseTime)
+			second := openEngineWith(t, store, Config{Node: "n1", Concurrency: 1})
+			defer closeEngine(t, second)
+			began := last(story(t, second, waits)).Job.StartedAt
+			if ended := last(story(t, second, runs)).Job.FinishedAt; began.Before(*ended) {
+				t.Errorf("%s: the one that waited began at %v, before the end of the other at %v", how, began, ended)
+			}
+		})
+	}
+}

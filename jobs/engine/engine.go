@@ -54,10 +54,14 @@ type Config struct {
 	// pause. Zero in either means no limit.
 	StartRate  float64
 	StartBurst int
-	MaxQueued  int              // how many jobs of one StartRequest.From may wait; zero means no limit
-	Node       string           // the name of this node in events, which no other on the same store has; empty means the host's name
-	Now        func() time.Time // the wall clock, by which jobs are scheduled and events dated; nil means time.Now
-	Logger     *slog.Logger     // nil means slog.Default()
+	// Keep is how long completed jobs are kept, and KeepFailed those that have failed or were cancelled, unless their
+	// request or their kind says it. Zero means for ever.
+	Keep, KeepFailed time.Duration
+	KeepJobs         int              // how many finished jobs are kept, the oldest go; zero means any number
+	MaxQueued        int              // how many jobs of one StartRequest.From may wait; zero means no limit
+	Node             string           // the name of this node in events, which no other on the same store has; empty means the host's name
+	Now              func() time.Time // the wall clock, by which jobs are scheduled and events dated; nil means time.Now
+	Logger           *slog.Logger     // nil means slog.Default()
 }
 
 // An Engine takes requests for jobs, runs them, and lets anyone watch. Its methods may be called from
@@ -71,6 +75,10 @@ type Engine struct {
 	now     func() time.Time
 	index   *index.Index
 	starts  *starts
+
+	keep, keepFailed time.Duration
+	keepJobs         int
+	clearing         sync.Mutex // held while old jobs are removed to make room
 
 	learning   sync.Mutex // held while what is below takes in a newer record, so that all see the same order
 	ready      *ready.Set
@@ -107,6 +115,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	e := &Engine{
 		store: cfg.Store, files: cfg.Files, workers: make(map[string]jobs.Worker), index: index.New(),
 		node: cfg.Node, log: cfg.Logger, now: cfg.Now, starts: newStarts(cfg),
+		keep: cfg.Keep, keepFailed: cfg.KeepFailed, keepJobs: cfg.KeepJobs,
 		ready: ready.New(), timekeeper: newTimekeeper(), slots: newSlots(cmp.Or(cfg.Concurrency, defaultConcurrency)),
 		abandon: make(chan struct{}), stopped: make(chan struct{}), ended: make(chan struct{}),
 		runs: make(map[jobs.ID]*run), tails: make(map[jobs.ID]*tail),
@@ -152,6 +161,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		e.Close(context.WithoutCancel(ctx))
 		return nil, fmt.Errorf("jobs: read the index: %w", err)
 	}
+	e.findLost() // before anything is handed out: who ran when a server died keeps its place before those that wait
 	e.running.Go(e.upkeep)
 	e.running.Go(e.keepTime)
 	e.running.Go(e.dispatch)
@@ -296,7 +306,7 @@ func (e *Engine) arrange(rec *jobs.Record) {
 		}
 		e.ready.Put(ready.Job{
 			ID: j.ID, Queue: j.Queue, Kind: j.Kind, Priority: string(j.Priority), Owner: rec.Owner, Key: j.ConcurrencyKey,
-			Seq: j.Seq, Since: since,
+			Seq: j.Seq, Since: since, Again: rec.Queued != nil,
 		})
 	case jobs.Running:
 		e.ready.Running(j.ID, j.Queue, j.ConcurrencyKey)
@@ -323,12 +333,17 @@ func (e *Engine) disarrange(id jobs.ID) {
 
 // upkeep cleans until the engine stops.
 func (e *Engine) upkeep() {
-	clean := time.NewTicker(cleanEvery)
+	clean, room := time.NewTicker(cleanEvery), time.NewTicker(roomEvery)
 	defer clean.Stop()
+	defer room.Stop()
 	for {
 		select {
 		case <-e.taking.Done():
 			return
+		case <-room.C:
+			if _, err := e.makeRoom(e.taking); err != nil && e.taking.Err() == nil {
+				e.log.Warn("cannot remove old jobs", "err", err)
+			}
 		case <-clean.C:
 			if err := e.files.ExpireUploads(); err != nil {
 				e.log.Warn("cannot remove old uploads", "err", err)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,8 +150,8 @@ func TestTimeout(t *testing.T) {
 // that clock.
 func TestTheClockJumps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var jump time.Duration
-		e := openEngineWith(t, memory.New(), Config{Node: "n1", Now: func() time.Time { return time.Now().Add(jump) }})
+		var jump atomic.Int64
+		e := openEngineWith(t, memory.New(), Config{Node: "n1", Now: func() time.Time { return time.Now().Add(time.Duration(jump.Load())) }})
 		defer closeEngine(t, e)
 		at := time.Now().Add(30 * time.Minute)
 		job, _, err := e.Start(t.Context(), jobs.StartRequest{Kind: "count", Args: encode(countArgs{N: 1}), RunAt: &at})
@@ -158,13 +159,13 @@ func TestTheClockJumps(t *testing.T) {
 			t.Fatalf("got %s, %v", job.State, err)
 		}
 		time.Sleep(time.Minute)
-		jump = -time.Hour
+		jump.Store(int64(-time.Hour))
 		time.Sleep(40 * time.Minute)
 		if job, err := e.Get(t.Context(), job.ID); err != nil || job.State != jobs.Scheduled {
 			t.Errorf("an hour back: got %s, %v, want it scheduled", job.State, err)
 		}
 		began := time.Now()
-		jump = time.Hour
+		jump.Store(int64(time.Hour))
 		if got := types(story(t, e, job.ID)); got != "scheduled queued started progress completed" {
 			t.Errorf("got %s", got)
 		}

@@ -41,10 +41,11 @@ func (e *Engine) nextRecord(last jobs.Record, typ jobs.EventType, data any, chan
 		Owner: last.Owner,
 		Rules: last.Rules,
 	}
-	switch {
-	case job.State == jobs.Running:
+	if job.State == jobs.Running {
 		rec.Lease = last.Lease
-	case job.State == jobs.Queued && last.Job.State == jobs.Queued:
+	}
+	// A job keeps its place in the queue until it ends, or waits for another time.
+	if inQueue(job.State) && inQueue(last.Job.State) {
 		rec.Queued = last.Queued
 		if rec.Queued == nil {
 			rec.Queued = &last.Event.Time
@@ -58,9 +59,15 @@ func (e *Engine) nextRecord(last jobs.Record, typ jobs.EventType, data any, chan
 		rec.Lease = &jobs.Lease{Holder: e.sessions.own, Seq: job.Seq}
 	case job.State.Terminal():
 		rec.Job.FinishedAt = &now
+		if until := e.keptUntil(&rec, now); !until.IsZero() {
+			rec.Job.ExpiresAt = &until
+		}
 	}
 	return rec
 }
+
+// inQueue reports whether a job in this state has a place in its queue, or had one and may be put back there.
+func inQueue(s jobs.State) bool { return s == jobs.Queued || s == jobs.Running }
 
 // encode encodes an event's data, which is always made of types of ours.
 func encode(data any) json.RawMessage {

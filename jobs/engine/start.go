@@ -105,7 +105,7 @@ func (e *Engine) create(ctx context.Context, id jobs.ID, req jobs.StartRequest) 
 	if json.Compact(&compact, args) == nil {
 		args = compact.Bytes()
 	}
-	if err := e.store.PutArgs(ctx, id, args); errors.Is(err, jobs.ErrConflict) {
+	if err := e.withRoom(ctx, func() error { return e.store.PutArgs(ctx, id, args) }); errors.Is(err, jobs.ErrConflict) {
 		// The same request is being served, or its first try was cut off here.
 		if err := e.sameArgs(ctx, id, req); err != nil {
 			return jobs.Job{}, false, err
@@ -116,7 +116,11 @@ func (e *Engine) create(ctx context.Context, id jobs.ID, req jobs.StartRequest) 
 	v, rules := created(id, &req, e.workers[req.Kind].Unless(), e.now())
 	rec := e.nextRecord(jobs.Record{}, v.event, v.data, v.change)
 	rec.Owner, rec.Rules = ownerOf(req.From), rules
-	switch _, err := e.append(ctx, rec, 0); {
+	err := e.withRoom(ctx, func() error {
+		_, err := e.append(ctx, rec, 0)
+		return err
+	})
+	switch {
 	case errors.Is(err, jobs.ErrConflict):
 		job, err := e.same(ctx, id, req)
 		return job, false, err

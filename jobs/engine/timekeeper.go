@@ -2,6 +2,7 @@ package engine
 
 import (
 	"container/heap"
+	"context"
 	"errors"
 	"sync"
 	"time"
@@ -82,6 +83,9 @@ func (k *timekeeper) learn(rec *jobs.Record) {
 func dueAt(rec *jobs.Record) (time.Time, bool) {
 	if rec.Job.State == jobs.Scheduled && rec.Job.RunAt != nil {
 		return *rec.Job.RunAt, true
+	}
+	if rec.Job.State.Terminal() && rec.Job.ExpiresAt != nil {
+		return *rec.Job.ExpiresAt, true
 	}
 	return time.Time{}, false
 }
@@ -169,14 +173,33 @@ func (e *Engine) keepTime() {
 
 // serveDue does what a job is due for.
 func (e *Engine) serveDue(id jobs.ID) {
+	var later time.Time // the clock was set back meanwhile
+	expired := false
 	err := e.change(id, func(last *jobs.Record) (verdict, bool) {
-		if at, waits := dueAt(last); !waits || at.After(e.now()) {
+		at, waits := dueAt(last)
+		later, expired = time.Time{}, false
+		switch {
+		case !waits:
+			return verdict{}, false
+		case at.After(e.now()):
+			later = at
+			return verdict{}, false
+		case last.Job.State.Terminal():
+			expired = true
 			return verdict{}, false
 		}
 		return due(), true
 	})
+	if err == nil && expired {
+		ctx, cancel := context.WithTimeout(e.base, storeTimeout)
+		err = e.erase(ctx, id)
+		cancel()
+	}
+	if !later.IsZero() {
+		e.timekeeper.again(id, later)
+	}
 	if err != nil && e.taking.Err() == nil {
-		e.log.Warn("cannot queue a job whose time has come", "job", id, "err", err)
+		e.log.Warn("cannot do what a job is due for", "job", id, "err", err)
 		e.timekeeper.again(id, e.now().Add(retryAfter))
 	}
 }

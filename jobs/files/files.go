@@ -144,6 +144,14 @@ func (f *Dir) OpenArtifact(id jobs.ID, name string) (*os.File, error) {
 	return file, err
 }
 
+// RemoveArtifacts removes everything that a job has made. It is no error if there is nothing.
+func (f *Dir) RemoveArtifacts(id jobs.ID) error {
+	if !id.Valid() {
+		return jobs.BadRequest("", "this is not the id of a job")
+	}
+	return f.root.RemoveAll(path.Join("artifacts", string(id)))
+}
+
 func (f *Dir) open(name, missing string) (*os.File, int64, error) {
 	file, err := f.root.Open(filepath.FromSlash(name))
 	if errors.Is(err, fs.ErrNotExist) {

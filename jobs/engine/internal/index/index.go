@@ -128,7 +128,10 @@ func (x *Index) drop(entry *indexed) {
 	x.recent.Remove(entry.recent)
 	x.count(entry, -1)
 	x.version++
-	x.removed.add(entry.job.ID, entry.job.CreatedAt, x.version)
+	x.removed.add(jobs.Event{
+		Type: jobs.EventRemoved, JobID: entry.job.ID, Seq: entry.job.Seq, Prev: entry.job.Seq - 1, Time: entry.at,
+		Attempt: entry.job.Attempt, State: entry.job.State,
+	}, entry.job.CreatedAt, x.version)
 	x.tell()
 }
 

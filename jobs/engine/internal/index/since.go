@@ -25,7 +25,8 @@ type removals struct {
 
 type removal struct {
 	id      jobs.ID
-	made    time.Time // when the job was made; zero: there is another one of that name since
+	last    jobs.Event // the newest of its log
+	made    time.Time  // when the job was made; zero: there is another one of that name since
 	version uint64
 }
 
@@ -33,11 +34,12 @@ func newRemovals() removals {
 	return removals{order: list.New(), by: make(map[jobs.ID]*list.Element)}
 }
 
-func (r *removals) add(id jobs.ID, made time.Time, version uint64) {
+func (r *removals) add(last jobs.Event, made time.Time, version uint64) {
+	id := last.JobID
 	if older := r.by[id]; older != nil {
 		r.order.Remove(older)
 	}
-	r.by[id] = r.order.PushBack(&removal{id, made, version})
+	r.by[id] = r.order.PushBack(&removal{id, last, made, version})
 	if r.order.Len() > keptRemovals {
 		oldest := r.order.Remove(r.order.Front()).(*removal)
 		delete(r.by, oldest.id)
@@ -92,6 +94,7 @@ func (x *Index) Since(version uint64) (c jobs.Changes, next uint64, wait <-chan 
 		}
 		gone := removed.Value.(*removal)
 		c.Removed, version = append(c.Removed, gone.id), gone.version
+		c.Gone = append(c.Gone, gone.last)
 		removed = removed.Next()
 	}
 	return c, x.version, nil

@@ -49,6 +49,7 @@ type Job struct {
 	Key      string    // at most one job of a key runs, in all queues; "" is no key
 	Seq      uint64    // of the snapshot that says so
 	Since    time.Time // when it was queued; jobs of the same time are ordered by ID
+	Again    bool      // it was running: it is its owner's turn now, before that of all others of its priority
 }
 
 // A Set holds the queued jobs, and which jobs run. Its methods may be called from any goroutine, and never wait for
@@ -101,6 +102,9 @@ func (s *Set) Put(j Job) {
 	}
 	e := &entry{id: j.ID, seq: j.Seq, since: j.Since.Round(0)} // times with and without a monotonic clock have no order
 	e.line = s.join(j)
+	if j.Again {
+		e.line.owner.setTurn(0)
+	}
 	if j.Key != "" {
 		e.key = s.key(j.Key)
 	}

@@ -313,3 +313,27 @@ func BenchmarkPlaces(b *testing.B) {
 		s.Place(last)
 	}
 }
+
+// TestWhoIsPutBackIsNext: a job that was running comes before the jobs of other owners, but not before those of a higher
+// priority.
+func TestWhoIsPutBackIsNext(t *testing.T) {
+	s := New()
+	now := time.Now()
+	for i, owner := range []string{"a", "b", "c"} {
+		s.Put(Job{ID: jobs.ID(owner), Queue: "q", Kind: "k", Owner: owner, Seq: 1, Since: now.Add(time.Duration(i))})
+	}
+	s.Put(Job{ID: "high", Queue: "q", Kind: "k", Priority: "high", Owner: "a", Seq: 1, Since: now.Add(9)})
+	s.Put(Job{ID: "back", Queue: "q", Kind: "k", Owner: "d", Seq: 1, Since: now.Add(-1), Again: true})
+	var got []jobs.ID
+	for {
+		j, ok := s.Next(Filter{})
+		if !ok {
+			break
+		}
+		s.Running(j.ID, "q", "")
+		got = append(got, j.ID)
+	}
+	if want := []jobs.ID{"high", "back", "a", "b", "c"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
