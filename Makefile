@@ -84,8 +84,10 @@ interop: bin/jobcast types interop/node_modules/.installed interop/old/node_modu
 	node --test --test-timeout=1800000 --test-concurrency=2 interop/*.test.js interop/old/*.test.js
 
 # The tests have a short form of each of these.
-chaos: $(CLIENT) $(BUNDLE)
+chaos: $(CLIENT) $(BUNDLE) interop/node_modules/.installed
 	go test -timeout 60m -run '^TestKillDuringFirstStart$$' . -kills=500
+	go build -race -tags testkinds -trimpath -o bin/jobcast-test .
+	CHAOS_KILLS=200 node --test --test-timeout=3600000 interop/chaos.test.js
 
 bench: bin/jobcast
 	bench/run

@@ -24,6 +24,7 @@ func testKinds() []jobs.Worker {
 			panic("this worker panics on purpose")
 		}),
 		flood.Worker(nil, writeFlood),
+		testWork(),
 		form.Worker(nil, func(_ context.Context, _ *jobs.Run, args formArgs) (formArgs, error) { return args, nil }),
 	}
 }

@@ -47,7 +47,7 @@ export class Server {
     this.process.stderr.on("data", seen);
     const deadline = Date.now() + 120_000;
     while (!/listening on https?:/.test(this.output)) {
-      if (this.process.exitCode !== null || Date.now() > deadline) {
+      if (this.process.exitCode !== null || this.process.signalCode !== null || Date.now() > deadline) {
         throw new Error(`the server did not start (make interop builds bin/jobcast-test):\n${this.output}`);
       }
       await sleep(20);
