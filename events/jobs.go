@@ -14,17 +14,16 @@ var JobsNamespace = Namespace{
 	Path: "/jobs",
 	Client: []Message{
 		JobStart, JobSubscribe, JobUnsubscribe, JobGet, JobHistory, JobLogs, JobCancel, JobRetry, JobRemove,
-		JobsList, JobsWatch, JobsUnwatch, JobsKinds,
+		QueuePause, QueueResume, QueuesList, JobsList, JobsWatch, JobsUnwatch, JobsKinds,
 	},
 	Server: []Message{
 		JobScheduled, JobQueued, JobStarted, JobProgress, JobStep, JobStalled, JobRetrying, JobCancelling,
-		JobCompleted, JobFailed, JobCancelled, JobRemoved, JobLog, JobsChanged,
+		JobCompleted, JobFailed, JobCancelled, JobRemoved, JobPosition, JobLog, JobsChanged,
 	},
 	Next: []Message{
-		JobSend, JobAnswer, QueuePause, QueueResume, QueuesList,
+		JobSend, JobAnswer,
 		SchedulePut, ScheduleList, ScheduleRemove, ScheduleRun,
 		JobCustom, JobMessage, JobAsked, JobAnswered, JobValues, JobChild,
-		JobPosition,
 	},
 }
 

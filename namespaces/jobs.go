@@ -18,7 +18,8 @@ const listInterval = 500 * time.Millisecond
 
 const listRoom = "jobs"
 
-// Jobs is /jobs: jobs are started, watched and cancelled. It runs a goroutine for the list and those of its feeds.
+// Jobs is /jobs: jobs are started, watched and cancelled. It runs a goroutine for the list, one for
+// the places of queued jobs, and those of its feeds.
 var Jobs = Namespace{Path: events.JobsNamespace.Path, Open: openJobs}
 
 type jobsNamespace struct {
@@ -42,15 +43,18 @@ func openJobs(ns *socketio.Namespace, s Services) Close {
 		events.JobCancel.On(n.cancelJob),
 		events.JobRetry.On(n.retryJob),
 		events.JobRemove.On(n.removeJob),
+		events.QueuePause.On(n.pause),
+		events.QueueResume.On(n.resume),
+		events.QueuesList.On(n.listQueues),
 		events.JobsList.On(n.listJobs),
 		events.JobsWatch.OnAnswer(n.watch),
 		events.JobsUnwatch.On(n.unwatch),
 		events.JobsKinds.On(n.kinds),
 	)
 	ns.OnDisconnect(func(s *socketio.Socket, _ socketio.Reason) { n.feeds.letGo(s) })
-	list := Background(n.tellList)
+	list, places := Background(n.tellList), Background(n.tellPlaces)
 	return func(ctx context.Context) error {
-		return errors.Join(list(ctx), n.feeds.close(ctx))
+		return errors.Join(list(ctx), places(ctx), n.feeds.close(ctx))
 	}
 }
 

@@ -144,11 +144,11 @@ func cut(ack *events.SubscribeAck, now entry) {
 		ack.Events = ack.Events[:len(ack.Events)-1]
 	}
 	ack.LastSeq = uint64(now.last)
-	args, usual := ack.Job.Args, ack.Job.Usual
+	read := ack.Job
 	ack.Job = now.job
-	ack.Job.Args = args
-	if ack.Job.State == jobs.Running {
-		ack.Job.Usual = usual
+	ack.Job.Args = read.Args
+	if ack.Job.State == read.State { // what is not in a record
+		ack.Job.Usual, ack.Job.WaitsFor, ack.Job.QueuePosition, ack.Job.ExpectedStartAt = read.Usual, read.WaitsFor, read.QueuePosition, read.ExpectedStartAt
 	}
 	ack.Done = now.job.State.Terminal()
 }

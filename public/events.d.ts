@@ -152,6 +152,11 @@ export interface JobsServerToClient {
   "job:cancelled": (payload: JobEvent) => void;
   /** the job is erased; no line of its log, whose last number it has */
   "job:removed": (payload: JobEvent) => void;
+  /**
+   * `job:position` tells those who watch a queued job where it stands. It is no line of the log, and may be dropped on the
+   * way: the next tells the same.
+   */
+  "job:position": (payload: QueuePlace) => void;
   /** lines of text, to those who asked for logs */
   "job:log": (payload: JobLogChunk) => void;
   /** to those who watch the list */
@@ -183,6 +188,12 @@ export interface JobsClientToServer {
   "job:retry": (payload: JobRetryRequest, ack: (answer: StartAck | Refusal) => void) => void;
   /** `job:remove` erases a finished job and everything that it left. */
   "job:remove": (payload: JobRemoveRequest, ack: (answer: OK | Refusal) => void) => void;
+  /** `queue:pause` lets no job of a queue begin, on any server, until `queue:resume`. */
+  "queue:pause": (payload: JobQueueRequest, ack: (answer: QueueAck | Refusal) => void) => void;
+  /** `queue:resume` ends what `queue:pause` began. It is no error if nothing did. */
+  "queue:resume": (payload: JobQueueRequest, ack: (answer: QueueAck | Refusal) => void) => void;
+  /** `queues:list` says how the queues stand. */
+  "queues:list": (ack: (answer: QueuesAck | Refusal) => void) => void;
   /** `jobs:list` reads a page of the list of jobs. */
   "jobs:list": (payload: JobListQuery, ack: (answer: ListAck | Refusal) => void) => void;
   /** `jobs:watch` is `jobs:list`, and from then on `jobs:changed` says what changes, at most twice a second. */
@@ -930,6 +941,45 @@ export interface JobRemoveRequest {
   id: JobID;
 }
 
+/**
+ * JobQueueRequest names a queue, to pause it or to let it go on. Pausing twice is no error. A paused queue takes jobs,
+ * and begins none; those that run go on.
+ */
+export interface JobQueueRequest {
+  /** empty means "default" */
+  queue?: string;
+}
+
+/** QueueAck is how a queue stands. */
+export interface QueueAck {
+  ok: true;
+  queue: JobQueueInfo;
+}
+
+/** JobQueueInfo is how a queue stands. Its limits hold for all servers together. */
+export interface JobQueueInfo {
+  name: string;
+  paused: boolean;
+  /** jobs that are queued */
+  depth: number;
+  /** the same, by priority; every priority is there */
+  byPriority: Partial<Record<JobPriority, number>>;
+  /** jobs that hold a slot */
+  running: number;
+  /** how many may; 0 means no limit */
+  concurrency?: number;
+  /** how many may begin, such as "10/m"; empty means no limit */
+  rate?: string;
+  /** how long the oldest of the queued jobs has waited */
+  oldestWaitMs?: number;
+}
+
+/** QueuesAck has the queues, sorted by name: those of the configuration, of the kinds, and those that have jobs. */
+export interface QueuesAck {
+  ok: true;
+  queues: JobQueueInfo[];
+}
+
 /** JobListQuery selects jobs. */
 export interface JobListQuery {
   state?: JobState;
@@ -982,6 +1032,16 @@ export interface JobKindInfo {
   sentence?: string;
   /** the JSON Schema (2020-12) of the arguments */
   args: unknown;
+}
+
+/** QueuePlace is where a queued job stands. */
+export interface QueuePlace {
+  id: JobID;
+  /** from 1, which is the next */
+  queuePosition: number;
+  /** missing: nobody can tell */
+  expectedStartAt?: string;
+  waitsFor?: JobWaitsFor;
 }
 
 /**

@@ -13,8 +13,8 @@
 //
 // # Goroutines
 //
-// An Engine runs one that reads the index of all jobs, one that keeps its session and one that watches those of
-// others, one that keeps time (it queues what is due, and looks after jobs whose server is gone), one that removes old
+// An Engine runs one that reads the index of all jobs, one that keeps its session and two that watch those of
+// others and which queues are paused, one that keeps time (it queues what is due, and looks after jobs whose server is gone), one that removes old
 // uploads, one that hands out jobs, two for each job that runs (one writes what the other, its worker, reports), and
 // one for each job that someone on this node follows. Stop waits for those of the runs and Close for all of them, each
 // in one more as their contexts may end first. FollowLogs runs one more for each reader, and waits for it.
@@ -85,6 +85,7 @@ type Engine struct {
 	timekeeper *timekeeper
 	sessions   *sessions
 	slots      *slots
+	pace       pace
 
 	taking     context.Context // ends when Stop begins: no job is taken any more, and with it end the runs
 	stopTaking context.CancelCauseFunc
@@ -149,6 +150,8 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e.watching.Go(e.watchSessions)
 	e.watching.Go(e.beats)
+	queues := make(chan struct{})
+	e.watching.Go(func() { e.watchQueues(sync.OnceFunc(func() { close(queues) })) })
 	loaded := make(chan error, 1)
 	e.watching.Go(func() { e.readIndex(loaded) })
 	var err error
@@ -156,6 +159,13 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	case err = <-loaded:
 	case <-ctx.Done():
 		err = ctx.Err()
+	}
+	if err == nil {
+		select {
+		case <-queues:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
 	}
 	if err != nil {
 		e.Close(context.WithoutCancel(ctx))
@@ -310,6 +320,9 @@ func (e *Engine) arrange(rec *jobs.Record) {
 		})
 	case jobs.Running:
 		e.ready.Running(j.ID, j.Queue, j.ConcurrencyKey)
+		if rec.Event.Type == jobs.EventStarted {
+			e.pace.began(j.Queue, rec.Event.Time)
+		}
 	default:
 		e.ready.Remove(j.ID)
 		e.ready.Ended(j.ID)

@@ -49,6 +49,7 @@ func (e *Engine) snapshot(ctx context.Context, id jobs.ID) (jobs.Job, error) {
 		return jobs.Job{}, jobs.ProblemOf(err)
 	}
 	e.usual(&last.Job)
+	e.stands(&last.Job)
 	return last.Job, nil
 }
 

@@ -92,6 +92,16 @@ func (x *Index) Apply(rec jobs.Record) bool {
 	return entry != nil
 }
 
+// Job returns the newest snapshot of a job, without arguments and result.
+func (x *Index) Job(id jobs.ID) (jobs.Job, bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if entry := x.jobs[id]; entry != nil {
+		return entry.job, true
+	}
+	return jobs.Job{}, false
+}
+
 // Seq is that of a job's newest record; 0 if it is not there.
 func (x *Index) Seq(id jobs.ID) uint64 {
 	x.mu.RLock()

@@ -7,22 +7,14 @@ import (
 	"jobcast/jobs"
 )
 
-// A Wait is what a queued job waits for, beside its turn.
-type Wait string
-
-// What a job waits for. A paused queue goes before a held key.
-const (
-	ForTurn  Wait = ""       // nothing else; it may be reserved
-	ForQueue Wait = "paused" // its queue is paused
-	ForKey   Wait = "key"    // another job has its key
-)
-
 // A Place is where a queued job stands.
 type Place struct {
 	Queue    string
 	Position int // in its queue, from 1: how many calls of Next until it is given; 1 if it is reserved
-	Waits    Wait
-	Holder   jobs.ID // who has its key, with ForKey
+	// WaitsFor is jobs.WaitsForQueue if its queue is paused, else jobs.WaitsForKey if another job has its key, else
+	// empty: it waits for its turn only, or is reserved.
+	WaitsFor jobs.WaitsFor
+	Holder   jobs.ID // who has its key, with WaitsForKey
 }
 
 // Place returns the place of one job, or false if it is not queued. See Places.
@@ -61,9 +53,9 @@ func (s *Set) look(ids []jobs.ID) (map[jobs.ID]Place, map[*queue]*forecast) {
 		reserved := s.reserved.has(e)
 		switch k := e.key; {
 		case q.paused:
-			p.Waits = ForQueue
+			p.WaitsFor = jobs.WaitsForQueue
 		case k != nil && !reserved && len(k.holders) > 0:
-			p.Waits, p.Holder = ForKey, k.holders[0]
+			p.WaitsFor, p.Holder = jobs.WaitsForKey, k.holders[0]
 		}
 		if reserved {
 			p.Position = 1

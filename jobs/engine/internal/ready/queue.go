@@ -3,10 +3,12 @@ package ready
 import (
 	"cmp"
 	"slices"
+
+	"jobcast/jobs"
 )
 
 // The priorities, in the order in which they are served.
-var priorities = [...]string{"high", "default", "low"}
+var priorities = [...]string{string(jobs.PriorityHigh), string(jobs.PriorityDefault), string(jobs.PriorityLow)}
 
 const (
 	high = iota

@@ -143,8 +143,9 @@ func (s *Set) drop(e *entry) {
 	s.leave(e.line)
 }
 
-// Running says that a job runs, of a queue and with a key ("" is none), and so is not queued any more. If it was queued and Next
-// did not give it, another server took it: that was its owner's turn.
+// Running says that a job runs, of a queue and with a key ("" is none), and so is not queued any more. If it was
+// queued and Next did not give it, another server took it: that was its owner's turn. Do not call Remove before it:
+// another job could get the key between the two.
 func (s *Set) Running(id jobs.ID, queue, key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

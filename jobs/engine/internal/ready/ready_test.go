@@ -5,14 +5,15 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"jobcast/jobs"
 )
 
-// put puts jobs, each queued a second after the one before. The text is ID:priority:owner:key:kind:queue, of which what is not
-// there is as by default.
+// put puts jobs, each queued a second after the one before. The text is ID:priority:owner:key:kind:queue, and may end
+// early.
 func put(s *Set, texts ...string) {
 	for _, text := range texts {
 		f := append(strings.Split(text, ":"), "", "", "", "", "")
@@ -92,7 +93,7 @@ func TestAJobWaitsForItsKeyInItsPlace(t *testing.T) {
 	s := New()
 	s.Running("r", "other", "k")
 	put(s, "1::::", "2:::k", "3:::k", "4")
-	if p, _ := s.Place("2"); p != (Place{Position: 2, Waits: ForKey, Holder: "r"}) {
+	if p, _ := s.Place("2"); p != (Place{Position: 2, WaitsFor: jobs.WaitsForKey, Holder: "r"}) {
 		t.Errorf("got %+v, want position 2, waiting for the key that r has", p)
 	}
 	j, _ := s.Next(Filter{})
@@ -207,6 +208,54 @@ func TestQueuesAreCounted(t *testing.T) {
 	if got := s.WithoutKind(map[string]bool{"x": true}); len(got) != 1 || got["y"] != 3 {
 		t.Errorf("got %v without a worker, want 3 of y", got)
 	}
+}
+
+func TestEachJobIsGivenToOneOfManyWhoAsk(t *testing.T) {
+	s := New()
+	all := many(2000, 20, func(i int) string { return fmt.Sprint(i % 100) })
+	ids := make([]jobs.ID, len(all))
+	for i, j := range all {
+		ids[i] = j.ID
+	}
+	var (
+		mu    sync.Mutex // protects the field below
+		given = make(map[jobs.ID]int)
+		wg    sync.WaitGroup
+	)
+	for range 4 {
+		wg.Go(func() {
+			for {
+				changed := s.Changed()
+				j, ok := s.Next(Filter{})
+				mu.Lock()
+				if ok {
+					given[j.ID]++
+				}
+				done := len(given) == len(all)
+				mu.Unlock()
+				switch {
+				case ok:
+					s.Places(ids[:10])
+					s.Running(j.ID, j.Queue, j.Key)
+					s.Ended(j.ID) // wakes the others
+				case done:
+					return
+				default:
+					<-changed
+				}
+			}
+		})
+	}
+	for _, j := range all {
+		s.Put(j)
+	}
+	wg.Wait()
+	for id, times := range given {
+		if times != 1 {
+			t.Errorf("got %s %d times, want once", id, times)
+		}
+	}
+	wantEmpty(t, s)
 }
 
 // 100,000 jobs, each with an owner and a key of its own, come and go; what is left of memory is nothing that counts.
