@@ -329,12 +329,20 @@ func (e *Engine) arrange(rec *jobs.Record) {
 	}
 }
 
-// forget takes out a job that is not there any more.
+// forget takes out a job that is not there any more. Who follows it gets ErrNotFound after what there was.
 func (e *Engine) forget(id jobs.ID) {
 	e.learning.Lock()
-	defer e.learning.Unlock()
 	e.index.Remove(id)
 	e.disarrange(id)
+	e.learning.Unlock()
+	e.mu.Lock()
+	t := e.tails[id]
+	delete(e.tails, id)
+	e.mu.Unlock()
+	if t != nil {
+		t.fail(jobs.ErrNotFound)
+		t.stop()
+	}
 }
 
 // disarrange undoes what arrange has done. learning is held.

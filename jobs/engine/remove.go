@@ -14,6 +14,8 @@ const (
 	// fullShare and roomShare are parts of the store's bound: above the first, the oldest finished jobs go until the
 	// store is below the second.
 	fullShare, roomShare = 0.80, 0.70
+	// keptAtLeast is how long a finished job is kept in any case, so that who watches it sees its end.
+	keptAtLeast = 10 * time.Second
 	// removedAtOnce is how many go before the store is asked again how full it is.
 	removedAtOnce = 100
 )
@@ -64,7 +66,7 @@ func (e *Engine) keptUntil(rec *jobs.Record, now time.Time) time.Time {
 		keep = e.keepFailed
 	}
 	if rec.Rules != nil && rec.Rules.RetentionMs != nil {
-		return now.Add(time.Duration(*rec.Rules.RetentionMs) * time.Millisecond)
+		return now.Add(max(keptAtLeast, time.Duration(*rec.Rules.RetentionMs)*time.Millisecond))
 	}
 	if keep <= 0 {
 		return time.Time{}

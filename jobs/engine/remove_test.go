@@ -54,7 +54,10 @@ func TestRemove(t *testing.T) {
 		watching := make(chan struct{})
 		go func() {
 			defer close(watching)
-			for changes := range other.Watch(ctx, time.Millisecond) {
+			for changes, err := range other.Watch(ctx, time.Millisecond) {
+				if err != nil {
+					t.Error(err)
+				}
 				removed = append(removed, changes.Removed...)
 			}
 		}()
@@ -130,7 +133,7 @@ func TestRetention(t *testing.T) {
 			kept time.Duration
 		}{
 			{"count", "", nil, 24 * time.Hour}, {"count", "fail", nil, 72 * time.Hour}, {"short", "", nil, time.Hour},
-			{"short", "", new(int64(60_000)), time.Minute}, {"count", "fail", new(int64(0)), 0},
+			{"short", "", new(int64(60_000)), time.Minute}, {"count", "fail", new(int64(0)), keptAtLeast},
 		} {
 			job, _, err := e.Start(t.Context(), jobs.StartRequest{Kind: c.kind, Args: encode(countArgs{Do: c.do}), RetentionMs: c.ms})
 			if err != nil {
@@ -140,7 +143,7 @@ func TestRetention(t *testing.T) {
 			kept[job.ID] = c.kept
 		}
 		began := time.Now()
-		for _, at := range []time.Duration{2 * time.Second, 62 * time.Second, 61 * time.Minute, 25 * time.Hour, 73 * time.Hour} {
+		for _, at := range []time.Duration{2 * time.Second, 12 * time.Second, 62 * time.Second, 61 * time.Minute, 25 * time.Hour, 73 * time.Hour} {
 			time.Sleep(at - time.Since(began))
 			if at == 61*time.Minute { // by another server, after a restart
 				closeEngine(t, e)
@@ -254,5 +257,32 @@ func TestRetry(t *testing.T) {
 		if _, _, err := e.Retry(t.Context(), jobs.RetryRequest{ID: first.ID, Args: []byte(`{"n":-1}`)}, ""); jobs.ProblemOf(err).Code != jobs.CodeBadRequest {
 			t.Errorf("with bad arguments: got %v", err)
 		}
+	})
+}
+
+// TestWhoFollowsARemovedJobIsTold: a follower that has not read the end of a job when the job goes does not wait for
+// ever.
+func TestWhoFollowsARemovedJobIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New()
+		e := openEngine(t, store, "n1")
+		defer closeEngine(t, e)
+		id := startCount(t, e, countArgs{Do: "hang"})
+		ended := make(chan error, 1)
+		go func() {
+			var last error
+			for _, err := range e.Follow(t.Context(), id, 0) {
+				last = err
+			}
+			ended <- last
+		}()
+		time.Sleep(time.Second)
+		if err := store.Remove(t.Context(), id); err != nil { // as nobody should
+			t.Fatal(err)
+		}
+		if err := <-ended; !errors.Is(err, jobs.ErrNotFound) {
+			t.Errorf("got %v, want ErrNotFound", err)
+		}
+		time.Sleep(time.Minute)
 	})
 }
