@@ -17,13 +17,13 @@ var JobsNamespace = Namespace{
 		QueuePause, QueueResume, QueuesList, JobsList, JobsWatch, JobsUnwatch, JobsKinds,
 	},
 	Server: []Message{
-		JobScheduled, JobQueued, JobStarted, JobProgress, JobStep, JobStalled, JobRetrying, JobCancelling,
+		JobScheduled, JobQueued, JobStarted, JobProgress, JobStep, JobCustom, JobValues, JobStalled, JobRetrying, JobCancelling,
 		JobCompleted, JobFailed, JobCancelled, JobRemoved, JobPosition, JobLog, JobsChanged,
 	},
 	Next: []Message{
 		JobSend, JobAnswer,
 		SchedulePut, ScheduleList, ScheduleRemove, ScheduleRun,
-		JobCustom, JobMessage, JobAsked, JobAnswered, JobValues, JobChild,
+		JobMessage, JobAsked, JobAnswered, JobChild,
 	},
 }
 

@@ -45,6 +45,7 @@ type StartRequest struct {
 	Subscribe      *bool           `json:"subscribe,omitempty"` // Socket.IO only; default true
 	Logs           bool            `json:"logs,omitempty"`      // Socket.IO only
 
+	RootID  ID     `json:"-"` // that of ParentID, or ParentID: the engine sets it
 	RetryOf ID     `json:"-"` // the finished job that this one repeats: see engine.Retry
 	From    string `json:"-"` // the client's address, for the limits of those who start jobs; "" has none
 }

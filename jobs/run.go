@@ -1,6 +1,8 @@
 package jobs
 
 import (
+	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"math"
@@ -30,7 +32,7 @@ type Run struct {
 func NewRun(id ID, attempt int, to Reporter) *Run { return &Run{id, attempt, to} }
 
 // A Reporter takes what one attempt reports: it is the engine's side of a Run, which hands in only what is
-// within the bounds. Its methods may be called from any goroutine, and must not block but for Create and
+// within the bounds. Its methods may be called from any goroutine, and must not block but for Event, Create and
 // Upload. After the end of the attempt they do nothing, and Create returns an error.
 type Reporter interface {
 	Progress(Report)
@@ -38,6 +40,10 @@ type Reporter interface {
 	Warn(n int64)
 	// Log takes a line of text, and how many bytes it has when it is stored, about.
 	Log(line LogLine, bytes int)
+	// Event takes a custom event. It waits where many are not stored yet, until ctx or the attempt ends.
+	Event(ctx context.Context, e DataEvent) error
+	// Set takes a live value; nil takes the key away.
+	Set(key string, value json.RawMessage) error
 	Create(name, contentType string) (ArtifactWriter, error)
 	Upload(name string) (*Upload, error)
 }

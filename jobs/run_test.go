@@ -1,6 +1,8 @@
 package jobs
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"strings"
@@ -19,7 +21,11 @@ var _ Reporter = (*newest)(nil)
 func (n *newest) Progress(r Report) { n.report = r }
 func (n *newest) Step(s Step)       { n.step = s }
 func (n *newest) Warn(int64)        {}
-func (n *newest) Log(LogLine, int)  {}
+func (n *newest) Event(context.Context, DataEvent) error {
+	return errors.New("an event was let through")
+}
+func (n *newest) Set(string, json.RawMessage) error { return errors.New("a value was let through") }
+func (n *newest) Log(LogLine, int)                  {}
 
 func (n *newest) Create(string, string) (ArtifactWriter, error) {
 	return nil, errors.New("a name was let through")
@@ -41,6 +47,14 @@ func TestReportsAreMadeFit(t *testing.T) {
 	run.Step(0, -1, strings.Repeat("é", 999))
 	if s := to.step; s.Index != 1 || s.Count != 1 || utf8.RuneCountInString(s.Name) != maxStepName {
 		t.Errorf("got %+v", s)
+	}
+	if err := NewEvent[string]("report:page").Emit(t.Context(), run, strings.Repeat("x", MaxPayloadBytes)); err == nil || strings.Contains(err.Error(), "let through") {
+		t.Errorf("a payload that is too large: got %v", err)
+	}
+	for key, value := range map[string]any{"": 1, "a b": 1, "ok": func() {}} {
+		if err := run.Set(key, value); err == nil || strings.Contains(err.Error(), "let through") {
+			t.Errorf("a bad value %q: got %v", key, err)
+		}
 	}
 	if _, err := run.Create("../x", ""); ProblemOf(err).Code != CodeBadRequest {
 		t.Errorf("a bad name: got %v", err)

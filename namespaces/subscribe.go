@@ -2,6 +2,7 @@ package namespaces
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"slices"
 	"time"
@@ -163,7 +164,7 @@ func (n *jobsNamespace) eventSource(id jobs.ID) source {
 					n.feeds.settle(ctx, logTopic(id), rec.Job.Log.Lines)
 				}
 				e := entry{last: int64(rec.Event.Seq), job: rec.Job, event: rec.Event, emit: func(to socketio.Emitter) error {
-					return events.JobEvent(rec.Event.Type).Emit(to, rec.Event)
+					return tellEvent(to, rec.Event)
 				}}
 				if !yield(e, err) {
 					return
@@ -171,6 +172,18 @@ func (n *jobsNamespace) eventSource(id jobs.ID) source {
 			}
 		}
 	}
+}
+
+// tellEvent tells a line of a job's log: a custom event under its own name too, unless that is reserved.
+func tellEvent(to socketio.Emitter, e jobs.Event) error {
+	if err := events.JobEvent(e.Type).Emit(to, e); err != nil || e.Type != jobs.EventEvent {
+		return err
+	}
+	var of jobs.DataEvent
+	if json.Unmarshal(e.Data, &of) != nil || of.Name == "" || jobs.Reserved(of.Name) {
+		return nil
+	}
+	return socketio.NewEvent[jobs.Event](of.Name).Emit(to, e)
 }
 
 // logSource is a job's text as a feed reads it.

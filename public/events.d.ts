@@ -138,6 +138,10 @@ export interface JobsServerToClient {
   "job:progress": (payload: JobEvent) => void;
   /** the job has gone on to its next part */
   "job:step": (payload: JobEvent) => void;
+  /** a custom event of the worker's, which comes under its own name too; data is DataEvent */
+  "job:event": (payload: JobEvent) => void;
+  /** live values have changed; data is DataValues */
+  "job:values": (payload: JobEvent) => void;
   /** nothing was heard of the worker for long; data is DataStalled */
   "job:stalled": (payload: JobEvent) => void;
   /** an attempt has failed, and the next has its time; data is DataRetrying */

@@ -19,12 +19,14 @@ func testKinds() []jobs.Worker {
 		JobTitle: func(args formArgs) string { return "Form of " + args.Name },
 	})
 	flood := jobs.NewKind[floodArgs, struct{}]("test.flood")
+	says := jobs.NewKind[sayArgs, struct{}]("test.says")
 	return []jobs.Worker{
 		panics.Worker(nil, func(context.Context, *jobs.Run, struct{}) (struct{}, error) {
 			panic("this worker panics on purpose")
 		}),
 		flood.Worker(nil, writeFlood),
 		testWork(),
+		says.Worker(nil, say),
 		form.Worker(nil, func(_ context.Context, _ *jobs.Run, args formArgs) (formArgs, error) { return args, nil }),
 	}
 }
@@ -66,4 +68,38 @@ func writeFlood(ctx context.Context, run *jobs.Run, args floodArgs) (struct{}, e
 		time.Sleep(time.Duration(max(args.Every, 1)) * time.Millisecond)
 	}
 	return struct{}{}, ctx.Err()
+}
+
+// sayArgs ask for custom events and live values.
+type sayArgs struct {
+	Pages int `json:"pages" jsonschema:"minimum=1,maximum=1000"`
+}
+
+type pageEvent struct {
+	N int `json:"n"`
+}
+
+var (
+	pageReported = jobs.NewEvent[pageEvent]("report:page")
+	pageReserved = jobs.NewEvent[pageEvent]("job:completed") // which must not be taken for the end
+)
+
+func say(ctx context.Context, run *jobs.Run, args sayArgs) (struct{}, error) {
+	if err := pageReserved.Emit(ctx, run, pageEvent{0}); err != nil {
+		return struct{}{}, err
+	}
+	for n := range args.Pages {
+		if err := pageReported.Emit(ctx, run, pageEvent{n + 1}); err != nil {
+			return struct{}{}, err
+		}
+		if err := run.Set("page", n+1); err != nil {
+			return struct{}{}, err
+		}
+		select {
+		case <-ctx.Done():
+			return struct{}{}, context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return struct{}{}, nil
 }

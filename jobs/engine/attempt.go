@@ -47,7 +47,7 @@ func (e *Engine) runAttempt(worker jobs.Worker, place *place, last jobs.Record, 
 	}
 	started := e.nextRecord(last, jobs.EventStarted, map[string]string{"worker": e.node}, func(j *jobs.Job) {
 		j.State, j.Attempt, j.Worker = jobs.Running, j.Attempt+1, e.node
-		j.Progress, j.Steps, j.Warnings, j.Waiting, j.RunAt, j.Error = nil, nil, 0, false, nil, nil
+		j.Progress, j.Steps, j.Values, j.Warnings, j.Waiting, j.RunAt, j.Error = nil, nil, nil, 0, false, nil, nil
 	})
 	a := &attempt{engine: e, last: last, outcome: make(chan outcome, 1)}
 	if ms := last.Job.TimeoutMs; ms > 0 {
@@ -142,7 +142,7 @@ func (a *attempt) arm(until time.Time, failed bool) time.Time {
 	quiet := a.quietAt()
 	a.run.mu.Lock()
 	defer a.run.mu.Unlock()
-	times := []time.Time{until, quiet, a.deadline, a.run.progress.due(), a.run.log.Due()}
+	times := []time.Time{until, quiet, a.deadline, a.run.progress.due(), a.run.log.Due(), a.run.said.due(), a.run.values.due()}
 	if failed {
 		times = []time.Time{until, a.deadline, time.Now().Add(time.Second)}
 	}

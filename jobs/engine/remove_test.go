@@ -260,6 +260,30 @@ func TestRetry(t *testing.T) {
 	})
 }
 
+// TestAParentHasNotFinished: a child names a parent that is there and has not finished, and the list finds it by that.
+func TestAParentHasNotFinished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := openEngine(t, memory.New(), "n1")
+		defer closeEngine(t, e)
+		parent := startCount(t, e, countArgs{N: 10, Gap: time.Second})
+		child := startIn(t, e, jobs.StartRequest{ParentID: parent}, countArgs{N: 10, Gap: time.Second})
+		grandchild := startIn(t, e, jobs.StartRequest{ParentID: child}, countArgs{N: 1})
+		if job := last(story(t, e, grandchild)).Job; job.ParentID != child || job.RootID != parent {
+			t.Errorf("got parent %s and root %s, want %s and %s", job.ParentID, job.RootID, child, parent)
+		}
+		if page, err := e.List(jobs.ListQuery{ParentID: parent}); err != nil || len(page.Jobs) != 1 || page.Jobs[0].ID != child {
+			t.Errorf("children: got %+v, %v", page.Jobs, err)
+		}
+		story(t, e, parent)
+		for id, code := range map[jobs.ID]string{parent: jobs.CodeConflict, "nobody": jobs.CodeBadRequest} {
+			if _, _, err := e.Start(t.Context(), jobs.StartRequest{Kind: "count", ParentID: id}); jobs.ProblemOf(err).Code != code {
+				t.Errorf("a child of %s: got %v, want %s", id, err, code)
+			}
+		}
+		story(t, e, child)
+	})
+}
+
 // TestWhoFollowsARemovedJobIsTold: a follower that has not read the end of a job when the job goes does not wait for
 // ever.
 func TestWhoFollowsARemovedJobIsTold(t *testing.T) {

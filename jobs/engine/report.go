@@ -46,6 +46,8 @@ func (a *attempt) storeAll() error {
 func (a *attempt) storeSome(due func(time.Time) bool) (bool, error) {
 	a.run.mu.Lock()
 	progress, log := due(a.run.progress.due()), due(a.run.log.Due())
+	said, values := due(a.run.said.due()), due(a.run.values.due())
+	progress = progress || said && !a.run.progress.due().IsZero() // what was reported before an event comes before it
 	a.run.mu.Unlock()
 	if log {
 		if err := a.storeLines(); err != nil {
@@ -57,7 +59,17 @@ func (a *attempt) storeSome(due func(time.Time) bool) (bool, error) {
 			return true, err
 		}
 	}
-	return log || progress, nil
+	if values {
+		if err := a.storeValues(); err != nil {
+			return true, err
+		}
+	}
+	if said {
+		if err := a.storeSaid(); err != nil {
+			return true, err
+		}
+	}
+	return log || progress || said || values, nil
 }
 
 // storeProgress stores the steps that wait, or else the report. What cannot be stored waits on.

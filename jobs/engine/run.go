@@ -38,6 +38,8 @@ type run struct {
 	over      bool
 	progress  throttle
 	signs     signs
+	said      said
+	values    values
 	log       lines.Buffer
 	artifacts []jobs.Artifact
 	warnings  int64

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,6 +43,11 @@ func (e *Engine) Start(ctx context.Context, req jobs.StartRequest) (job jobs.Job
 	if req.Title == "" {
 		req.Title = worker.Title(req.Args)
 	}
+	if req.ParentID != "" {
+		if req.RootID, err = e.root(ctx, req.ParentID); err != nil {
+			return jobs.Job{}, false, err
+		}
+	}
 	release, err := e.starts.mayQueue(ownerOf(req.From), e.index.Queued)
 	if err != nil {
 		return jobs.Job{}, false, err
@@ -49,6 +55,20 @@ func (e *Engine) Start(ctx context.Context, req jobs.StartRequest) (job jobs.Job
 	defer release()
 	job, created, err = e.create(ctx, id, req)
 	return job, created, problemOrNil(err)
+}
+
+// root is the root of a job that is to have a child, which must not have finished. The error is a *Problem.
+func (e *Engine) root(ctx context.Context, parent jobs.ID) (jobs.ID, error) {
+	last, _, err := e.last(ctx, parent)
+	switch {
+	case errors.Is(err, jobs.ErrNotFound):
+		return "", jobs.BadRequest("/parentId", fmt.Sprintf("there is no job %q", parent))
+	case err != nil:
+		return "", jobs.ProblemOf(err)
+	case last.Job.State.Terminal():
+		return "", jobs.Finished(parent, last.Job.State)
+	}
+	return cmp.Or(last.Job.RootID, parent), nil
 }
 
 // noKind is the Problem of a kind that no worker has.
