@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func TestCustomEventsAreAllThereInOrder(t *testing.T) {
 			switch rec.Event.Type {
 			case jobs.EventProgress:
 				var p jobs.Progress
-				if json.Unmarshal(rec.Event.Data, &p); int(p.Done) < next-1 {
+				if err := json.Unmarshal(rec.Event.Data, &p); err != nil || int(p.Done) < next-1 {
 					t.Errorf("progress %v comes after event %d", p.Done, next-1)
 				}
 			case jobs.EventEvent:
@@ -95,7 +96,7 @@ func TestValuesAreTheNewest(t *testing.T) {
 				t.Error("a value beyond the bound was taken")
 			}
 			time.Sleep(time.Second)
-			return 0, fmt.Errorf("not yet")
+			return 0, errors.New("not yet")
 		}))
 		defer closeEngine(t, e)
 		job, _, err := e.Start(t.Context(), jobs.StartRequest{Kind: "values"})
