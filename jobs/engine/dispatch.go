@@ -40,7 +40,9 @@ func (e *Engine) take(job ready.Job, place *place) {
 	last, pos, err := e.last(e.base, job.ID)
 	switch {
 	case errors.Is(err, jobs.ErrNotFound):
-		e.forget(job.ID)
+		if err := e.forgetRemoved(e.base, job.ID); err != nil {
+			e.ready.Release(job.ID)
+		}
 		return
 	case err == nil && last.Job.State != jobs.Queued:
 		e.learn(last)

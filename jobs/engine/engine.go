@@ -329,12 +329,19 @@ func (e *Engine) arrange(rec *jobs.Record) {
 	}
 }
 
-// forget takes out a job that is not there any more. Who follows it gets ErrNotFound after what there was.
-func (e *Engine) forget(id jobs.ID) {
+// forget takes out a job that is not there any more: the one that was made at a time. Who follows it gets ErrNotFound
+// after what there was.
+func (e *Engine) forget(id jobs.ID, made time.Time) {
 	e.learning.Lock()
-	e.index.Remove(id)
-	e.disarrange(id)
+	e.index.Remove(id, made)
+	_, another := e.index.Made(id)
+	if !another {
+		e.disarrange(id)
+	}
 	e.learning.Unlock()
+	if another {
+		return
+	}
 	e.mu.Lock()
 	t := e.tails[id]
 	delete(e.tails, id)
@@ -343,6 +350,24 @@ func (e *Engine) forget(id jobs.ID) {
 		t.fail(jobs.ErrNotFound)
 		t.stop()
 	}
+}
+
+// forgetRemoved forgets a job of which it was told that it was removed. That may come late, when there is another one
+// of that name: so the store is asked what there is.
+func (e *Engine) forgetRemoved(ctx context.Context, id jobs.ID) error {
+	made, _ := e.index.Made(id)
+	seq := e.index.Seq(id)
+	last, _, err := e.last(ctx, id)
+	switch {
+	case errors.Is(err, jobs.ErrNotFound):
+		e.forget(id, made)
+	case err != nil:
+		return err
+	case !last.Job.CreatedAt.Equal(made) || last.Job.Seq < seq:
+		e.forget(id, made)
+		e.learn(last)
+	}
+	return nil
 }
 
 // disarrange undoes what arrange has done. learning is held.
@@ -422,7 +447,9 @@ func (e *Engine) readIndexOnce(loaded func()) error {
 		case err != nil:
 			return err
 		case live && rec.Event.Type == jobs.EventRemoved:
-			e.forget(rec.Event.JobID)
+			if err := e.forgetRemoved(e.work, rec.Event.JobID); err != nil {
+				return err
+			}
 		case live:
 			e.learn(rec)
 		case rec.Event.JobID == "":

@@ -55,8 +55,7 @@ func (e *Engine) erase(ctx context.Context, id jobs.ID) error {
 	if err := e.store.Remove(ctx, id); err != nil {
 		return err
 	}
-	e.forget(id)
-	return nil
+	return e.forgetRemoved(ctx, id)
 }
 
 // keptUntil is when a job that finishes now is removed; zero if never.

@@ -112,18 +112,29 @@ func (x *Index) Seq(id jobs.ID) uint64 {
 	return 0
 }
 
-// Remove takes a job out. Removing one that is not there does nothing.
-func (x *Index) Remove(id jobs.ID) {
+// Made is when a job was made, and whether it is there.
+func (x *Index) Made(id jobs.ID) (at time.Time, there bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if entry := x.jobs[id]; entry != nil {
+		return entry.job.CreatedAt, true
+	}
+	return time.Time{}, false
+}
+
+// Remove takes out the job that was made at a time, and not a later one of that name. It reports whether it was there.
+func (x *Index) Remove(id jobs.ID, made time.Time) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	entry := x.jobs[id]
-	if entry == nil {
-		return
+	if entry == nil || !entry.job.CreatedAt.Equal(made) {
+		return false
 	}
 	if i, there := x.find(&entry.job); there {
 		x.order = slices.Delete(x.order, i, i+1)
 	}
 	x.drop(entry)
+	return true
 }
 
 // find returns where in order a job is, or would be. mu is held.
@@ -157,6 +168,14 @@ func (x *Index) tell() {
 func (x *Index) put(rec jobs.Record) (_ *indexed, isNew bool) {
 	rec.Job.Args, rec.Job.Result = nil, nil
 	entry := x.jobs[rec.Job.ID]
+	if entry != nil && rec.Job.CreatedAt.After(entry.job.CreatedAt) {
+		// It is another job of that name: the old one was removed, and that was not told yet.
+		if i := slices.Index(x.order, entry); i >= 0 { // Load may have disturbed the order
+			x.order = slices.Delete(x.order, i, i+1)
+		}
+		x.drop(entry)
+		entry = nil
+	}
 	isNew = entry == nil
 	switch {
 	case isNew && x.removed.has(&rec.Job):
@@ -165,7 +184,7 @@ func (x *Index) put(rec jobs.Record) (_ *indexed, isNew bool) {
 		entry = new(indexed)
 		x.jobs[rec.Job.ID] = entry
 		entry.recent = x.recent.PushBack(entry)
-	case rec.Job.Seq <= entry.job.Seq:
+	case rec.Job.Seq <= entry.job.Seq, rec.Job.CreatedAt.Before(entry.job.CreatedAt):
 		return nil, false
 	default:
 		x.count(entry, -1)
