@@ -30,7 +30,7 @@ const killJobs = 8
 func TestMain(m *testing.M) {
 	for variable, child := range map[string]func(dir string) error{
 		killDir: writeUntilKilled, smallDir: writeUntilBroken, shortDir: writeThroughShortage,
-		removeDir: removeUntilKilled,
+		removeDir: removeUntilKilled, cellsDir: cellsUntilKilled,
 	} {
 		if dir := os.Getenv(variable); dir != "" {
 			if err := child(dir); err != nil {
