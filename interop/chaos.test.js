@@ -54,6 +54,16 @@ async function start(id, request) {
   }
 }
 
+/** The ids of all jobs. */
+async function listed() {
+  const ids = [];
+  for (let cursor = ""; ; ) {
+    const { body } = await server.api(`/api/jobs?limit=100${cursor && `&cursor=${cursor}`}`);
+    ids.push(...body.jobs.map((j) => j.id));
+    if (!(cursor = body.next ?? "")) return ids.toSorted();
+  }
+}
+
 test(`${KILLS} kills leave every job whole, and every watcher with the whole of it`, async () => {
   const began = new Map(), watchers = [], starting = [];
   let kills = 0;
@@ -105,13 +115,16 @@ test(`${KILLS} kills leave every job whole, and every watcher with the whole of 
     const want = lines(logs.get(w.id));
     if (w.got.join() !== want.join()) wrong.push(`${w.id}: a watcher by ${w.how} got\n  ${w.got}\nwant\n  ${want}`);
   }
-  const listed = [];
-  for (let cursor = ""; ; ) {
-    const { body } = await server.api(`/api/jobs?limit=100${cursor && `&cursor=${cursor}`}`);
-    listed.push(...body.jobs.map((j) => j.id));
-    if (!(cursor = body.next ?? "")) break;
-  }
   assert.deepEqual(wrong.slice(0, 20), [], `${wrong.length} things are wrong; the server said: ${server.output.slice(-3000)}`);
-  assert.deepEqual(listed.toSorted(), [...began.keys()].toSorted(), "the list has exactly the jobs that were started");
+  assert.deepEqual(await listed(), [...began.keys()].toSorted(), "the list has exactly the jobs that were started");
+
+  // What was removed stays removed.
+  const kept = [...began.keys()].toSorted();
+  const removed = kept.splice(0, kept.length >> 1);
+  for (const id of removed) assert.equal((await server.api(`/api/jobs/${id}`, { method: "DELETE" })).status, 204, id);
+  await server.kill();
+  await server.up();
+  assert.deepEqual(await listed(), kept, "the list has exactly the jobs that were not removed");
+  for (const id of removed) assert.equal((await server.api(`/api/jobs/${id}/events`)).status, 404, id);
   console.log(`# ${kills} kills, ${began.size} jobs, ${events} events, ${watchers.length} watchers; ${lost} runs were lost, and ${gaveUp} jobs given up for it`);
 });

@@ -415,6 +415,49 @@ func TestTheListIsToldAtMostTwiceASecond(t *testing.T) {
 	})
 }
 
+// TestTheListIsToldWhatWasRemoved watches the list while jobs go.
+func TestTheListIsToldWhatWasRemoved(t *testing.T) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
+		c, other := l.connect(t, "/jobs"), l.connect(t, "/jobs")
+		ids := map[jobs.ID]bool{}
+		for range 3 {
+			ids[other.start(countArgs{To: 1})] = true
+		}
+		time.Sleep(10 * time.Second)
+		var list events.ListAck
+		c.ask("jobs:watch", map[string]any{}, &list)
+		if len(list.Jobs) != 3 || list.Counts[jobs.Completed] != 3 {
+			t.Fatalf("got %+v", list)
+		}
+		for id := range ids {
+			var ok events.OK
+			if other.ask("job:remove", map[string]any{"id": id}, &ok); !ok.OK {
+				t.Fatalf("%s was not removed", id)
+			}
+		}
+		for len(ids) > 0 {
+			e := c.next()
+			if e.name != "jobs:changed" {
+				t.Fatalf("got %s", e.name)
+			}
+			var changed jobs.Changes
+			decode(t, e.payload, &changed)
+			if len(changed.Jobs) > 0 || changed.Again {
+				t.Errorf("got %+v", changed)
+			}
+			for _, id := range changed.Removed {
+				if !ids[id] {
+					t.Errorf("%s was told twice, or is none of them", id)
+				}
+				delete(ids, id)
+			}
+			if got := changed.Counts[jobs.Completed]; got != len(ids) {
+				t.Errorf("got %d completed, want %d", got, len(ids))
+			}
+		}
+	})
+}
+
 func TestBadRequestsAreRefusedByName(t *testing.T) {
 	bubble(t, func(t *testing.T, l *pipeListener) {
 		c := l.connect(t, "/jobs")
