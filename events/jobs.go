@@ -13,17 +13,17 @@ import (
 var JobsNamespace = Namespace{
 	Path: "/jobs",
 	Client: []Message{
-		JobStart, JobSubscribe, JobUnsubscribe, JobGet, JobHistory, JobLogs, JobCancel, JobRetry, JobRemove,
+		JobStart, JobSubscribe, JobUnsubscribe, JobGet, JobHistory, JobLogs, JobCancel, JobRetry, JobRemove, JobSend,
 		QueuePause, QueueResume, QueuesList, JobsList, JobsWatch, JobsUnwatch, JobsKinds,
 	},
 	Server: []Message{
-		JobScheduled, JobQueued, JobStarted, JobProgress, JobStep, JobCustom, JobValues, JobStalled, JobRetrying, JobCancelling,
+		JobScheduled, JobQueued, JobStarted, JobProgress, JobStep, JobCustom, JobMessage, JobValues, JobStalled, JobRetrying, JobCancelling,
 		JobCompleted, JobFailed, JobCancelled, JobRemoved, JobPosition, JobLog, JobsChanged,
 	},
 	Next: []Message{
-		JobSend, JobAnswer,
+		JobAnswer,
 		SchedulePut, ScheduleList, ScheduleRemove, ScheduleRun,
-		JobMessage, JobAsked, JobAnswered, JobChild,
+		JobAsked, JobAnswered, JobChild,
 	},
 }
 

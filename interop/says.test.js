@@ -34,3 +34,38 @@ for (const transport of ["polling", "websocket"]) {
     socket.close();
   });
 }
+
+test("messages reach the worker, over a socket and over HTTP, before and after a kill", async () => {
+  const connect = async () => {
+    const socket = io(`${server.url}/jobs`, { forceNew: true });
+    await new Promise((ok, bad) => socket.on("connect", ok).on("connect_error", bad));
+    return [socket, (event, payload) => new Promise((ok, bad) => socket.timeout(120_000).emit(event, payload, (e, ack) => (e ? bad(e) : ok(ack))))];
+  };
+  let [socket, ask] = await connect();
+  const { job } = await ask("job:start", { kind: "test.hears", args: {} });
+  const heard = [];
+  socket.on("heard", (event) => heard.push(event.data.payload));
+  const sent = await ask("job:send", { id: job.id, name: "tell", payload: "grüße" });
+  assert.ok(sent.ok && sent.seq > 1, JSON.stringify(sent));
+  const posted = await server.api(`/api/jobs/${job.id}/events`, { method: "POST", json: { name: "tell", payload: "over HTTP" } });
+  assert.equal(posted.status, 202);
+  await until("both are heard", () => heard.length === 2);
+  assert.deepEqual(heard, ["grüße", "over HTTP"]);
+  socket.close();
+
+  await server.kill();
+  await server.up();
+  [socket, ask] = await connect();
+  await server.api(`/api/jobs/${job.id}/events`, { method: "POST", json: { name: "tell", payload: "after" } });
+  await ask("job:send", { id: job.id, name: "tell", payload: "end" });
+  await server.waitFor(job.id, TERMINAL);
+  const end = await server.job(job.id);
+  assert.equal(end.state, "completed");
+  assert.deepEqual(end.result.at(-1), "after");
+  const log = await server.history(job.id);
+  assert.deepEqual(log.filter(({ type }) => type === "job.message").map(({ data }) => data.payload), ["grüße", "over HTTP", "after", "end"]);
+  const refused = await ask("job:send", { id: job.id, name: "tell", payload: "late" });
+  assert.equal(refused.error.code, "conflict");
+  assert.equal((await ask("job:send", { id: job.id, name: "No Name" })).error.code, "bad_request");
+  socket.close();
+});

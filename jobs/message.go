@@ -1,8 +1,10 @@
 package jobs
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 )
@@ -22,6 +24,41 @@ type DataMessage struct {
 	Name    string          `json:"name"` // it matches ^[a-z][a-z0-9_.:-]{0,63}$
 	Payload json.RawMessage `json:"payload,omitempty"`
 	From    string          `json:"from,omitempty"` // who has sent it, if that is known
+}
+
+// A Message is what others send to a worker with job:send, with a payload of type T, encoded as JSON. Declare it once.
+type Message[T any] struct{ name string }
+
+// NewMessage declares a message. The name must match ^[a-z][a-z0-9_.:-]{0,63}$, or NewMessage panics.
+func NewMessage[T any](name string) Message[T] {
+	if !namePattern.MatchString(name) {
+		panic(fmt.Sprintf("jobs: %q cannot name a message", name))
+	}
+	return Message[T]{name}
+}
+
+// Name is the name of the message.
+func (m Message[T]) Name() string { return m.name }
+
+// Receive waits for the next message of this name, and returns its payload. Messages come in the order in which they
+// were sent, those too that were sent before the run began; one that does not fit T is left out, and the job's text
+// says so. After a crash, those may come again that were received shortly before. The error is the cause of ctx, or says
+// that the run has ended.
+func (m Message[T]) Receive(ctx context.Context, r *Run) (T, error) {
+	for {
+		var payload T
+		raw, err := r.to.Receive(ctx, m.name)
+		if err != nil {
+			return payload, err
+		}
+		if len(raw) == 0 {
+			raw = json.RawMessage("null")
+		}
+		if err = json.Unmarshal(raw, &payload); err == nil {
+			return payload, nil
+		}
+		r.Log(slog.LevelWarn, fmt.Sprintf("a message %q was left out, as it does not fit: %v", m.name, err))
+	}
 }
 
 // SendRequest sends a message to the worker of a job, which gets it wherever it runs; between two attempts it waits

@@ -32,8 +32,8 @@ type Run struct {
 func NewRun(id ID, attempt int, to Reporter) *Run { return &Run{id, attempt, to} }
 
 // A Reporter takes what one attempt reports: it is the engine's side of a Run, which hands in only what is
-// within the bounds. Its methods may be called from any goroutine, and must not block but for Event, Create and
-// Upload. After the end of the attempt they do nothing, and Create returns an error.
+// within the bounds. Its methods may be called from any goroutine, and must not block but for Event,
+// Receive, Create and Upload. After the end of the attempt they do nothing, and Create returns an error.
 type Reporter interface {
 	Progress(Report)
 	Step(Step)
@@ -42,6 +42,8 @@ type Reporter interface {
 	Log(line LogLine, bytes int)
 	// Event takes a custom event. It waits where many are not stored yet, until ctx or the attempt ends.
 	Event(ctx context.Context, e DataEvent) error
+	// Receive waits for the next message of a name, until ctx or the attempt ends, and returns its payload.
+	Receive(ctx context.Context, name string) (json.RawMessage, error)
 	// Set takes a live value; nil takes the key away.
 	Set(key string, value json.RawMessage) error
 	Create(name, contentType string) (ArtifactWriter, error)

@@ -24,8 +24,9 @@ func (n *newest) Warn(int64)        {}
 func (n *newest) Event(context.Context, DataEvent) error {
 	return errors.New("an event was let through")
 }
-func (n *newest) Set(string, json.RawMessage) error { return errors.New("a value was let through") }
-func (n *newest) Log(LogLine, int)                  {}
+func (n *newest) Receive(context.Context, string) (json.RawMessage, error) { return nil, ErrNotFound }
+func (n *newest) Set(string, json.RawMessage) error                        { return errors.New("a value was let through") }
+func (n *newest) Log(LogLine, int)                                         {}
 
 func (n *newest) Create(string, string) (ArtifactWriter, error) {
 	return nil, errors.New("a name was let through")

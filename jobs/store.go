@@ -26,6 +26,7 @@ type Record struct {
 	Rules *Rules `json:"rules,omitempty"` // how it is to be run; nil in jobs of older versions
 	Lease *Lease `json:"lease,omitempty"` // who runs it; nil unless it is running
 
+	Mail   *Mail      `json:"mail,omitempty"`   // what was sent to its worker; nil: nothing
 	Queued *time.Time `json:"queued,omitempty"` // when it was queued, which is its place; nil: at this event, or it is not
 }
 
@@ -47,6 +48,14 @@ type Lease struct {
 // RemovedRecord is what Events.Index yields where a job was removed: an event of type EventRemoved with the job's
 // id, and nothing else.
 func RemovedRecord(id ID) Record { return Record{Event: Event{Type: EventRemoved, JobID: id}} }
+
+// Mail says how far a job's workers have come with the messages that were sent to them.
+type Mail struct {
+	Newest uint64            `json:"newest"`       // the Seq of the newest message
+	Heard  uint64            `json:"heard"`        // all messages up to this Seq were received
+	By     map[string]uint64 `json:"by,omitempty"` // and of these names, all up to theirs
+	Unread int               `json:"unread"`       // messages that were not
+}
 
 // Position is where a record lies in the store. Only the store can read it; zero is "before the first".
 type Position uint64

@@ -43,6 +43,7 @@ func openJobs(ns *socketio.Namespace, s Services) Close {
 		events.JobCancel.On(n.cancelJob),
 		events.JobRetry.On(n.retryJob),
 		events.JobRemove.On(n.removeJob),
+		events.JobSend.On(n.send),
 		events.QueuePause.On(n.pause),
 		events.QueueResume.On(n.resume),
 		events.QueuesList.On(n.listQueues),
@@ -126,6 +127,11 @@ func (n *jobsNamespace) removeJob(ctx context.Context, _ *socketio.Socket, req j
 		return events.OK{}, err
 	}
 	return events.OK{OK: true}, n.engine.Remove(ctx, req.ID)
+}
+
+func (n *jobsNamespace) send(ctx context.Context, _ *socketio.Socket, req jobs.SendRequest) (events.LineAck, error) {
+	seq, err := n.engine.Send(ctx, req)
+	return events.LineAck{OK: true, Seq: seq}, err
 }
 
 func (n *jobsNamespace) listJobs(_ context.Context, _ *socketio.Socket, req jobs.ListQuery) (events.ListAck, error) {

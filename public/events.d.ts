@@ -140,6 +140,8 @@ export interface JobsServerToClient {
   "job:step": (payload: JobEvent) => void;
   /** a custom event of the worker's, which comes under its own name too; data is DataEvent */
   "job:event": (payload: JobEvent) => void;
+  /** somebody has sent something to the worker; data is DataMessage */
+  "job:message": (payload: JobEvent) => void;
   /** live values have changed; data is DataValues */
   "job:values": (payload: JobEvent) => void;
   /** nothing was heard of the worker for long; data is DataStalled */
@@ -192,6 +194,8 @@ export interface JobsClientToServer {
   "job:retry": (payload: JobRetryRequest, ack: (answer: StartAck | Refusal) => void) => void;
   /** `job:remove` erases a finished job and everything that it left. */
   "job:remove": (payload: JobRemoveRequest, ack: (answer: OK | Refusal) => void) => void;
+  /** `job:send` sends a message to the worker of a job. */
+  "job:send": (payload: JobSendRequest, ack: (answer: LineAck | Refusal) => void) => void;
   /** `queue:pause` lets no job of a queue begin, on any server, until `queue:resume`. */
   "queue:pause": (payload: JobQueueRequest, ack: (answer: QueueAck | Refusal) => void) => void;
   /** `queue:resume` ends what `queue:pause` began. It is no error if nothing did. */
@@ -943,6 +947,23 @@ export interface JobRetryRequest {
  */
 export interface JobRemoveRequest {
   id: JobID;
+}
+
+/**
+ * JobSendRequest sends a message to the worker of a job, which gets it wherever it runs; between two attempts it waits
+ * for the next. It is refused with code conflict when the job has finished.
+ */
+export interface JobSendRequest {
+  id: JobID;
+  name: string;
+  /** at most MaxPayloadBytes */
+  payload?: unknown;
+}
+
+/** LineAck is the line of the job's log that a request has become. */
+export interface LineAck {
+  ok: true;
+  seq: number;
 }
 
 /**

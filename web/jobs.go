@@ -208,6 +208,30 @@ func (s *server) removeJob(c echo.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
+// sendMessage answers POST /api/jobs/ID/events: 202, and the line of the log that the message has become.
+func (s *server) sendMessage(c echo.Context) error {
+	q := query{c: c}
+	id := q.jobID()
+	if q.err != nil {
+		return q.err
+	}
+	var send jobs.SendRequest
+	if err := decode(c, &send); err != nil {
+		return err
+	}
+	if send.ID != "" && send.ID != id {
+		return jobs.BadRequest("/id", "the path says another job")
+	}
+	send.ID = id
+	seq, err := s.Jobs.Send(c.Request().Context(), send)
+	if err != nil {
+		return err
+	}
+	return s.respond(c, http.StatusAccepted, struct {
+		Seq uint64 `json:"seq"`
+	}{seq})
+}
+
 func (s *server) getKinds(c echo.Context) error {
 	return s.respond(c, http.StatusOK, struct {
 		Kinds []jobs.KindInfo `json:"kinds"`

@@ -161,6 +161,7 @@ func New(cfg Config) *Handler {
 	route("GET HEAD", "/api/jobs/:id/artifacts/:name", s.getArtifact)
 	route("POST", "/api/jobs/:id/cancel", s.cancelJob)
 	route("POST", "/api/jobs/:id/retry", s.retryJob)
+	route("POST", "/api/jobs/:id/events", s.sendMessage)
 	route("DELETE", "/api/jobs/:id", s.removeJob)
 	route("GET HEAD", "/api/queues", s.getQueues)
 	route("POST", "/api/queues/:queue/pause", s.setQueue(s.Jobs.Pause))

@@ -27,6 +27,7 @@ func testKinds() []jobs.Worker {
 		flood.Worker(nil, writeFlood),
 		testWork(),
 		says.Worker(nil, say),
+		jobs.NewKind[struct{}, []string]("test.hears").Worker(nil, hear),
 		form.Worker(nil, func(_ context.Context, _ *jobs.Run, args formArgs) (formArgs, error) { return args, nil }),
 	}
 }
@@ -102,4 +103,27 @@ func say(ctx context.Context, run *jobs.Run, args sayArgs) (struct{}, error) {
 		}
 	}
 	return struct{}{}, nil
+}
+
+var (
+	told  = jobs.NewMessage[string]("tell")
+	heard = jobs.NewEvent[string]("heard")
+)
+
+// hear says again what it is told, until it is told to end.
+func hear(ctx context.Context, run *jobs.Run, _ struct{}) ([]string, error) {
+	var all []string
+	for {
+		text, err := told.Receive(ctx, run)
+		if err != nil {
+			return nil, err
+		}
+		if text == "end" {
+			return all, nil
+		}
+		all = append(all, text)
+		if err := heard.Emit(ctx, run, text); err != nil {
+			return nil, err
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"time"
 
@@ -70,6 +71,10 @@ func (e *Engine) runAttempt(worker jobs.Worker, place *place, last jobs.Record, 
 		return err
 	}
 	a.last = started
+	if m := started.Mail; m != nil {
+		a.run.mail.by, a.run.mail.read = maps.Clone(m.By), m.Heard
+		a.run.wantMail(m.Newest)
+	}
 	e.running.Go(func() { a.outcome <- call(worker, a.run, args) })
 	a.supervise()
 	return nil
@@ -115,6 +120,9 @@ func (a *attempt) supervise() {
 		err := a.storeDue()
 		if err == nil {
 			err = a.storeSigns()
+		}
+		if err == nil {
+			err = a.readMail()
 		}
 		if a.gone(err) {
 			a.stop()

@@ -40,6 +40,7 @@ func (e *Engine) nextRecord(last jobs.Record, typ jobs.EventType, data any, chan
 		Job:   job,
 		Owner: last.Owner,
 		Rules: last.Rules,
+		Mail:  last.Mail,
 	}
 	if job.State == jobs.Running {
 		rec.Lease = last.Lease

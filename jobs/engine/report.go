@@ -135,9 +135,11 @@ func (a *attempt) put(typ jobs.EventType, data any, change func(*jobs.Job)) erro
 			}
 			change(j)
 		})
+		received := a.run.sign(&rec)
 		pos, err := a.engine.append(a.engine.base, rec, a.pos)
 		if err == nil {
 			a.last, a.pos, a.stalled = rec, pos, rec.Job.Stalled
+			a.run.signed(received)
 			return nil
 		}
 		if !errors.Is(err, jobs.ErrConflict) {

@@ -40,6 +40,7 @@ type run struct {
 	signs     signs
 	said      said
 	values    values
+	mail      mailbox
 	log       lines.Buffer
 	artifacts []jobs.Artifact
 	warnings  int64
@@ -192,6 +193,9 @@ func (r *run) notice(rec *jobs.Record) {
 		return
 	}
 	owned := r.owns(rec)
+	if owned && rec.Mail != nil && r.wantMail(rec.Mail.Newest) {
+		r.poke()
+	}
 	if owned && !rec.Job.CancelRequested {
 		return
 	}

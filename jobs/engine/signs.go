@@ -47,7 +47,7 @@ func (a *attempt) quietAt() time.Time {
 	}
 	a.run.mu.Lock()
 	defer a.run.mu.Unlock()
-	if a.run.order != nil {
+	if a.run.order != nil || a.run.mail.listening > 0 {
 		return time.Time{}
 	}
 	return a.run.signs.stalledAt()
