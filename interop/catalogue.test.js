@@ -107,6 +107,7 @@ async function connect(path, auth) {
   sockets.push(socket);
   const heard = [];
   socket.onAny((event, ...args) => {
+    if (args[0]?.type === "job.event" && event !== "job:event") return; // a custom event, under its own name
     const ack = typeof args.at(-1) === "function" ? args.pop() : null;
     heard.push([event, ...args]);
     note("send", path, event, args);
@@ -248,6 +249,32 @@ test("namespace /jobs", async () => {
   const { events: [first] } = await client.ask("job:history", { id: job.id });
   assert.equal(first.type, "job.queued");
   note("send", "/jobs", "job:queued", [first]);
+  await client.ask("queue:pause", { queue: "slow" });
+  const queued = (await client.ask("job:start", { kind: "test.hears", args: {}, queue: "slow" })).job;
+  await client.hears("job:position", ({ id }) => id === queued.id);
+  await client.ask("queues:list");
+  await client.ask("queue:resume", { queue: "slow" });
+  await client.ask("job:send", { id: queued.id, name: "tell", payload: "a" });
+  await client.hears("job:event", ({ data }) => data.payload === "a");
+  await client.hears("job:message");
+  await client.ask("job:send", { id: queued.id, name: "tell", payload: "end" });
+  await client.hears("job:completed", ({ jobId }) => jobId === queued.id);
+  await client.ask("job:retry", { id: queued.id });
+  await client.ask("job:subscribe", { id: queued.id });
+  await client.ask("job:remove", { id: queued.id });
+  await client.hears("job:removed", ({ jobId }) => jobId === queued.id);
+  await client.ask("job:remove", { id: queued.id }, false);
+  await client.ask("job:start", { kind: "test.says", args: { pages: 60, quiet: 6000 } });
+  await client.hears("job:values");
+  await client.hears("job:stalled");
+  await client.ask("job:start", { kind: "test.panic", args: {}, maxAttempts: 20, backoff: { type: "fixed", delayMs: 200 } });
+  await client.hears("job:retrying");
+  const later = (await client.ask("job:start", { kind: "checksum", args: { path: "." }, delayMs: 100 })).job;
+  await client.hears("job:completed", ({ jobId }) => jobId === later.id);
+  // It is the first line of a log, which always comes within an answer.
+  const { events: [waits] } = await client.ask("job:history", { id: later.id });
+  assert.equal(waits.type, "job.scheduled");
+  note("send", "/jobs", "job:scheduled", [waits]);
   await client.ask("jobs:unwatch");
   await client.ask("jobs:kinds");
   await client.ask("job:get", { id: "none" }, false);

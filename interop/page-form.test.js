@@ -24,7 +24,14 @@ after(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const choose = (page, kind) => by(page, "kind").locator(`[value="${kind}"]`).check({ force: true });
+// On a busy machine the list of kinds may be drawn again under the click.
+const choose = async (page, kind) => {
+  const radio = by(page, "kind").locator(`[value="${kind}"]`);
+  await until(`${kind} is chosen`, async () => {
+    await radio.check({ force: true, timeout: 10_000 }).catch(() => {});
+    return radio.isChecked();
+  });
+};
 const opened = (page) => new URL(page.url()).pathname.split("/").pop();
 const titles = (page) => by(page, "job-title").allTextContents();
 const shown = (page, want) => until(`the list is ${want}`, async () => (await titles(page)).join(", ") === want.join(", "))

@@ -74,6 +74,7 @@ func writeFlood(ctx context.Context, run *jobs.Run, args floodArgs) (struct{}, e
 // sayArgs ask for custom events and live values.
 type sayArgs struct {
 	Pages int `json:"pages" jsonschema:"minimum=1,maximum=1000"`
+	Quiet int `json:"quiet,omitempty" jsonschema:"maximum=60000"` // milliseconds of silence in the end
 }
 
 type pageEvent struct {
@@ -101,6 +102,11 @@ func say(ctx context.Context, run *jobs.Run, args sayArgs) (struct{}, error) {
 			return struct{}{}, context.Cause(ctx)
 		case <-time.After(20 * time.Millisecond):
 		}
+	}
+	select {
+	case <-ctx.Done():
+		return struct{}{}, context.Cause(ctx)
+	case <-time.After(time.Duration(args.Quiet) * time.Millisecond):
 	}
 	return struct{}{}, nil
 }
