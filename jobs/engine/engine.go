@@ -80,6 +80,9 @@ type Engine struct {
 	keepJobs         int
 	clearing         sync.Mutex // held while old jobs are removed to make room
 
+	pausing sync.Mutex        // held while a cell of a queue is taken in, so that an old one does not undo a newer; guards paused
+	paused  map[string]string // the queues that are paused, by the keys of their cells
+
 	learning   sync.Mutex // held while what is below takes in a newer record, so that all see the same order
 	ready      *ready.Set
 	timekeeper *timekeeper
@@ -119,7 +122,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		keep: cfg.Keep, keepFailed: cfg.KeepFailed, keepJobs: cfg.KeepJobs,
 		ready: ready.New(), timekeeper: newTimekeeper(), slots: newSlots(cmp.Or(cfg.Concurrency, defaultConcurrency)),
 		abandon: make(chan struct{}), stopped: make(chan struct{}), ended: make(chan struct{}),
-		runs: make(map[jobs.ID]*run), tails: make(map[jobs.ID]*tail),
+		runs: make(map[jobs.ID]*run), tails: make(map[jobs.ID]*tail), paused: make(map[string]string),
 	}
 	if e.log == nil {
 		e.log = slog.Default()

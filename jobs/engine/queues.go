@@ -53,7 +53,9 @@ func (e *Engine) setPaused(ctx context.Context, req jobs.QueueRequest, pause boo
 	if err := e.putPaused(ctx, queue, pause); err != nil {
 		return jobs.QueueInfo{}, jobs.ProblemOf(err)
 	}
-	e.ready.Pause(queue, pause)
+	if err := e.learnPaused(ctx, queue); err != nil {
+		return jobs.QueueInfo{}, jobs.ProblemOf(err)
+	}
 	e.log.Info("a queue was paused, or goes on", "queue", queue, "paused", pause)
 	for _, info := range e.Queues() {
 		if info.Name == queue {
@@ -61,6 +63,24 @@ func (e *Engine) setPaused(ctx context.Context, req jobs.QueueRequest, pause boo
 		}
 	}
 	return queueInfo(ready.QueueInfo{Name: queue, Paused: pause}, e.now()), nil
+}
+
+// learnPaused takes in whether a queue is paused by its cell. Another server may have changed that since it was written
+// here: what the watch tells comes before this or after it, and is not undone by it.
+func (e *Engine) learnPaused(ctx context.Context, queue string) error {
+	e.pausing.Lock()
+	defer e.pausing.Unlock()
+	_, err := e.store.Cell(ctx, queueGroup, queueKey(queue))
+	switch {
+	case err == nil:
+		e.paused[queueKey(queue)] = queue
+	case errors.Is(err, jobs.ErrNotFound):
+		delete(e.paused, queueKey(queue))
+	default:
+		return err
+	}
+	e.ready.Pause(queue, err == nil)
+	return nil
 }
 
 // putPaused writes a queue's cell, or deletes it.
@@ -90,7 +110,6 @@ func (e *Engine) putPaused(ctx context.Context, queue string, pause bool) error 
 // watchQueues keeps up with which queues are paused until the engine closes. It closes loaded when it knows those that
 // were paused before.
 func (e *Engine) watchQueues(loaded func()) {
-	names := make(map[string]string) // of the queues that are paused, by the keys of their cells
 	for e.work.Err() == nil {
 		fresh := make(map[string]bool) // those that were read; nil after the zero cell
 		for cell, err := range e.store.WatchCells(e.work, queueGroup) {
@@ -101,31 +120,35 @@ func (e *Engine) watchQueues(loaded func()) {
 				e.log.Warn("what tells which queues are paused broke off and is read anew", "err", err)
 				break
 			}
+			e.pausing.Lock()
 			switch {
 			case cell.Key == "":
-				for key, queue := range names {
+				for key, queue := range e.paused {
 					if !fresh[key] {
 						e.ready.Pause(queue, false)
-						delete(names, key)
+						delete(e.paused, key)
 					}
 				}
 				fresh = nil
-				loaded()
 			case cell.Value == nil:
-				if queue, known := names[cell.Key]; known {
+				if queue, known := e.paused[cell.Key]; known {
 					e.ready.Pause(queue, false)
-					delete(names, cell.Key)
+					delete(e.paused, cell.Key)
 				}
 			default:
 				var of paused
 				if json.Unmarshal(cell.Value, &of) != nil || queueKey(of.Queue) != cell.Key {
-					continue
+					break
 				}
-				names[cell.Key] = of.Queue
+				e.paused[cell.Key] = of.Queue
 				if fresh != nil {
 					fresh[cell.Key] = true
 				}
 				e.ready.Pause(of.Queue, true)
+			}
+			e.pausing.Unlock()
+			if cell.Key == "" {
+				loaded()
 			}
 		}
 		sleep(e.work, retryAfter)
