@@ -31,6 +31,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	_ "time/tzdata" // schedules have time zones, on machines without the database too
 
 	"jobcast/internal/natsio"
 	"jobcast/internal/systems/chat"

@@ -14,7 +14,8 @@ var JobsNamespace = Namespace{
 	Path: "/jobs",
 	Client: []Message{
 		JobStart, JobSubscribe, JobUnsubscribe, JobGet, JobHistory, JobLogs, JobCancel, JobRetry, JobRemove, JobSend,
-		QueuePause, QueueResume, QueuesList, JobsList, JobsWatch, JobsUnwatch, JobsKinds,
+		QueuePause, QueueResume, QueuesList,
+		SchedulePut, ScheduleList, ScheduleRemove, ScheduleRun, JobsList, JobsWatch, JobsUnwatch, JobsKinds,
 	},
 	Server: []Message{
 		JobScheduled, JobQueued, JobStarted, JobProgress, JobStep, JobCustom, JobMessage, JobValues, JobStalled, JobRetrying, JobCancelling,
@@ -22,7 +23,6 @@ var JobsNamespace = Namespace{
 	},
 	Next: []Message{
 		JobAnswer,
-		SchedulePut, ScheduleList, ScheduleRemove, ScheduleRun,
 		JobAsked, JobAnswered, JobChild,
 	},
 }

@@ -45,9 +45,10 @@ type StartRequest struct {
 	Subscribe      *bool           `json:"subscribe,omitempty"` // Socket.IO only; default true
 	Logs           bool            `json:"logs,omitempty"`      // Socket.IO only
 
-	RootID  ID     `json:"-"` // that of ParentID, or ParentID: the engine sets it
-	RetryOf ID     `json:"-"` // the finished job that this one repeats: see engine.Retry
-	From    string `json:"-"` // the client's address, for the limits of those who start jobs; "" has none
+	RootID   ID     `json:"-"` // that of ParentID, or ParentID: the engine sets it
+	RetryOf  ID     `json:"-"` // the finished job that this one repeats: see engine.Retry
+	Schedule *Tick  `json:"-"` // the tick that makes it; nil: none does
+	From     string `json:"-"` // the client's address, for the limits of those who start jobs; "" has none
 }
 
 // UnmarshalJSON decodes a request from a client. Its error is a *Problem with code bad_request that

@@ -202,6 +202,14 @@ export interface JobsClientToServer {
   "queue:resume": (payload: JobQueueRequest, ack: (answer: QueueAck | Refusal) => void) => void;
   /** `queues:list` says how the queues stand. */
   "queues:list": (ack: (answer: QueuesAck | Refusal) => void) => void;
+  /** `schedule:put` makes a schedule, or changes the one with the same id. */
+  "schedule:put": (payload: JobScheduleRequest, ack: (answer: ScheduleAck | Refusal) => void) => void;
+  /** `schedule:list` has all schedules. */
+  "schedule:list": (ack: (answer: SchedulesAck | Refusal) => void) => void;
+  /** `schedule:remove` removes a schedule. The jobs that it has made stay. */
+  "schedule:remove": (payload: JobScheduleRef, ack: (answer: OK | Refusal) => void) => void;
+  /** `schedule:run` makes a job of a schedule now, whether it is paused or not. */
+  "schedule:run": (payload: JobScheduleRef, ack: (answer: StartAck | Refusal) => void) => void;
   /** `jobs:list` reads a page of the list of jobs. */
   "jobs:list": (payload: JobListQuery, ack: (answer: ListAck | Refusal) => void) => void;
   /** `jobs:watch` is `jobs:list`, and from then on `jobs:changed` says what changes, at most twice a second. */
@@ -1003,6 +1011,71 @@ export interface JobQueueInfo {
 export interface QueuesAck {
   ok: true;
   queues: JobQueueInfo[];
+}
+
+/**
+ * JobScheduleRequest puts a schedule: one that is new, or another one in place of that with the same id. Either `cron` or
+ * `everyMs` is given.
+ */
+export interface JobScheduleRequest {
+  id: JobID;
+  /** five fields, minute to day of the week, such as "30 4 * * 1"; 1 to 200 characters */
+  cron?: string;
+  /** 1,000 at least, ten years at most */
+  everyMs?: number;
+  /** of `cron`, a name of the IANA time zone database, such as "Europe/Berlin"; empty means "UTC" */
+  timezone?: string;
+  /** empty means skip */
+  overlap?: JobOverlap;
+  /** its ticks make no jobs; it can be run by hand */
+  paused?: boolean;
+  /** the job of each tick: without id, idempotencyKey, parentId, runAt, delayMs, subscribe and logs */
+  start: JobStartRequest;
+}
+
+/** JobOverlap says what becomes of a tick while the job of an earlier one has not finished. */
+export type JobOverlap =
+  | "skip"
+  | "queue"
+  | "cancel";
+
+/** ScheduleAck is a schedule as it is kept. */
+export interface ScheduleAck {
+  ok: true;
+  schedule: JobSchedule;
+  /** false: there was one of this id */
+  created: boolean;
+}
+
+/** JobSchedule is a schedule as the server keeps it. Its first fields are those of the ScheduleRequest. */
+export interface JobSchedule {
+  id: JobID;
+  cron?: string;
+  everyMs?: number;
+  timezone: string;
+  overlap: JobOverlap;
+  paused: boolean;
+  start: JobStartRequest;
+  createdAt: string;
+  /** when it was last put */
+  updatedAt: string;
+  /** its next tick; missing: it is paused, or has none */
+  nextAt?: string;
+  /** its newest tick that made a job */
+  lastAt?: string;
+  /** that job */
+  lastJobId?: JobID;
+}
+
+/** SchedulesAck has the schedules, sorted by id. */
+export interface SchedulesAck {
+  ok: true;
+  schedules: JobSchedule[];
+}
+
+/** JobScheduleRef names a schedule, to remove it or to run it now. */
+export interface JobScheduleRef {
+  id: JobID;
 }
 
 /** JobListQuery selects jobs. */

@@ -32,7 +32,7 @@ func created(id jobs.ID, req *jobs.StartRequest, kind jobs.Defaults, now time.Ti
 	job := jobs.Job{
 		ID: id, Kind: req.Kind, Title: req.Title, Queue: cmp.Or(req.Queue, kind.Queue, jobs.DefaultQueue), State: jobs.Queued,
 		MaxAttempts: attempts, TimeoutMs: cmp.Or(req.TimeoutMs, kind.Timeout.Milliseconds()), ConcurrencyKey: req.ConcurrencyKey,
-		Tags: slices.Clone(req.Tags), RetryOf: req.RetryOf, ParentID: req.ParentID, RootID: req.RootID,
+		Tags: slices.Clone(req.Tags), RetryOf: req.RetryOf, ParentID: req.ParentID, RootID: req.RootID, Schedule: req.Schedule,
 	}
 	if req.Priority != jobs.PriorityDefault {
 		job.Priority = req.Priority

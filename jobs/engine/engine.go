@@ -13,8 +13,9 @@
 //
 // # Goroutines
 //
-// An Engine runs one that reads the index of all jobs, one that keeps its session and two that watch those of
-// others and which queues are paused, one that keeps time (it queues what is due, and looks after jobs whose server is gone), one that removes old
+// An Engine runs one that reads the index of all jobs, one that keeps its session and three that watch those of
+// others, which queues are paused, and the schedules, one that keeps time (it queues what is due, serves the ticks of
+// schedules, and looks after jobs whose server is gone), one that removes old
 // uploads, one that hands out jobs, two for each job that runs (one writes what the other, its worker, reports), and
 // one for each job that someone on this node follows. Stop waits for those of the runs and Close for all of them, each
 // in one more as their contexts may end first. FollowLogs runs one more for each reader, and waits for it.
@@ -89,6 +90,7 @@ type Engine struct {
 	sessions   *sessions
 	slots      *slots
 	pace       pace
+	schedules  *schedules
 
 	taking     context.Context // ends when Stop begins: no job is taken any more, and with it end the runs
 	stopTaking context.CancelCauseFunc
@@ -137,7 +139,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		}
 		e.node = host
 	}
-	e.sessions = newSessions(e.node)
+	e.sessions, e.schedules = newSessions(e.node), newSchedules(e.now())
 	for _, w := range cfg.Workers {
 		if _, twice := e.workers[w.Kind()]; twice {
 			return nil, fmt.Errorf("jobs: kind %s has two workers", w.Kind())
@@ -170,9 +172,18 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 			err = ctx.Err()
 		}
 	}
+	if err == nil {
+		scheduled := make(chan error, 1)
+		e.watching.Go(func() { e.watchSchedules(scheduled) })
+		select {
+		case err = <-scheduled:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
 	if err != nil {
 		e.Close(context.WithoutCancel(ctx))
-		return nil, fmt.Errorf("jobs: read the index: %w", err)
+		return nil, fmt.Errorf("jobs: read the index and the schedules: %w", err)
 	}
 	e.findLost() // before anything is handed out: who ran when a server died keeps its place before those that wait
 	e.running.Go(e.upkeep)

@@ -136,6 +136,9 @@ func (e *Engine) create(ctx context.Context, id jobs.ID, req jobs.StartRequest) 
 	v, rules := created(id, &req, e.workers[req.Kind].Unless(), e.now())
 	rec := e.nextRecord(jobs.Record{}, v.event, v.data, v.change)
 	rec.Owner, rec.Rules = ownerOf(req.From), rules
+	if req.Schedule != nil { // the jobs of one schedule take turns with those of others
+		rec.Owner = "schedule:" + string(req.Schedule.ID)
+	}
 	err := e.withRoom(ctx, func() error {
 		_, err := e.append(ctx, rec, 0)
 		return err

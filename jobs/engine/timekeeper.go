@@ -161,6 +161,9 @@ func (e *Engine) keepTime() {
 		} else if wait == 0 {
 			wait = lostEvery
 		}
+		if next := e.fireSchedules(); next > 0 {
+			wait = min(wait, next)
+		}
 		timer.Reset(wait)
 		select {
 		case <-e.taking.Done():
