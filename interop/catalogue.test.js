@@ -275,6 +275,11 @@ test("namespace /jobs", async () => {
   const { events: [waits] } = await client.ask("job:history", { id: later.id });
   assert.equal(waits.type, "job.scheduled");
   note("send", "/jobs", "job:scheduled", [waits]);
+  await client.ask("schedule:put", { id: "nightly", cron: "30 4 * * *", timezone: "Europe/Berlin", start: { kind: "checksum", args: { path: "." } } });
+  await client.ask("schedule:list");
+  await client.ask("schedule:run", { id: "nightly" });
+  await client.ask("schedule:remove", { id: "nightly" });
+  await client.ask("schedule:remove", { id: "nightly" }, false);
   await client.ask("jobs:unwatch");
   await client.ask("jobs:kinds");
   await client.ask("job:get", { id: "none" }, false);
