@@ -174,7 +174,7 @@ func TestPausedScheduleHasNoTicks(t *testing.T) {
 			t.Errorf("got %d jobs after the schedule was removed, and %v", got, e.Schedules())
 		}
 		// One of the same name has ticks of its own.
-		began = putSchedule(t, e, req).CreatedAt
+		putSchedule(t, e, req)
 		time.Sleep(2500 * time.Millisecond)
 		if got := len(ticked(t, store)); got != 6 {
 			t.Errorf("got %d jobs", got)

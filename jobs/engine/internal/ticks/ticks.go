@@ -77,11 +77,8 @@ func (t Ticks) nextEvery(after time.Time) (time.Time, bool) {
 	if t.every <= 0 {
 		return time.Time{}, false
 	}
-	n := after.Sub(t.anchor)/t.every + 1
-	if after.Before(t.anchor) {
-		n = 1
-	}
-	return t.anchor.Add(n * t.every).UTC(), true
+	since := max(0, after.Sub(t.anchor))
+	return t.anchor.Add(since - since%t.every + t.every).UTC(), true
 }
 
 // Newest returns the newest tick after one time and not after another, and whether there are others between them; ok
