@@ -63,7 +63,10 @@ func (e *Engine) runAttempt(worker jobs.Worker, place *place, last jobs.Record, 
 	}
 	a.run.ctx, a.run.cancel = context.WithCancelCause(e.taking)
 	// A cancel finds the run as soon as anyone can read that the job is running.
-	e.addRun(a.run)
+	if !e.addRun(a.run) {
+		a.run.finish(errOver)
+		return errAtWork
+	}
 	defer e.dropRun(a.run)
 	defer close(a.run.ended)
 	if a.pos, err = e.append(ctx, started, pos); err != nil {

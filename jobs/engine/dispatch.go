@@ -51,7 +51,9 @@ func (e *Engine) take(job ready.Job, place *place) {
 	case err == nil:
 		err = e.runAttempt(e.workers[job.Kind], place, last, pos)
 	}
-	if err == nil || errors.Is(err, jobs.ErrClosed) {
+	// A job that got a newer record while it was taken, such as a message, may be handed out twice: then who came first
+	// gives it back, if need be.
+	if err == nil || errors.Is(err, jobs.ErrClosed) || errors.Is(err, errAtWork) {
 		return
 	}
 	if !errors.Is(err, jobs.ErrConflict) { // else another server has it, or it was cancelled

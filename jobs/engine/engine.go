@@ -277,14 +277,20 @@ func (e *Engine) Kinds() []jobs.KindInfo {
 
 func (e *Engine) kindNames() []string { return slices.Sorted(maps.Keys(e.workers)) }
 
-func (e *Engine) addRun(r *run) {
+// addRun makes a run known, unless this node is at work for the job already.
+func (e *Engine) addRun(r *run) bool {
 	e.mu.Lock()
 	older := e.runs[r.id]
+	if older != nil && older.alive() == nil {
+		e.mu.Unlock()
+		return false
+	}
 	e.runs[r.id] = r
 	e.mu.Unlock()
-	if older != nil { // it has lost its lease, and this node has got it again
+	if older != nil { // it has lost its job, and this node has got it again
 		older.cancel(errFenced)
 	}
+	return true
 }
 
 func (e *Engine) dropRun(r *run) {

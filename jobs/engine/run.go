@@ -18,6 +18,7 @@ var (
 	errStopping  = errors.New("jobs: this node stops")
 	errFenced    = errors.New("jobs: another worker has taken the job over")
 	errOver      = errors.New("jobs: the attempt is over")
+	errAtWork    = errors.New("jobs: this node runs the job already")
 	errTimeout   = errors.New("jobs: the run has taken longer than it may")
 )
 
