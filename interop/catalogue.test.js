@@ -250,7 +250,7 @@ test("namespace /jobs", async () => {
   assert.equal(first.type, "job.queued");
   note("send", "/jobs", "job:queued", [first]);
   await client.ask("queue:pause", { queue: "slow" });
-  const queued = (await client.ask("job:start", { kind: "test.hears", args: {}, queue: "slow" })).job;
+  const queued = (await client.ask("job:start", { kind: "test.says", args: { hear: true }, queue: "slow" })).job;
   await client.hears("job:position", ({ id }) => id === queued.id);
   await client.ask("queues:list");
   await client.ask("queue:resume", { queue: "slow" });

@@ -42,7 +42,7 @@ test("messages reach the worker, over a socket and over HTTP, before and after a
     return [socket, (event, payload) => new Promise((ok, bad) => socket.timeout(120_000).emit(event, payload, (e, ack) => (e ? bad(e) : ok(ack))))];
   };
   let [socket, ask] = await connect();
-  const { job } = await ask("job:start", { kind: "test.hears", args: {} });
+  const { job } = await ask("job:start", { kind: "test.says", args: { hear: true } });
   const heard = [];
   socket.on("heard", (event) => heard.push(event.data.payload));
   const sent = await ask("job:send", { id: job.id, name: "tell", payload: "grüße" });

@@ -19,7 +19,7 @@ func testKinds() []jobs.Worker {
 		JobTitle: func(args formArgs) string { return "Form of " + args.Name },
 	})
 	flood := jobs.NewKind[floodArgs, struct{}]("test.flood")
-	says := jobs.NewKind[sayArgs, struct{}]("test.says")
+	says := jobs.NewKind[sayArgs, []string]("test.says")
 	return []jobs.Worker{
 		panics.Worker(nil, func(context.Context, *jobs.Run, struct{}) (struct{}, error) {
 			panic("this worker panics on purpose")
@@ -27,7 +27,6 @@ func testKinds() []jobs.Worker {
 		flood.Worker(nil, writeFlood),
 		testWork(),
 		says.Worker(nil, say),
-		jobs.NewKind[struct{}, []string]("test.hears").Worker(nil, hear),
 		form.Worker(nil, func(_ context.Context, _ *jobs.Run, args formArgs) (formArgs, error) { return args, nil }),
 	}
 }
@@ -71,10 +70,11 @@ func writeFlood(ctx context.Context, run *jobs.Run, args floodArgs) (struct{}, e
 	return struct{}{}, ctx.Err()
 }
 
-// sayArgs ask for custom events and live values.
+// sayArgs ask for custom events and live values, or for what the worker is told.
 type sayArgs struct {
-	Pages int `json:"pages" jsonschema:"minimum=1,maximum=1000"`
-	Quiet int `json:"quiet,omitempty" jsonschema:"maximum=60000"` // milliseconds of silence in the end
+	Pages int  `json:"pages,omitempty" jsonschema:"maximum=1000"`
+	Hear  bool `json:"hear,omitempty"`
+	Quiet int  `json:"quiet,omitempty" jsonschema:"maximum=60000"` // milliseconds of silence in the end
 }
 
 type pageEvent struct {
@@ -86,29 +86,32 @@ var (
 	pageReserved = jobs.NewEvent[pageEvent]("job:completed") // which must not be taken for the end
 )
 
-func say(ctx context.Context, run *jobs.Run, args sayArgs) (struct{}, error) {
+func say(ctx context.Context, run *jobs.Run, args sayArgs) ([]string, error) {
+	if args.Hear {
+		return hear(ctx, run)
+	}
 	if err := pageReserved.Emit(ctx, run, pageEvent{0}); err != nil {
-		return struct{}{}, err
+		return nil, err
 	}
 	for n := range args.Pages {
 		if err := pageReported.Emit(ctx, run, pageEvent{n + 1}); err != nil {
-			return struct{}{}, err
+			return nil, err
 		}
 		if err := run.Set("page", n+1); err != nil {
-			return struct{}{}, err
+			return nil, err
 		}
 		select {
 		case <-ctx.Done():
-			return struct{}{}, context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 	select {
 	case <-ctx.Done():
-		return struct{}{}, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	case <-time.After(time.Duration(args.Quiet) * time.Millisecond):
 	}
-	return struct{}{}, nil
+	return nil, nil
 }
 
 var (
@@ -117,7 +120,7 @@ var (
 )
 
 // hear says again what it is told, until it is told to end.
-func hear(ctx context.Context, run *jobs.Run, _ struct{}) ([]string, error) {
+func hear(ctx context.Context, run *jobs.Run) ([]string, error) {
 	var all []string
 	for {
 		text, err := told.Receive(ctx, run)
