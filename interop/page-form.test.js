@@ -24,10 +24,11 @@ after(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-// On a busy machine the list of kinds may be drawn again under the click.
+// The bar at the top may lie over a kind that was scrolled away, and the list of kinds be drawn again under the click.
 const choose = async (page, kind) => {
   const radio = by(page, "kind").locator(`[value="${kind}"]`);
   await until(`${kind} is chosen`, async () => {
+    await radio.evaluate((node) => node.scrollIntoView({ block: "center" }));
     await radio.check({ force: true, timeout: 10_000 }).catch(() => {});
     return radio.isChecked();
   });
